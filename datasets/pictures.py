@@ -1,0 +1,192 @@
+"""Reading pictures: any file that Pillow reads becomes RGB pixels of one size."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from natsort import natsorted
+from PIL import Image, ImageOps
+
+from datasets.errors import DatasetError, unknown_name
+
+MOST_NAMED = 5
+"""Broken files that one error names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that can be read.
+
+    Attributes:
+        name: short and unique in its set.
+        source: the file, or what made it.
+        read: returns it as RGB; raises OSError, ValueError or Pillow's errors where it cannot.
+    """
+
+    name: str
+    source: str
+    read: Callable[[], Image.Image]
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """The paintings of one artist or other group, or the content pictures, in order."""
+
+    name: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A picture set in memory.
+
+    Attributes:
+        name: of the set.
+        names: of its pictures.
+        sources: of its pictures.
+        pixels: shape (n, S, S, 3), uint8.
+        digests: SHA-256 of each picture's RGB pixels at its own size, before resizing.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    sources: tuple[str, ...]
+    pixels: np.ndarray
+    digests: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the pictures' digests, in order."""
+        return hashlib.sha256("".join(self.digests).encode()).hexdigest()
+
+
+def load(pictures: PictureSet, size: int) -> Loaded:
+    """Read all pictures of a set and resize each to size × size, as the study does.
+
+    The aspect ratio is not kept (the study, section 1); the filter is Lanczos.
+
+    Raises:
+        DatasetError: names the files that cannot be read.
+    """
+    pixels, digests, broken = [], [], []
+    for picture in pictures.pictures:
+        try:
+            with warnings.catch_warnings():
+                # A picture of over 89 megapixels is more likely an attack than a painting.
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                image = picture.read()
+        except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+            broken.append(f"{picture.source} ({type(error).__name__}: {error})")
+            continue
+        digests.append(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest())
+        pixels.append(np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)))
+    if broken:
+        more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+        raise DatasetError(
+            f"{len(broken)} of the {len(pictures.pictures)} pictures of '{pictures.name}' cannot "
+            f"be read: {'; '.join(broken[:MOST_NAMED])}{more}. Repair or remove them"
+        )
+    return Loaded(
+        pictures.name,
+        tuple(picture.name for picture in pictures.pictures),
+        tuple(picture.source for picture in pictures.pictures),
+        np.stack(pixels),
+        tuple(digests),
+    )
+
+
+def read_file(path: Path) -> Image.Image:
+    """Read a picture file as RGB, upright, as a viewer would show it.
+
+    EXIF rotation is applied, transparency put on white, CMYK converted, 16-bit greyscale scaled
+    to 8 bits; of several frames the first is taken.
+    """
+    with Image.open(path) as image:
+        return to_rgb(ImageOps.exif_transpose(image))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow image as RGB with 8 bits a channel."""
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow's own conversion clips 16-bit values at 255 instead of scaling them.
+        values = np.asarray(image, dtype="float64")
+        scale = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1e-12)
+        grey = np.clip(values / scale * 255.0, 0, 255).round().astype("uint8")
+        return Image.fromarray(grey).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def files_in(folder: Path) -> tuple[Picture, ...]:
+    """The picture files of a folder, in natural numeric order: _1, _2, …, _10."""
+    known = Image.registered_extensions()
+    paths = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
+    ]
+    ordered = natsorted(paths, key=lambda path: path.name)
+    return tuple(Picture(path.stem, str(path), partial(read_file, path)) for path in ordered)
+
+
+def existing_folder(option: str, root: str) -> Path:
+    """A folder that the user named.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise DatasetError(f"{option}={root}: {what}")
+    return folder
+
+
+def chosen(
+    option: str, known: Sequence[str], wanted: Sequence[str] | None, first: int
+) -> list[str]:
+    """Names that the user wants, in the order wanted; `*` and `?` match several.
+
+    Args:
+        option: for messages.
+        known: all names, in order.
+        wanted: names or patterns; None takes the first few.
+        first: how many None takes.
+
+    Raises:
+        DatasetError: a name or pattern matches nothing, or none is wanted.
+    """
+    if wanted is None:
+        return list(known[:first])
+    found: dict[str, None] = {}
+    for name in wanted:
+        matches = [name] if name in known else [k for k in known if fnmatchcase(k, name)]
+        if not matches:
+            raise unknown_name(option, name, known)
+        found |= dict.fromkeys(matches)
+    if not found:
+        raise DatasetError(f"{option}=[]: name at least one, or leave it out for the first few")
+    return list(found)
+
+
+def first_paintings(group: PictureSet, count: int) -> PictureSet:
+    """The first paintings of a group, as the study takes them.
+
+    Raises:
+        DatasetError: it has fewer; says how many and how to go on.
+    """
+    if count < 1:
+        raise DatasetError(f"dataset.paintings={count}: must be a number from 1 up")
+    if len(group.pictures) < count:
+        raise DatasetError(
+            f"'{group.name}' has {len(group.pictures)} paintings, {count} were asked for: set "
+            f"dataset.paintings={len(group.pictures)}, or name others in dataset.artists"
+        )
+    return PictureSet(group.name, group.pictures[:count])
