@@ -1,0 +1,28 @@
+"""Keras, imported without the start-up notes of its backend, which would bury our first lines."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["keras"]
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Silence what native code writes to standard error; Python's exceptions still come through."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+# Both are needed: the first notes are written before the log level is read.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _silent_stderr():
+    import keras

@@ -1,0 +1,214 @@
+"""Where a backbone's weights come from: Keras's download, a file, or a seeded random draw."""
+
+import hashlib
+import os
+import re
+import socket
+import zlib
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from backbones._keras import keras
+from backbones.errors import BackboneError
+
+DOWNLOAD_TIMEOUT = 20.0
+"""Seconds without an answer after which a download is given up; Keras itself waits for ever."""
+
+Arrays = list[np.ndarray]
+
+
+def imagenet(build: Callable[[], keras.Model]) -> keras.Model:
+    """Build a model with the ImageNet weights from Keras's cache, or its download into it.
+
+    Raises:
+        BackboneError: they can't be had; says which file to put where.
+    """
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        return build()
+    except BackboneError:
+        raise
+    except Exception as error:
+        # Keras raises a bare Exception for a failed fetch, with the address in its message.
+        reason = " ".join(str(error).split())
+        url = re.search(r"https?://\S+\.h5", reason)
+        cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+        file = url.group() if url else "the file that Keras names"
+        raise BackboneError(
+            f"no ImageNet weights ({reason.rpartition(' -- ')[2]}); put {file} into {cache}, "
+            "or name a file or folder you have with backbone.weights=PATH"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def file_for(model: str, path: Path) -> Path:
+    """The weight file of an architecture: the path itself, or the one of its name in a folder.
+
+    Args:
+        model: dotted name of the architecture's function, such as `keras.applications.….VGG19`.
+        path: a file, or a folder with files named as Keras names them: `vgg19_….h5`.
+
+    Raises:
+        BackboneError: the folder has none, or several.
+    """
+    if not path.is_dir():
+        return path
+    architecture = model.rpartition(".")[2].lower()
+    own = re.compile(rf"{re.escape(architecture)}(?!v\d)")
+    found = [
+        file for file in sorted(path.glob("*.h5")) if own.match(file.stem.replace("_", "").lower())
+    ]
+    if len(found) != 1:
+        what = f"several: {', '.join(file.name for file in found)}" if found else "none"
+        raise BackboneError(
+            f"backbone.weights={path}: of files named {architecture}_….h5 this folder has {what}; "
+            "there must be one, or give the file itself"
+        )
+    return found[0]
+
+
+def read_file(backbone: str, model: keras.Model, path: Path) -> None:
+    """Load the weights of all layers of a model from a file in Keras's `*_notop.h5` layout.
+
+    Layers are found by name, so the file may hold more than the model, or only a part of the
+    network that covers the model.
+
+    Raises:
+        BackboneError: no such file, not in this layout, or a layer missing or of another shape.
+    """
+    stored = _stored_layers(path)
+    layers = [layer for layer in model.layers if layer.weights]
+    for name, layer in zip(renumbered([layer.name for layer in layers]), layers, strict=True):
+        if name not in stored:
+            raise BackboneError(
+                f"{path} has no weights for layer '{name}', which backbone={backbone} uses. "
+                f"Choose backbone.style_layers and backbone.content_layer up to "
+                f"'{list(stored)[-1]}', or take a file that goes further"
+            )
+        expected = [tuple(weight.shape) for weight in layer.weights]
+        found = [array.shape for array in stored[name]]
+        if expected != found:
+            raise BackboneError(
+                f"{path} holds weights for another network than backbone={backbone}: layer "
+                f"'{name}' has shapes {found} there, {expected} here"
+            )
+        layer.set_weights(stored[name])
+
+
+def _stored_layers(path: Path) -> dict[str, Arrays]:
+    """The arrays of each layer with weights in a `*_notop.h5` file, by renumbered name."""
+    if not path.is_file():
+        meant = get_close_matches(str(path), ["imagenet", "random", "auto"], n=1)
+        hint = f"; did you mean '{meant[0]}'?" if meant else ""
+        raise BackboneError(
+            f"backbone.weights={path}: no such file{hint} "
+            "(imagenet, random, auto or the path of a Keras *_notop.h5 file)"
+        )
+    try:
+        with h5py.File(path, "r") as file:
+            group = file.get("model_weights", file)
+            names = [_text(name) for name in group.attrs["layer_names"]]
+            stored = [
+                [group[name][_text(array)][()] for array in group[name].attrs["weight_names"]]
+                for name in names
+            ]
+    except (OSError, KeyError) as error:
+        raise BackboneError(
+            f"{path} can't be read as a weight file in the layout of Keras's *_notop.h5: {error}"
+        ) from error
+    return {n: arrays for n, arrays in zip(renumbered(names), stored, strict=True) if arrays}
+
+
+def randomise(model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float) -> None:
+    """Give a model seeded He-normal kernels, with the scale of each layer normalised.
+
+    W ~ N(0, 2 / fan_in), then W ← W·scale / RMS(layer's output on a fixed noise picture), layer
+    by layer from the input up; biases are 0 and batch normalisations are the identity. A kernel
+    depends on the seed, its layer's name and the layers below alone.
+
+    Args:
+        model: functional, each layer used once.
+        preprocess: the model's preprocessing, from [0, 255].
+        seed: of the kernels and of the noise picture.
+        scale: root mean square of each layer's activations afterwards, > 0.
+
+    Source: He et al., arXiv 1502.01852, equation 10; the normalisation, without which random
+    networks do not transfer style, from He, Wang, Hopcroft, arXiv 1606.04801.
+    """
+    noise = keras.ops.convert_to_tensor(255.0 * _noise_picture(seed, int(model.input.shape[1])))
+    values = {id(model.input): preprocess(noise)}
+    names = renumbered([layer.name for layer in model.layers])
+    for name, layer in zip(names, model.layers, strict=True):
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        inputs = keras.tree.map_structure(lambda tensor: values[id(tensor)], layer.input)
+        for weight in layer.weights:
+            if "kernel" in weight.name:
+                weight.assign(_he_normal(seed, name, weight.shape))
+                output = np.asarray(keras.ops.cast(layer(inputs, training=False), "float32"))
+                weight.assign(weight * (scale / float(np.sqrt(np.mean(output**2)) + 1e-12)))
+        values[id(layer.output)] = layer(inputs, training=False)
+
+
+def digest(model: keras.Model) -> str:
+    """SHA-256 over all weights of a model, in order."""
+    sha = hashlib.sha256()
+    for array in model.get_weights():
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()
+
+
+def renumbered(names: Sequence[str]) -> list[str]:
+    """Layer names with Keras's automatic numbers counted from the first of each kind.
+
+    Keras continues `conv2d`, `conv2d_1`, … over all models of a process, so InceptionV3's names
+    depend on what was built before it, and published files count from 1. Only the automatic
+    names are changed: `conv2d_95`, `conv2d_96` → `conv2d`, `conv2d_1`.
+    """
+    automatic = re.compile(
+        r"(conv2d|batch_normalization|activation|\w*pooling2d|concatenate)(_\d+)?"
+    )
+    found = [automatic.fullmatch(name) for name in names]
+    numbers = [int((match[2] or "_0")[1:]) if match else 0 for match in found]
+    first: dict[str, int] = {}
+    for match, number in zip(found, numbers, strict=True):
+        if match:
+            first[match[1]] = min(first.get(match[1], number), number)
+    return [
+        name
+        if match is None
+        else match[1] + (f"_{n - first[match[1]]}" if n > first[match[1]] else "")
+        for name, match, n in zip(names, found, numbers, strict=True)
+    ]
+
+
+def _he_normal(seed: int, layer: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A kernel drawn from N(0, 2 / fan_in)."""
+    random = np.random.default_rng([seed, zlib.crc32(layer.encode())])
+    depthwise = len(shape) == 4 and shape[-1] == 1
+    fan_in = np.prod(shape[:2] if depthwise else shape[:-1])
+    kernel = random.standard_normal(shape, dtype=np.float32)
+    return np.asarray(kernel * np.float32(np.sqrt(2.0 / float(fan_in))))
+
+
+def _noise_picture(seed: int, size: int) -> np.ndarray:
+    """Noise with structure at every scale, as photographs have; (1, S, S, 3) in [0, 1]."""
+    random = np.random.default_rng([seed, zlib.crc32(b"noise picture")])
+    picture = np.zeros((size, size, 3))
+    for octave in range(size.bit_length()):
+        coarse = random.standard_normal((2**octave, 2**octave, 3))
+        rows = np.arange(size) * 2**octave // size
+        picture += coarse[rows][:, rows]
+    picture = 0.5 + 0.2 * picture / picture.std()
+    return np.clip(picture, 0.0, 1.0)[None].astype(np.float32)
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
