@@ -1,0 +1,52 @@
+"""Aggregations: how the style losses against an artist's paintings become one number.
+
+An aggregation is a function `(losses, weights, **numbers) -> style loss`: `losses` has shape
+(N, n), `weights` (n,) are positive and sum to 1, the result has shape (N,). Its numbers come from
+its YAML in `conf/agg/` and arrive as scalars tensors, so that one compiled step serves every value.
+"""
+
+from keras import ops
+
+from benchmark.losses import Tensor
+
+SMALLEST_LOSS = 1e-12
+"""Losses are raised to this: the logarithm needs an epsilon, and real losses lie far above."""
+
+SMALLEST_POWER = 1e-12
+LARGEST_POWER = 1e30
+
+
+def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
+    """Weighted power mean M_p over the paintings.
+
+    M_p = (Σ_i w_i L_i^p)^(1/p); M_0 = Π_i L_i^w_i; M_−∞ and M_∞ are minimum and maximum.
+    With equal weights p = 1 is the study's *simple*, 2 its *squared*, 0 its *logged*.
+
+    Computed as M_p = R·exp(log(Σ w_i (L_i/R)^p)/p), R the term that dominates, so that nothing
+    overflows between 1e-8 and 1e14; close to 1 the sum is taken as 1 + Σ w_i expm1(p log(L_i/R)),
+    which stays exact as p → 0. So the limits need no branches: in float32, p = 1e-12 gives the
+    geometric mean and p = ±1e30 the maximum or minimum (gradient shared among exact ties).
+
+    Args:
+        losses: L, shape (N, n), ≥ 0; raised to `SMALLEST_LOSS`, a departure from the study.
+        weights: shape (n,), positive, summing to 1.
+        p: any real number, −∞ and ∞ included.
+
+    Returns:
+        Shape (N,), between the smallest and the largest loss.
+
+    Source: the study (the three aggregations); Hardy, Littlewood, Pólya, Inequalities, chapter 2.
+    """
+    losses = ops.maximum(losses, SMALLEST_LOSS)
+    p = ops.clip(ops.cast(p, "float32"), -LARGEST_POWER, LARGEST_POWER)
+    p = ops.where(ops.abs(p) < SMALLEST_POWER, SMALLEST_POWER, p)
+    largest = ops.max(losses, axis=-1, keepdims=True)
+    smallest = ops.min(losses, axis=-1, keepdims=True)
+    reference = ops.stop_gradient(ops.where(p > 0, largest, smallest))
+    exponents = p * ops.log(losses / reference)
+    total = ops.sum(weights * ops.exp(exponents), axis=-1)
+    excess = ops.sum(weights * ops.expm1(exponents), axis=-1)
+    # The bound keeps the branch that is not taken finite, or its gradient would be NaN times 0.
+    near_one = ops.log1p(ops.maximum(excess, -0.75))
+    log_total = ops.where(total > 0.5, near_one, ops.log(total))
+    return reference[..., 0] * ops.exp(log_total / p)
