@@ -1,0 +1,189 @@
+"""The typed schema of a run's configuration, and the checks that types alone cannot make."""
+
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from benchmark.errors import ConfigError, one_line
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of the application, which holds `conf/` and `mlruns/`."""
+
+Variant = dict[str, Any]
+"""One YAML of a group: `name`, `_target_` (a function's dotted name), and its arguments."""
+
+
+class Precision(Enum):
+    """Type of the backbone's activations; losses are float32 in either."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Init(Enum):
+    """Where a picture starts: at its content picture, or at uniform noise."""
+
+    content = "content"
+    noise = "noise"
+
+
+class Keep(Enum):
+    """Which picture of each example is kept: the last, or that of lowest total loss."""
+
+    last = "last"
+    best = "best"
+
+
+@dataclass
+class Loss:
+    """Weights of total = content·content_loss + style·style_loss + variation·total_variation."""
+
+    content_weight: float = MISSING
+    style_weight: float = MISSING
+    variation_weight: float = MISSING
+
+
+@dataclass
+class EarlyStopping:
+    """Relative improvement of the average total loss per epoch, and epochs without it."""
+
+    min_improvement: float = MISSING
+    patience: int | None = MISSING
+
+
+@dataclass
+class Content:
+    """Content pictures: a folder (None: the embedded photographs), how many, or which by name."""
+
+    root: str | None = MISSING
+    count: int = MISSING
+    names: list[str] | None = MISSING
+
+
+@dataclass
+class Tracking:
+    """MLflow store (None: `mlruns/mlflow.db`), experiment, and the name of this sweep."""
+
+    uri: str | None = MISSING
+    experiment: str = MISSING
+    sweep: str | None = MISSING
+
+
+@dataclass
+class Config:
+    """One run; `conf/config.yaml` holds the defaults, `python -m benchmark --help` the meanings."""
+
+    backbone: Variant = MISSING
+    agg: Variant = MISSING
+    optimizer: Variant = MISSING
+    dataset: Variant = MISSING
+    content: Content = MISSING
+    loss: Loss = MISSING
+    early_stopping: EarlyStopping = MISSING
+    tracking: Tracking = MISSING
+    seed: int = MISSING
+    image_size: int = MISSING
+    epochs: int = MISSING
+    steps_per_epoch: int = MISSING
+    batch: int = MISSING
+    precision: Precision = MISSING
+    init: Init = MISSING
+    keep: Keep = MISSING
+    explosion_factor: float = MISSING
+    snapshots: list[int] = MISSING
+    experiment: Any = None
+
+
+ConfigStore.instance().store(name="schema", node=Config)
+
+
+def typed(config: DictConfig) -> Config:
+    """The run's configuration as plain dataclasses, checked.
+
+    Raises:
+        ConfigError: a value is out of its range.
+    """
+    plain = OmegaConf.to_object(config)
+    assert isinstance(plain, Config)
+    check(plain)
+    return plain
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Every resolved option by its dotted name, lists as they are."""
+
+    def leaves(prefix: str, node: Any) -> dict[str, Any]:
+        if not isinstance(node, dict):
+            return {prefix: node}
+        found: dict[str, Any] = {}
+        for key, value in node.items():
+            found |= leaves(f"{prefix}.{key}" if prefix else str(key), value)
+        return found
+
+    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    return {key: value for key, value in leaves("", container).items() if key != "experiment"}
+
+
+def composed(overrides: Sequence[str]) -> Config:
+    """The configuration that a command line's overrides mean, outside of a Hydra application.
+
+    Raises:
+        hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException: a bad override.
+        ConfigError: a value out of its range.
+    """
+    if GlobalHydra.instance().is_initialized():
+        return typed(compose("config", overrides=list(overrides)))
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3", job_name="benchmark"):
+        return typed(compose("config", overrides=list(overrides)))
+
+
+def refuse(error: BaseException) -> int:
+    """Print what is wrong with the input as one line; returns the exit code for it, 2."""
+    GlobalHydra.instance().clear()
+    print(f"error: {one_line(error, list(flat(composed([]))))}", file=sys.stderr)
+    return 2
+
+
+def check(config: Config) -> None:
+    """Check the ranges that types do not express.
+
+    Raises:
+        ConfigError: names the first option out of range, its value, and the range.
+    """
+    positive: list[tuple[str, float, float]] = [
+        ("image_size", config.image_size, 32),
+        ("epochs", config.epochs, 1),
+        ("steps_per_epoch", config.steps_per_epoch, 1),
+        ("batch", config.batch, 1),
+        ("seed", config.seed, 0),
+        ("content.count", config.content.count, 1),
+        ("loss.content_weight", config.loss.content_weight, 0),
+        ("loss.style_weight", config.loss.style_weight, 0),
+        ("loss.variation_weight", config.loss.variation_weight, 0),
+        ("early_stopping.min_improvement", config.early_stopping.min_improvement, 0),
+        ("early_stopping.patience", config.early_stopping.patience or 1, 1),
+        ("explosion_factor", config.explosion_factor, 1),
+        *(("snapshots", epoch, 0) for epoch in config.snapshots),
+    ]
+    for option, value, least in positive:
+        if not (value >= least and math.isfinite(value)):
+            raise ConfigError(f"{option}={value}: must be a number from {least} up")
+    if config.early_stopping.patience == 0:
+        raise ConfigError("early_stopping.patience=0: must be 1 or more, or null to never stop")
+    weights = config.loss
+    if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
+        raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
+    if not re.fullmatch(r"[\w.+-]+", config.tracking.sweep or "-"):
+        raise ConfigError(
+            f"tracking.sweep={config.tracking.sweep}: use letters, digits, '.', '_', '+' and '-'"
+        )

@@ -1,0 +1,59 @@
+"""What a user can get wrong, as one clear line each."""
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+
+
+class ConfigError(ValueError):
+    """An option has a value that it cannot have; the message says which, why, what to do."""
+
+
+CompositionError = (HydraException, OmegaConfBaseException)
+"""What Hydra and OmegaConf raise for a bad override."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question " Did you mean …?" with the nearest known name, or nothing."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def one_line(error: BaseException, known_options: Sequence[str]) -> str:
+    """An error of Hydra, OmegaConf or our own as one line that says what to do.
+
+    Args:
+        error: what was raised.
+        known_options: the dotted names of all options, for suggestions.
+    """
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
+        hint = nearest(choice, error.options)
+        return f"{group}={choice}: no such option.{hint} Options: {', '.join(error.options)}."
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
+        option = str(cause.full_key or _quoted(str(error)))
+        leaf = [known for known in known_options if known.rpartition(".")[2] == option]
+        hint = f" Did you mean '{leaf[0]}'?" if leaf else nearest(option, known_options)
+        return f"{option}: no such option.{hint} `python -m benchmark --help` lists them."
+    if isinstance(cause, MissingMandatoryValue):
+        return f"{cause.full_key} must be given: add {cause.full_key}=… to the command."
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: {' '.join(str(error).splitlines()[0].split())}"
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        reason = str(cause.msg if cause.msg else cause).splitlines()[0]
+        return f"{cause.full_key}: {reason}."
+    return " ".join(str(error).split())
+
+
+def _quoted(text: str) -> str:
+    found = re.search(r"'([^']+)'", text)
+    return found[1] if found else text
