@@ -1,0 +1,54 @@
+"""The command line: `python -m benchmark --help`."""
+
+import os
+import secrets
+import signal
+import sys
+from datetime import datetime
+from types import FrameType
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from benchmark.config import refuse, typed
+from benchmark.errors import CompositionError, ConfigError
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+def main(config: DictConfig) -> None:
+    """Do one run: alone, or as one of a sweep."""
+    # Imported only now, so that --help and misspelt options are answered at once.
+    from benchmark import sweep
+
+    settings = HydraConfig.get()
+    overrides = list(settings.overrides.task)
+    if settings.mode is RunMode.MULTIRUN:
+        sweep.run_in_sweep(typed(config), overrides, settings.job.num)
+    elif not sweep.run_alone(typed(config), overrides):
+        sys.exit(1)
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    """Let SIGTERM end a run as Ctrl-C does, recorded as killed."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    # Hydra prints errors in several lines with exit code 1; with this it raises them to us.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    signal.signal(signal.SIGTERM, interrupted)
+    if not any(argument.startswith("tracking.sweep=") for argument in sys.argv):
+        # Named here, once, because every run of a sweep must see the same name.
+        name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
+        sys.argv.append(f"tracking.sweep={name}")
+    try:
+        main()
+    except (ConfigError, *CompositionError) as error:
+        sys.exit(refuse(error))
+    except KeyboardInterrupt:
+        from benchmark import sweep
+
+        sweep.interrupt()
+        sys.exit(130)

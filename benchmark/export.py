@@ -1,0 +1,135 @@
+"""Tables for a paper, read from MLflow alone: `python -m benchmark.export --help`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.config import ROOT
+from benchmark.errors import ConfigError, nearest
+from benchmark.record import EXAMPLES_TABLE
+from benchmark.tracking import RunRecord, Tracker
+
+EXPERIMENT = "style-transfer"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the tables of one sweep, run or experiment; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        tracker = Tracker(
+            options.tracking_uri, options.experiment or EXPERIMENT, ROOT, create=False
+        )
+        label, records = selected(tracker, options)
+        folder = Path(options.output or ROOT / "mlruns" / "exports" / label)
+        results = results_table(records)
+        written = write(folder, results, examples_table(tracker, records))
+    except (ConfigError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(results.drop(columns=["run_id"]).to_markdown(index=False, floatfmt=".4g"))
+    print(*(f"wrote {path}" for path in written), sep="\n")
+    return 0
+
+
+def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[RunRecord]]:
+    """What is asked for, as a name for the folder and its runs.
+
+    Raises:
+        ConfigError: there is nothing of that name, or nothing at all.
+    """
+    if options.run:
+        record = tracker.run_record(options.run)
+        return record.run_id, [record]
+    if options.experiment and not options.sweep:
+        label, records = options.experiment, tracker.all_runs()
+    else:
+        label = options.sweep or tracker.last_sweep() or ""
+        records = tracker.runs_of(label) if label else []
+    if not records:
+        known = sorted({record.tags.get("sweep", "") for record in tracker.all_runs()})
+        raise ConfigError(
+            f"no runs of sweep '{label}'.{nearest(label, known)} Known: {', '.join(known[-8:])}"
+            if known
+            else f"{tracker.uri} has no runs in experiment '{tracker.experiment}' yet"
+        )
+    return label, records
+
+
+def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """One row per run: what it was, how it ended, its mean losses over the examples.
+
+    A run that was cut short lacks numbers; they are missing values (NaN), never zeros.
+    """
+    rows = [
+        {
+            "backbone": record.tags.get("backbone"),
+            "agg": record.tags.get("agg"),
+            "optimizer": record.tags.get("optimizer"),
+            "weights": record.tags.get("weights"),
+            "artists": record.tags.get("artists"),
+            "examples": record.metrics.get("examples"),
+            "epochs": record.metrics.get("epochs_done"),
+            "status": record.tags.get("status"),
+            "stopped_by": record.tags.get("stopped_by"),
+            "total_loss": record.metrics.get("final_total_loss"),
+            "style_loss": record.metrics.get("final_style_loss"),
+            "content_loss": record.metrics.get("final_content_loss"),
+            "loss_ratio": record.metrics.get("loss_ratio"),
+            "seconds": record.metrics.get("seconds"),
+            "seed": record.params.get("seed"),
+            "run_id": record.run_id,
+        }
+        for record in records
+    ]
+    table = pd.DataFrame(rows)
+    return table.astype({"examples": "Int64", "epochs": "Int64"})
+
+
+def examples_table(tracker: Tracker, records: Sequence[RunRecord]) -> pd.DataFrame:
+    """One row per example of each run that has results."""
+    parts = []
+    for record in records:
+        if not tracker.has_artifact(record.run_id, EXAMPLES_TABLE):
+            continue
+        part = tracker.read_table(record.run_id, EXAMPLES_TABLE)
+        for position, column in enumerate(("backbone", "agg", "optimizer", "weights")):
+            part.insert(position, column, record.tags.get(column))
+        part["run_id"] = record.run_id
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def write(folder: Path, results: pd.DataFrame, examples: pd.DataFrame) -> list[Path]:
+    """Write the results as CSV, Markdown, LaTeX and JSON, the examples as CSV."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "results.csv": results.to_csv(index=False),
+        "results.md": results.to_markdown(index=False, floatfmt=".4g") + "\n",
+        "results.tex": results.to_latex(index=False, float_format="%.4g", escape=True),
+        "results.json": results.to_json(orient="records", indent=2) + "\n",
+        "examples.csv": examples.to_csv(index=False),
+    }
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    return [folder / file for file in texts]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.export",
+        description="Write results.csv, .md, .tex, .json and examples.csv from MLflow. "
+        "Without options: the sweep (or single run) that started last.",
+    )
+    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
+    parser.add_argument("--run", help="MLflow's id of one run")
+    parser.add_argument("--experiment", help=f"all runs of an experiment (default {EXPERIMENT})")
+    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    parser.add_argument("--output", help="folder to write to (default: mlruns/exports/NAME)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

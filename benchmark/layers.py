@@ -1,0 +1,35 @@
+"""The layers of a backbone that can be chosen: `python -m benchmark.layers backbone=resnet`."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from benchmark.config import composed, refuse
+from benchmark.errors import CompositionError
+from benchmark.prepare import InputError, load_layers
+from benchmark.progress import console
+
+
+def main(overrides: Sequence[str]) -> int:
+    """Print the layers of the backbone that the overrides choose; returns the exit code."""
+    try:
+        config = composed(overrides)
+        layers = load_layers(config)
+    except (*InputError, *CompositionError) as error:
+        return refuse(error)
+    backbone = config.backbone
+    table = Table(title=f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels")
+    for heading in ("layer", "kind", "output (H, W, C)", "weights", "used as"):
+        table.add_column(heading)
+    for layer in layers:
+        used = "style" if layer.name in backbone["style_layers"] else ""
+        used = "content" if layer.name == backbone["content_layer"] else used
+        shape = " × ".join(str(side) for side in layer.shape)
+        table.add_row(layer.name, layer.kind, shape, f"{layer.weights:,}", used)
+    console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""What a person sees while a run works: a bar in a terminal, a line now and then elsewhere."""
+
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from benchmark.stylize import Epoch
+
+SECONDS_BETWEEN_LINES = 20.0
+
+
+def console() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    output = Console(highlight=False)
+    return output if output.is_terminal else Console(highlight=False, width=160)
+
+
+class EpochProgress:
+    """Follows the epochs of one run; use as a context manager and as the loop's listener."""
+
+    def __init__(self, title: str, epochs: int, examples: int, console: Console) -> None:
+        """For a run of at most so many epochs over so many examples."""
+        self._title = title
+        self._epochs = epochs
+        self._examples = examples
+        self._console = console
+        self._began = self._said = monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=epochs, state="compiling …")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Show an epoch."""
+        state = f"total loss {epoch.losses[0].mean():.4g}"
+        if epoch.number:
+            state += f", {self._examples / epoch.seconds_per_step:.3g} examples/s"
+        self._bar.update(self._task, completed=epoch.number, state=state)
+        now = monotonic()
+        if not self._console.is_terminal and now - self._said > SECONDS_BETWEEN_LINES:
+            self._said = now
+            left = (now - self._began) / max(epoch.number, 1) * (self._epochs - epoch.number)
+            self._console.print(
+                f"  {self._title}: epoch {epoch.number}/{self._epochs}, {state}, "
+                f"at most {left:.0f} s left",
+                soft_wrap=True,
+                highlight=False,
+            )

@@ -1,0 +1,201 @@
+"""What a run leaves behind: which numbers, pictures and tables are logged, and when."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark import backend, sheets
+from benchmark.config import ROOT, Config
+from benchmark.prepare import Prepared
+from benchmark.step import LOSS_NAMES
+from benchmark.stylize import Epoch, Outcome
+from benchmark.tracking import RunLog, image_key
+from datasets import Loaded
+
+CONTACT_SHEET = "contact_sheet.png"
+EXAMPLES_TABLE = "examples.json"
+
+
+def title(config: Config) -> str:
+    """A run's name for people."""
+    return " · ".join(str(v["name"]) for v in (config.backbone, config.agg, config.optimizer))
+
+
+def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
+    """Tags known before a run begins: what it is, on what it runs, from which sources."""
+    tags = {
+        "kind": "run",
+        "sweep": config.tracking.sweep or "",
+        "backbone": config.backbone["name"],
+        "agg": config.agg["name"],
+        "optimizer": config.optimizer["name"],
+        "overrides": json.dumps(dict(overrides)),
+        "mlflow.source.git.commit": git_commit(),
+    }
+    tags |= {f"version.{package}": number for package, number in backend.versions().items()}
+    return tags | {f"hardware.{part}": what for part, what in backend.hardware().items()}
+
+
+def inputs(log: RunLog, prepared: Prepared) -> None:
+    """Log the data with their digests, and the weights that are really used."""
+    log.tags(
+        {
+            "weights": prepared.backbone.weights,
+            "weights_note": prepared.backbone.weights_note,
+            "weights_digest": prepared.backbone.digest,
+            "artists": "; ".join(paintings.name for paintings in prepared.paintings),
+        }
+    )
+    for paintings in prepared.paintings:
+        _log_set(log, paintings, "style")
+    _log_set(log, prepared.content, "content")
+    files = {
+        loaded.name: dict(zip(loaded.sources, loaded.digests, strict=True))
+        for loaded in (*prepared.paintings, prepared.content)
+    }
+    log.json("data.json", files)
+
+
+def epoch(
+    log: RunLog, examples: Sequence[tuple[str, str]], snapshots: Sequence[int], state: Epoch
+) -> None:
+    """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
+    metrics = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
+    if state.number:
+        metrics["seconds_per_step"] = state.seconds_per_step
+        metrics["examples_per_second"] = len(examples) / state.seconds_per_step
+    log.metrics(metrics, state.number)
+    if state.number in snapshots and np.isfinite(state.losses).all():
+        _log_snapshots(log, examples, state.pictures(), state.number)
+
+
+def results(
+    log: RunLog,
+    prepared: Prepared,
+    snapshots: Sequence[int],
+    outcome: Outcome,
+    history: np.ndarray,
+    caption: str,
+) -> None:
+    """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
+
+    Args:
+        log: of the run.
+        prepared: its inputs.
+        snapshots: epochs whose pictures are already in the series.
+        outcome: how it ended.
+        history: losses of every epoch, (epochs + 1, 3, N).
+        caption: for the sheet.
+    """
+    last = int(outcome.kept_epochs.max())
+    if last not in snapshots:
+        _log_snapshots(log, prepared.examples, outcome.pictures, last)
+    pictures = to_uint8(outcome.pictures)
+    for (artist, content), picture in zip(prepared.examples, pictures, strict=True):
+        log.picture(result_file(artist, content), picture)
+    contents = len(prepared.content.names)
+    caption = f"{caption} · {outcome.epochs} epochs · weights: {weights_caption(prepared)}"
+    log.picture(
+        CONTACT_SHEET,
+        sheets.contact_sheet(
+            list(prepared.content.pixels),
+            prepared.content.names,
+            [paintings.pixels for paintings in prepared.paintings],
+            [paintings.name for paintings in prepared.paintings],
+            [list(pictures[i : i + contents]) for i in range(0, len(pictures), contents)],
+            caption,
+        ),
+    )
+    finite = history[np.isfinite(history).all(axis=(1, 2))]
+    if len(finite):
+        log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
+    log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))
+    log.metrics(summary(outcome), outcome.epochs)
+    log.json(
+        "backbone.json",
+        {
+            "name": prepared.backbone.name,
+            "style_layers": prepared.backbone.style_layers,
+            "content_layer": prepared.backbone.content_layer,
+            "weights": prepared.backbone.weights,
+            "weights_note": prepared.backbone.weights_note,
+            "weights_digest": prepared.backbone.digest,
+        },
+    )
+
+
+def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
+    """One row per example: names, epoch of the picture kept, first and final losses."""
+    table = pd.DataFrame(prepared.examples, columns=["artist", "content"])
+    table["paintings"] = len(prepared.paintings[0].names)
+    table["epoch"] = outcome.kept_epochs
+    for index, name in enumerate(LOSS_NAMES):
+        table[name] = outcome.losses[index].astype(float)
+        table[f"first_{name}"] = outcome.first_losses[index].astype(float)
+    table["loss_ratio"] = table["total_loss"] / table["first_total_loss"]
+    table["picture"] = [result_file(artist, content) for artist, content in prepared.examples]
+    return table
+
+
+def summary(outcome: Outcome) -> dict[str, float]:
+    """The numbers that an export reads: means over the examples of the pictures kept."""
+    final, first = outcome.losses.mean(axis=1), outcome.first_losses.mean(axis=1)
+    numbers = {f"final_{name}": float(v) for name, v in zip(LOSS_NAMES, final, strict=True)}
+    numbers["loss_ratio"] = float(final[0] / first[0]) if first[0] else float("nan")
+    return numbers | {
+        "examples": outcome.losses.shape[1],
+        "epochs_done": outcome.epochs,
+        "seconds": outcome.seconds,
+    }
+
+
+def line(outcome: Outcome) -> str:
+    """How a run ended, for people."""
+    first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
+    return f"{outcome.ending.message}; total loss {first:.4g} → {last:.4g}, {outcome.seconds:.1f} s"
+
+
+def result_file(artist: str, content: str) -> str:
+    """The artifact that holds an example's picture."""
+    return f"results/{image_key(artist)}/{image_key(content)}.png"
+
+
+def weights_caption(prepared: Prepared) -> str:
+    """What the weights are, for people, who must not take random ones for a result."""
+    used = prepared.backbone.weights
+    return "RANDOM (not trained)" if used == "random" else used
+
+
+def to_uint8(pictures: np.ndarray) -> np.ndarray:
+    """Pictures in [0, 1] as 8-bit pixels."""
+    return np.clip(np.round(pictures * 255.0), 0, 255).astype("uint8")
+
+
+def git_commit() -> str:
+    """The commit of the sources, with "-dirty" where they were changed; "unknown" without git."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _log_set(log: RunLog, loaded: Loaded, context: str) -> None:
+    source = str(Path(loaded.sources[0]).parent)
+    log.data(loaded.name, context, source, loaded.digest, len(loaded.names))
+
+
+def _log_snapshots(
+    log: RunLog, examples: Sequence[tuple[str, str]], pictures: np.ndarray, step: int
+) -> None:
+    for (artist, content), picture in zip(examples, to_uint8(pictures), strict=True):
+        log.snapshot(f"{artist}/{content}", picture, step)

@@ -1,0 +1,102 @@
+"""One run, from its inputs to its logged results."""
+
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+from rich.console import Console
+
+from backbones import Backbone
+from benchmark import record
+from benchmark.config import Config, Keep, flat
+from benchmark.losses import PaintingGrams
+from benchmark.prepare import Prepared, prepare
+from benchmark.progress import EpochProgress
+from benchmark.stylize import Batch, Epoch, measure, style_targets, stylize
+from benchmark.tracking import Tracker
+from datasets import Loaded
+
+
+def run(
+    config: Config,
+    tracker: Tracker,
+    parent: str | None,
+    overrides: Mapping[str, str],
+    console: Console,
+) -> tuple[str, str]:
+    """Do one run and log it; returns its status, "finished" or "diverged", and a line about it.
+
+    Args:
+        config: what to run.
+        tracker: where to log.
+        parent: MLflow's id of the sweep's run, if there is one.
+        overrides: the command line's, which tell the runs of a sweep apart.
+        console: where to show progress.
+
+    Raises:
+        Exception: whatever went wrong, after it was recorded in the run.
+    """
+    title = record.title(config)
+    with tracker.run(title, record.first_tags(config, overrides), parent) as log:
+        log.params(flat(config))
+        prepared = prepare(config)
+        record.inputs(log, prepared)
+        batches = batches_of(prepared)
+        history: list[np.ndarray] = []
+        with EpochProgress(title, config.epochs, len(prepared.examples), console) as progress:
+
+            def on_epoch(epoch: Epoch) -> None:
+                history.append(epoch.losses)
+                record.epoch(log, prepared.examples, config.snapshots, epoch)
+                progress(epoch)
+
+            outcome = stylize(
+                prepared.backbone,
+                batches,
+                prepared.aggregation,
+                prepared.loss_weights,
+                prepared.optimizer,
+                prepared.stopping,
+                keep_best=config.keep is Keep.best,
+                on_epoch=on_epoch,
+            )
+        record.results(log, prepared, config.snapshots, outcome, np.stack(history), title)
+        status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
+        log.end(status, *outcome.ending)
+    return status, record.line(outcome)
+
+
+def batches_of(prepared: Prepared) -> list[Batch]:
+    """The examples in batches: for each artist, the content pictures a few at a time."""
+    contents = prepared.content.pixels / np.float32(255.0)
+    *_, activations = measure(prepared.backbone, contents)
+    parts = np.array_split(np.arange(len(contents)), -(-len(contents) // prepared.batch))
+    return [
+        Batch(
+            targets_of(prepared.backbone, paintings),
+            activations[part],
+            noise(prepared, paintings.name, part) if prepared.from_noise else contents[part],
+        )
+        for paintings in prepared.paintings
+        for part in parts
+    ]
+
+
+@lru_cache(maxsize=16)
+def targets_of(backbone: Backbone, paintings: Loaded) -> list[PaintingGrams]:
+    """Style targets, computed once for all runs with these paintings, backbone and layers."""
+    return style_targets(backbone, paintings.pixels / np.float32(255.0))
+
+
+def noise(prepared: Prepared, artist: str, part: np.ndarray) -> np.ndarray:
+    """Uniform noise to start from; an example's own, wherever it stands in a batch or sweep."""
+    names = [prepared.content.names[index] for index in part]
+    return np.stack(
+        [
+            np.random.default_rng(
+                [prepared.seed, zlib.crc32(artist.encode()), zlib.crc32(content.encode())]
+            ).random(prepared.content.pixels.shape[1:], dtype=np.float32)
+            for content in names
+        ]
+    )

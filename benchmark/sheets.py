@@ -1,0 +1,114 @@
+"""Pictures of pictures: contact sheets, the sheet of a sweep, loss curves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+GAP = 8
+TEXT = 15
+INK = "#1a1a1a"
+PAPER = "#ffffff"
+
+
+def contact_sheet(
+    contents: Sequence[np.ndarray],
+    content_names: Sequence[str],
+    paintings: Sequence[np.ndarray],
+    artist_names: Sequence[str],
+    results: Sequence[Sequence[np.ndarray]],
+    caption: str,
+) -> Image.Image:
+    """One run: content pictures across, artists down, four paintings beside each row of results.
+
+    Args:
+        contents: uint8 pictures, (S, S, 3).
+        content_names: one each.
+        paintings: each artist's, uint8, (n, S, S, 3).
+        artist_names: one each.
+        results: results[artist][content], uint8, (S, S, 3).
+        caption: a line above.
+    """
+    size = len(contents[0])
+    blank = np.full((size, size, 3), 255, "uint8")
+    rows = [[blank, *contents]]
+    rows += [[mosaic(p[:4], 2), *line] for p, line in zip(paintings, results, strict=True)]
+    return grid(rows, ["content", *artist_names], ["paintings", *content_names], caption)
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    caption: str,
+) -> Image.Image:
+    """Pictures in rows and columns, each with its name, under a caption; None leaves a gap."""
+    cell = max((p.shape[:2] for row in rows for p in row if p is not None), default=(64, 64))
+    height, width = cell
+    font = ImageFont.load_default(TEXT)
+    left = int(max((font.getlength(name) for name in row_names), default=0)) + 2 * GAP
+    top = 2 * (TEXT + 2 * GAP)
+    total = (left + len(column_names) * (width + GAP), top + len(rows) * (height + GAP))
+    needed = max(total[0], int(font.getlength(caption)) + 2 * GAP)
+    sheet = Image.new("RGB", (needed, total[1]), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP, GAP), caption, INK, font)
+    for column, name in enumerate(column_names):
+        place = (left + column * (width + GAP) + width / 2, top - GAP)
+        draw.text(place, shortened(name, width, font), INK, font, anchor="ms")
+    for line, (name, row) in enumerate(zip(row_names, rows, strict=True)):
+        upper = top + line * (height + GAP)
+        draw.text((GAP, upper + height / 2), name, INK, font, anchor="lm")
+        for column, picture in enumerate(row):
+            if picture is not None:
+                corner = (left + column * (width + GAP), upper)
+                sheet.paste(Image.fromarray(picture), corner)
+    return sheet
+
+
+def mosaic(
+    pictures: Sequence[np.ndarray] | np.ndarray, columns: int, size: int | None = None
+) -> np.ndarray:
+    """Pictures of one size packed into a square as large as one of them, or of a given size."""
+    side = size or len(pictures[0])
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (side, side), PAPER)
+    step = (side / columns, side / rows)
+    for index, picture in enumerate(pictures):
+        left, upper = round(index % columns * step[0]), round(index // columns * step[1])
+        right, lower = round(left + step[0]), round(upper + step[1])
+        box = Image.fromarray(picture).resize((right - left, lower - upper))
+        sheet.paste(box, (left, upper))
+    return np.asarray(sheet)
+
+
+def shortened(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """A text that fits a width in pixels, cut at its end where it must be."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def loss_curves(history: np.ndarray, names: Sequence[str], title: str) -> Figure:
+    """Mean losses over the epochs, each with the range of the examples around it.
+
+    Args:
+        history: shape (epochs + 1, losses, examples).
+        names: of the losses.
+        title: above the figure.
+    """
+    figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    epochs = np.arange(len(history))
+    for index, (axes, name) in enumerate(zip(figure.subplots(1, len(names)), names, strict=True)):
+        values = history[:, index]
+        axes.fill_between(epochs, values.min(1), values.max(1), alpha=0.2, label="range")
+        axes.plot(epochs, values.mean(1), label="mean of the examples")
+        axes.set(xlabel="epoch", title=name.replace("_", " "))
+        # Content loss starts at 0 when the picture starts at the content.
+        axes.set_yscale("linear" if values.min() <= 0 else "log")
+    axes.legend(fontsize=8)
+    return figure

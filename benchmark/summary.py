@@ -1,0 +1,136 @@
+"""What a person is told at the end: the table, the sheet of all cells, where to look next."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from benchmark import record, sheets
+from benchmark.config import ROOT
+from benchmark.export import results_table
+from benchmark.prepare import Prepared
+from benchmark.tracking import RunRecord, Tracker
+
+NUMBERS = ("epochs", "total_loss", "loss_ratio", "seconds")
+SUMMARY_COLUMNS = ("backbone", "agg", "optimizer", "weights", "stopped_by", *NUMBERS)
+
+SHEET = "sheet.png"
+SHEET_EXAMPLES = 4
+"""Most examples that one cell of a sweep's sheet shows."""
+
+SHEET_CELL = 320
+
+
+def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
+    """All cells side by side: backbones (and what else was swept) down, aggregations across."""
+    varied = _varied_overrides(runs)
+    cells: dict[tuple[str, str], np.ndarray] = {}
+    for run in runs:
+        if tracker.has_artifact(run.run_id, record.EXAMPLES_TABLE):
+            row = " ".join([run.tags["backbone"], *(f"{k}={v}" for k, v in varied[run.run_id])])
+            cells[row, run.tags["agg"]] = _cell(tracker, run)
+    if not cells:
+        return None
+    rows = list(dict.fromkeys(row for row, _ in cells))
+    columns = list(dict.fromkeys(column for _, column in cells))
+    weights = ", ".join(sorted({run.tags.get("weights", "?") for run in runs}))
+    loud = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in weights else ""
+    return sheets.grid(
+        [[cells.get((row, column)) for column in columns] for row in rows],
+        rows,
+        columns,
+        f"{runs[0].tags['sweep']} · weights: {weights}{loud}",
+    )
+
+
+def summarise(
+    output: Console, tracker: Tracker, runs: Sequence[RunRecord], sweep: str | None = None
+) -> None:
+    """Print the result table, where the pictures are, and how to open the MLflow UI."""
+    table = Table(title=f"sweep {sweep}" if sweep else None, title_justify="left")
+    shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
+    for column in shown.columns:
+        table.add_column(column, justify="right" if column in NUMBERS else "left")
+    for row in shown.itertuples(index=False):
+        table.add_row(*(_shown(value) for value in row))
+    output.print(table)
+    for run in runs:
+        if run.status != "FINISHED":
+            output.print(
+                f"{run.name}: {run.tags.get('status')} - {run.tags.get('reason', '')}",
+                style="red",
+                soft_wrap=True,
+                markup=False,
+            )
+    parent = tracker.sweep_run(sweep) if sweep else None
+    for run_id, file in [
+        *([(parent.run_id, SHEET)] if parent else []),
+        *((run.run_id, record.CONTACT_SHEET) for run in runs),
+    ]:
+        if tracker.has_artifact(run_id, file):
+            output.print(f"picture: {tracker.where(run_id, file)}", soft_wrap=True, markup=False)
+    fallbacks = {
+        run.tags["backbone"]: run.tags["weights_note"]
+        for run in runs
+        if run.tags.get("weights_note")
+    }
+    _announce(output, fallbacks)
+    output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True, markup=False)
+
+
+def announce_weights(output: Console, prepared: Iterable[Prepared]) -> None:
+    """One loud line where random weights stand in for ImageNet's."""
+    backbones = [one.backbone for one in prepared]
+    _announce(output, {b.name: b.weights_note for b in backbones if b.weights_note})
+
+
+def ui_command(tracker: Tracker) -> str:
+    """The one line that opens the MLflow UI on a store."""
+    default = Tracker.default_uri(ROOT)
+    return "make ui" if tracker.uri == default else f"make ui URI={tracker.uri}"
+
+
+def _announce(output: Console, fallbacks: dict[str, str]) -> None:
+    if fallbacks:
+        output.print(
+            f"WARNING: {', '.join(fallbacks)} with RANDOM weights: these pictures are not what "
+            f"trained networks make. {next(iter(fallbacks.values()))}"
+            f"{' (and likewise for the others)' if len(fallbacks) > 1 else ''}.",
+            style="bold red",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def _varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
+    """For each run, the overrides that tell it from others, besides backbone and aggregation."""
+    overrides = {run.run_id: json.loads(run.tags.get("overrides", "{}")) for run in runs}
+    keys = dict.fromkeys(key for pairs in overrides.values() for key in pairs)
+    varied = [
+        key
+        for key in keys
+        if key not in ("backbone", "agg") and len({o.get(key) for o in overrides.values()}) > 1
+    ]
+    return {
+        run_id: [(key, pairs[key]) for key in varied if key in pairs]
+        for run_id, pairs in overrides.items()
+    }
+
+
+def _cell(tracker: Tracker, run: RunRecord) -> np.ndarray:
+    """The first examples of a run, spread over its artists, in one square."""
+    table = tracker.read_table(run.run_id, record.EXAMPLES_TABLE)
+    chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
+    pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
+    return sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)
+
+
+def _shown(value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,312 @@
+"""The only module that talks to MLflow: writing runs, and reading them back."""
+
+import logging
+import os
+import tempfile
+import time
+import traceback
+import unicodedata
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_DISABLE_AGENT_HINT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from benchmark.errors import ConfigError
+
+for _noisy in ("mlflow", "alembic"):
+    logging.getLogger(_noisy).setLevel(logging.ERROR)
+
+PARAM_LIMIT = 6000
+"""Characters of a parameter's value that MLflow stores."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as the store has it.
+
+    Attributes:
+        run_id: MLflow's.
+        name: shown in the UI.
+        status: MLflow's: RUNNING, FINISHED, FAILED or KILLED.
+        started: milliseconds since the epoch.
+        params: the resolved configuration, flat.
+        metrics: last values.
+        tags: all tags.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    started: int
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class RunLog:
+    """Writes one run; what it is given appears in the MLflow UI at once."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        """For a run that exists."""
+        self._client = client
+        self.run_id = run_id
+
+    def params(self, params: Mapping[str, Any]) -> None:
+        """Log the configuration, flat."""
+        self._client.log_batch(
+            self.run_id, params=[Param(k, str(v)[:PARAM_LIMIT]) for k, v in params.items()]
+        )
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Set or replace tags."""
+        self._client.log_batch(self.run_id, tags=[RunTag(k, str(v)) for k, v in tags.items()])
+
+    def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log the finite ones of some metrics; MLflow stores others as something else."""
+        now = int(time.time() * 1000)
+        points = [Metric(k, float(v), now, step) for k, v in metrics.items() if np.isfinite(v)]
+        self._client.log_batch(self.run_id, metrics=points)
+
+    def data(self, name: str, context: str, source: str, digest: str, pictures: int) -> None:
+        """Log a set of pictures as an input, with its digest."""
+        self._client.log_inputs(
+            self.run_id,
+            [
+                DatasetInput(
+                    # MLflow keeps 36 characters of a digest.
+                    Dataset(
+                        name, digest[:36], "local", source, profile=f'{{"pictures": {pictures}}}'
+                    ),
+                    [InputTag("mlflow.data.context", context)],
+                )
+            ],
+        )
+
+    def snapshot(self, key: str, picture: np.ndarray, step: int) -> None:
+        """Add a uint8 picture (H, W, 3) to the series that the UI's slider runs through."""
+        self._client.log_image(
+            self.run_id, Image.fromarray(picture), key=image_key(key), step=step, synchronous=True
+        )
+
+    def picture(self, file: str, picture: np.ndarray | Image.Image) -> None:
+        """Save a picture (uint8 where it is an array) as an artifact."""
+        self._client.log_image(self.run_id, picture, artifact_file=file)
+
+    def figure(self, file: str, figure: Figure) -> None:
+        """Save a figure as an artifact."""
+        self._client.log_figure(self.run_id, figure, file)
+
+    def table(self, file: str, table: pd.DataFrame) -> None:
+        """Save a table as an artifact that the UI shows as one."""
+        self._client.log_table(self.run_id, table, file)
+
+    def text(self, file: str, text: str) -> None:
+        """Save a text as an artifact."""
+        self._client.log_text(self.run_id, text, file)
+
+    def json(self, file: str, content: dict[str, Any]) -> None:
+        """Save a dictionary as an artifact."""
+        self._client.log_dict(self.run_id, content, file)
+
+    def end(self, status: str, stopped_by: str, reason: str) -> None:
+        """Record how the run ended and close it.
+
+        Args:
+            status: "finished", "diverged", "failed" or "killed".
+            stopped_by: "epochs", "converged", "diverged", "error" or "interrupted".
+            reason: a sentence.
+        """
+        self.tags({"status": status, "stopped_by": stopped_by, "reason": reason})
+        states = {"finished": "FINISHED", "killed": "KILLED"}
+        self._client.set_terminated(self.run_id, states.get(status, "FAILED"))
+
+
+class Tracker:
+    """One MLflow store and one experiment in it."""
+
+    def __init__(
+        self, uri: str | None, experiment: str, root: Path, *, create: bool = True
+    ) -> None:
+        """Open a store.
+
+        Args:
+            uri: `sqlite:///…` or any tracking server; None: `mlruns/mlflow.db` under `root`.
+            experiment: name.
+            root: folder of the application.
+            create: create a local store, and the experiment, where they are not there.
+
+        Raises:
+            ConfigError: the store cannot be reached or used.
+        """
+        self.uri = uri or self.default_uri(root)
+        self.experiment = experiment
+        if "://" not in self.uri:
+            raise ConfigError(
+                f"tracking.uri={uri}: give sqlite:///PATH.db or the http(s):// address of a server"
+            )
+        file = self._local_file()
+        if file and not file.exists() and not create:
+            raise ConfigError(f"{self.uri}: there is no such store; nothing was run into it yet")
+        try:
+            if file:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            self._client = MlflowClient(self.uri)
+            found: Experiment | None = self._client.get_experiment_by_name(experiment)
+            if found is None and create:
+                location = (file.parent / "artifacts").as_uri() if file else None
+                self._client.create_experiment(experiment, location)
+                found = self._client.get_experiment_by_name(experiment)
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
+        if found is None:
+            known = ", ".join(e.name for e in self._client.search_experiments())
+            raise ConfigError(f"{self.uri} has no experiment '{experiment}'. It has: {known}")
+        self._experiment_id = found.experiment_id
+
+    @staticmethod
+    def default_uri(root: Path) -> str:
+        """The store under the application's folder."""
+        return f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"
+
+    def start(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> RunLog:
+        """Open a run, under a parent where one is given."""
+        nested = {"mlflow.parentRunId": parent} if parent else {}
+        run = self._client.create_run(
+            self._experiment_id, run_name=name, tags={**tags, **nested, "status": "running"}
+        )
+        return RunLog(self._client, run.info.run_id)
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[RunLog]:
+        """Open a run; whatever ends the block before the run is ended, ends the run as that."""
+        log = self.start(name, tags, parent)
+        try:
+            yield log
+        except Exception as error:
+            log.text("error.txt", traceback.format_exc())
+            log.end("failed", "error", f"{type(error).__name__}: {error}")
+            raise
+        except BaseException:
+            log.end("killed", "interrupted", "interrupted from outside")
+            raise
+
+    def log_of(self, run_id: str) -> RunLog:
+        """Go on writing an existing run."""
+        return RunLog(self._client, run_id)
+
+    def sweep_run(self, sweep: str) -> RunRecord | None:
+        """The parent run of a sweep, by the sweep's name."""
+        return next(iter(self._search(f"tags.kind = 'sweep' AND tags.sweep = '{sweep}'")), None)
+
+    def last_sweep(self) -> str | None:
+        """Name of the sweep, or of the single run, that started last."""
+        return next((record.tags["sweep"] for record in self._search("tags.sweep != ''")), None)
+
+    def runs_of(self, sweep: str) -> list[RunRecord]:
+        """The runs of a sweep, in the order of their start."""
+        return self._search(f"tags.kind = 'run' AND tags.sweep = '{sweep}'")[::-1]
+
+    def all_runs(self) -> list[RunRecord]:
+        """All runs of the experiment, in the order of their start."""
+        return self._search("tags.kind = 'run'")[::-1]
+
+    def run_record(self, run_id: str) -> RunRecord:
+        """One run.
+
+        Raises:
+            ConfigError: there is none with this id.
+        """
+        try:
+            return _record(self._client.get_run(run_id))
+        except MlflowException as error:
+            raise ConfigError(f"--run {run_id}: {self.uri} has no such run") from error
+
+    def read_picture(self, run_id: str, file: str) -> np.ndarray:
+        """A picture artifact as uint8, (H, W, 3)."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._client.download_artifacts(run_id, file, folder)
+            with Image.open(path) as image:
+                return np.asarray(image.convert("RGB"))
+
+    def read_table(self, run_id: str, file: str) -> pd.DataFrame:
+        """A table artifact."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._client.download_artifacts(run_id, file, folder)
+            return pd.read_json(path, orient="split")
+
+    def has_artifact(self, run_id: str, file: str) -> bool:
+        """Whether a run has an artifact of this name at its top level."""
+        return any(item.path == file for item in self._client.list_artifacts(run_id))
+
+    def where(self, run_id: str, file: str) -> str:
+        """Where a person finds an artifact: a local path if it is one, else its address."""
+        uri = f"{self._client.get_run(run_id).info.artifact_uri}/{file}"
+        return uri.removeprefix("file://")
+
+    def _search(self, condition: str) -> list[RunRecord]:
+        found: list[RunRecord] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id],
+                condition,
+                ViewType.ACTIVE_ONLY,
+                order_by=["attributes.start_time DESC"],
+                page_token=token,
+            )
+            found += [_record(run) for run in page]
+            token = page.token
+            if not token:
+                return found
+
+    def _local_file(self) -> Path | None:
+        """The database file of a local store."""
+        if not self.uri.startswith("sqlite:///"):
+            return None
+        return Path(self.uri.removeprefix("sqlite:///")).resolve()
+
+
+def image_key(name: str) -> str:
+    """A name in the letters that MLflow allows in keys; others leave a mark of what they were."""
+    folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    allowed = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in folded)
+    if allowed == name:
+        return name
+    return f"{allowed}-{zlib.crc32(name.encode()):08x}"
+
+
+def _record(run: Run) -> RunRecord:
+    return RunRecord(
+        run.info.run_id,
+        run.info.run_name or "",
+        run.info.status,
+        run.info.start_time or 0,
+        dict(run.data.params),
+        dict(run.data.metrics),
+        dict(run.data.tags),
+    )
