@@ -207,7 +207,7 @@ def _noise_picture(seed: int, size: int) -> np.ndarray:
         rows = np.arange(size) * 2**octave // size
         picture += coarse[rows][:, rows]
     picture = 0.5 + 0.2 * picture / picture.std()
-    return np.clip(picture, 0.0, 1.0)[None].astype(np.float32)
+    return np.asarray(np.clip(picture, 0.0, 1.0)[None], dtype=np.float32)
 
 
 def _text(name: bytes | str) -> str:

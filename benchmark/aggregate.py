@@ -22,10 +22,12 @@ def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
     M_p = (Σ_i w_i L_i^p)^(1/p); M_0 = Π_i L_i^w_i; M_−∞ and M_∞ are minimum and maximum.
     With equal weights p = 1 is the study's *simple*, 2 its *squared*, 0 its *logged*.
 
-    Computed as M_p = R·exp(log(Σ w_i (L_i/R)^p)/p), R the term that dominates, so that nothing
-    overflows between 1e-8 and 1e14; close to 1 the sum is taken as 1 + Σ w_i expm1(p log(L_i/R)),
-    which stays exact as p → 0. So the limits need no branches: in float32, p = 1e-12 gives the
-    geometric mean and p = ±1e30 the maximum or minimum (gradient shared among exact ties).
+    Both M_p and its gradient ∂M_p/∂L_i = w_i (L_i/M_p)^(p−1) are computed from log(L_i/R), R the
+    term that dominates, so that neither overflows nor vanishes between 1e-8 and 1e14. Left to
+    automatic differentiation, the gradient would contain (L_i/R)^p, which vanishes long before.
+    Where Σ w_i (L_i/R)^p is close to 1 it is taken as 1 + Σ w_i expm1(p log(L_i/R)), exact as
+    p → 0. So the limits need no cases: in float32, p = 1e-12 gives the geometric mean and
+    p = ±1e30 the maximum or minimum, with the gradient shared among exact ties.
 
     Args:
         losses: L, shape (N, n), ≥ 0; raised to `SMALLEST_LOSS`, a departure from the study.
@@ -38,15 +40,17 @@ def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
     Source: the study (the three aggregations); Hardy, Littlewood, Pólya, Inequalities, chapter 2.
     """
     losses = ops.maximum(losses, SMALLEST_LOSS)
+    constant = ops.stop_gradient(losses)
     p = ops.clip(ops.cast(p, "float32"), -LARGEST_POWER, LARGEST_POWER)
     p = ops.where(ops.abs(p) < SMALLEST_POWER, SMALLEST_POWER, p)
-    largest = ops.max(losses, axis=-1, keepdims=True)
-    smallest = ops.min(losses, axis=-1, keepdims=True)
-    reference = ops.stop_gradient(ops.where(p > 0, largest, smallest))
-    exponents = p * ops.log(losses / reference)
-    total = ops.sum(weights * ops.exp(exponents), axis=-1)
-    excess = ops.sum(weights * ops.expm1(exponents), axis=-1)
-    # The bound keeps the branch that is not taken finite, or its gradient would be NaN times 0.
-    near_one = ops.log1p(ops.maximum(excess, -0.75))
-    log_total = ops.where(total > 0.5, near_one, ops.log(total))
-    return reference[..., 0] * ops.exp(log_total / p)
+    largest = ops.max(constant, axis=-1, keepdims=True)
+    smallest = ops.min(constant, axis=-1, keepdims=True)
+    reference = ops.where(p > 0, largest, smallest)
+    log_ratio = ops.log(constant / reference)
+    total = ops.sum(weights * ops.exp(p * log_ratio), axis=-1, keepdims=True)
+    excess = ops.sum(weights * ops.expm1(p * log_ratio), axis=-1, keepdims=True)
+    log_total = ops.where(total > 0.5, ops.log1p(excess), ops.log(total))
+    mean = reference * ops.exp(log_total / p)
+    gradient = weights * ops.exp((p - 1.0) * log_ratio - log_total + log_total / p)
+    # The added term is 0, and its derivative is the gradient above.
+    return ops.sum(gradient * (losses - constant), axis=-1) + mean[..., 0]

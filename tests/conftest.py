@@ -1,0 +1,35 @@
+"""What tests share: where the real data lies, and tiny inputs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the real data where they are not, and say so."""
+    if SHARED.is_dir():
+        return
+    for item in items:
+        if "real_data" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=f"no real data: {SHARED} is absent"))
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def picture_folder(tmp_path: Path, random: np.random.Generator) -> Path:
+    """Two artists, 12 and 3 small pictures, numbered so that natural and text order differ."""
+    root = tmp_path / "paintings"
+    for artist, count in (("Ada", 12), ("Bruno", 3)):
+        (root / artist).mkdir(parents=True)
+        for number in range(1, count + 1):
+            pixels = random.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / artist / f"{artist}_{number}.png")
+    return root

@@ -1,0 +1,90 @@
+"""Imports run one way, and each outside system is known in one place."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("backbones", "datasets", "benchmark")
+
+LAYERS = [
+    "benchmark.errors",
+    "benchmark.config",
+    "benchmark.variants",
+    "benchmark.losses",
+    "benchmark.aggregate",
+    "benchmark.backend",
+    "benchmark.step",
+    "benchmark.stylize",
+    "benchmark.prepare",
+    "benchmark.sheets",
+    "benchmark.progress",
+    "benchmark.tracking",
+    "benchmark.record",
+    "benchmark.run",
+    "benchmark.export",
+    "benchmark.summary",
+    "benchmark.sweep",
+    "benchmark.layers",
+    "benchmark.__main__",
+]
+"""Modules from the bottom up: each imports only those above it in this list."""
+
+
+def imports_of(path: Path) -> set[str]:
+    """Dotted names that a file imports, `from a import b` as both a and a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+SOURCES = {
+    str(path.relative_to(ROOT)): imports_of(path)
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+
+
+def users_of(*packages: str) -> set[str]:
+    """Files that import any of some packages."""
+    return {
+        file
+        for file, imported in SOURCES.items()
+        if any(name.split(".")[0] in packages for name in imported)
+    }
+
+
+def test_backbones_and_datasets_import_nothing_of_ours() -> None:
+    outside = users_of("benchmark", "mlflow")
+    assert not {file for file in outside if file.startswith(("backbones/", "datasets/"))}
+    assert not {file for file in users_of("datasets") if file.startswith("backbones/")}
+    assert not {file for file in users_of("backbones") if file.startswith("datasets/")}
+
+
+def test_one_module_knows_mlflow_and_none_a_backend() -> None:
+    assert users_of("mlflow") == {"benchmark/tracking.py"}
+    assert not users_of("tensorflow", "jax", "torch")
+    named = {
+        file
+        for file in SOURCES
+        if any(b in (ROOT / file).read_text() for b in ('"jax"', '"tensorflow"'))
+    }
+    assert named == {"benchmark/backend.py"}
+
+
+def test_every_module_has_its_place() -> None:
+    modules = {f"benchmark.{path.stem}" for path in (ROOT / "benchmark").glob("*.py")}
+    assert modules - {"benchmark.__init__"} == set(LAYERS)
+
+
+@pytest.mark.parametrize("module", LAYERS)
+def test_imports_run_one_way(module: str) -> None:
+    imported = SOURCES[f"{module.replace('.', '/')}.py"]
+    above = set(LAYERS[LAYERS.index(module) :])
+    assert not imported & above

@@ -1,0 +1,212 @@
+"""Backbones: where weights come from, the cut, and what can be wrong with them."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import backbones
+from backbones import BackboneError, weights
+
+MOBILENET = {
+    "name": "mobilenet",
+    "model": "keras.applications.mobilenet.MobileNet",
+    "preprocessing": "keras.applications.mobilenet.preprocess_input",
+    "style_layers": ("conv1", "conv_pw_1"),
+    "content_layer": "conv_pw_2",
+    "image_size": 32,
+}
+VGG = {
+    "name": "vgg",
+    "model": "keras.applications.vgg19.VGG19",
+    "preprocessing": "keras.applications.vgg19.preprocess_input",
+    "style_layers": ("block1_conv1", "block1_conv2"),
+    "content_layer": "block2_conv1",
+    "image_size": 32,
+}
+
+
+def write_notop(path: Path, model: keras.Model, until: str | None = None) -> None:
+    """Write a model's weights in the layout of Keras's published `*_notop.h5` files."""
+    with h5py.File(path, "w") as file:
+        names = [layer.name for layer in model.layers]
+        names = names[: names.index(until) + 1] if until else names
+        file.attrs["layer_names"] = [name.encode() for name in names]
+        for name in names:
+            group = file.create_group(name)
+            arrays = model.get_layer(name).get_weights()
+            keys = [f"{name}/weight_{i}:0".encode() for i in range(len(arrays))]
+            group.attrs["weight_names"] = keys
+            for key, array in zip(keys, arrays, strict=True):
+                group.create_dataset(key.decode(), data=array)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+    """A whole MobileNet with weights of its own, and its file, as if it were published."""
+    model = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(32, 32, 3))
+    path = tmp_path_factory.mktemp("published") / "mobilenet_1_0_224_tf_no_top.h5"
+    write_notop(path, model)
+    return model, path
+
+
+@pytest.fixture
+def server(
+    published: tuple[keras.Model, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[str]:
+    """A stand-in on loopback for the host of Keras's weights, and an empty cache."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(published[1].parent))
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{http.server_port}/"
+        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", address)
+        use_empty_cache(monkeypatch, tmp_path)
+        yield address
+        http.shutdown()
+
+
+def use_empty_cache(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    backbones.load.cache_clear()
+    monkeypatch.setenv("KERAS_HOME", str(folder))
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(folder))
+
+
+def same_activations(left: backbones.Backbone, right: backbones.Backbone) -> bool:
+    picture = np.random.default_rng(3).random((1, 32, 32, 3), dtype=np.float32)
+    pairs = zip(left.network(picture), right.network(picture), strict=True)
+    return all(np.allclose(a, b, rtol=1e-5) for a, b in pairs)
+
+
+def test_imagenet_weights_are_downloaded_then_cached(
+    server: str, published: tuple[keras.Model, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloaded = backbones.load(**MOBILENET, weights="auto")
+    assert downloaded.weights == "imagenet"
+    assert downloaded.weights_note == ""
+    assert same_activations(downloaded, backbones.load(**MOBILENET, weights=str(published[1])))
+    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
+    backbones.load.cache_clear()
+    assert backbones.load(**MOBILENET, weights="imagenet").digest == downloaded.digest
+
+
+def test_without_a_network_imagenet_says_what_to_do(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Port 9 on loopback refuses at once, as a machine without a route does.
+    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", "http://127.0.0.1:9/")
+    with pytest.raises(BackboneError) as raised:
+        backbones.load(**MOBILENET, weights="imagenet")
+    message = str(raised.value)
+    assert "put http://127.0.0.1:9/mobilenet_1_0_224_tf_no_top.h5 into" in message
+    assert f"{tmp_path}/models" in message
+    assert "backbone.weights=PATH" in message
+    assert "\n" not in message
+    fallback = backbones.load(**MOBILENET, weights="auto")
+    assert fallback.weights == "random"
+    assert fallback.weights_note == message
+
+
+def test_a_missing_or_truncated_download_is_not_used(
+    server: str, published: tuple[keras.Model, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", f"{server}nowhere/")
+    with pytest.raises(BackboneError, match=r"no ImageNet weights \(File not found\)"):
+        backbones.load(**MOBILENET, weights="imagenet")
+
+    def truncated(handler: SimpleHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 1000)
+
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "do_GET", truncated)
+    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", server)
+    with pytest.raises(BackboneError, match="retrieval incomplete"):
+        backbones.load(**MOBILENET, weights="imagenet")
+
+
+def test_a_file_may_stop_after_the_deepest_layer_used(
+    published: tuple[keras.Model, Path], tmp_path: Path
+) -> None:
+    model, whole = published
+    cut = tmp_path / "mobilenet_cut.h5"
+    write_notop(cut, model, until="conv_pw_2")
+    from_cut = backbones.load(**MOBILENET, weights=str(cut))
+    assert from_cut.weights == "mobilenet_cut.h5"
+    assert same_activations(from_cut, backbones.load(**MOBILENET, weights=str(whole)))
+    deeper = {**MOBILENET, "content_layer": "conv_pw_3"}
+    with pytest.raises(BackboneError, match=r"no weights for layer 'conv_pw_2_bn'.*up to 'conv_pw_2'"):
+        backbones.load(**deeper, weights=str(cut))
+    assert same_activations(from_cut, backbones.load(**MOBILENET, weights=str(tmp_path)))
+
+
+def test_wrong_weight_files(published: tuple[keras.Model, Path], tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match=r"no such file; did you mean 'imagenet'\?"):
+        backbones.load(**MOBILENET, weights="imagnet")
+    garbage = tmp_path / "garbage.h5"
+    garbage.write_bytes(b"garbage")
+    with pytest.raises(BackboneError, match="can't be read as a weight file"):
+        backbones.load(**MOBILENET, weights=str(garbage))
+    other = keras.applications.MobileNet(
+        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.25
+    )
+    write_notop(tmp_path / "quarter.h5", other)
+    with pytest.raises(BackboneError, match=r"another network.*layer 'conv1' has shapes"):
+        backbones.load(**MOBILENET, weights=str(tmp_path / "quarter.h5"))
+    with pytest.raises(BackboneError, match=r"of files named vgg19_….h5 this folder has none"):
+        backbones.load(**VGG, weights=str(published[1].parent))
+
+
+def test_unknown_layers_and_small_pictures() -> None:
+    with pytest.raises(BackboneError, match=r"no layer 'conv_pw_02'. Did you mean 'conv_pw_2'\?"):
+        backbones.load(**{**MOBILENET, "content_layer": "conv_pw_02"}, weights="random")
+    inception = {"name": "inception", "model": "keras.applications.inception_v3.InceptionV3"}
+    with pytest.raises(BackboneError, match="backbone=inception, image_size=32: .* at least 75"):
+        backbones.describe(**inception, image_size=32)
+
+
+def test_nothing_above_the_deepest_layer_is_computed() -> None:
+    loaded = backbones.load(**VGG, weights="random")
+    assert loaded.network.count_params() == sum(  # kernels and biases of the first three
+        (9 * inputs + 1) * outputs for inputs, outputs in ((3, 64), (64, 64), (64, 128))
+    )
+    assert not loaded.network.trainable_weights
+
+
+def test_random_weights_follow_the_seed_and_have_one_scale() -> None:
+    one, same, other = (
+        backbones.load(**VGG, weights="random", seed=seed, random_scale=300.0, pooling=pooling)
+        for seed, pooling in ((0, "max"), (0, "avg"), (1, "max"))
+    )
+    assert one.digest != other.digest
+    assert one.digest != same.digest  # the scale is measured behind the pooling
+    backbones.load.cache_clear()
+    assert backbones.load(**VGG, weights="random", random_scale=300.0).digest == one.digest
+    photograph = np.random.default_rng(0).random((1, 32, 32, 3), dtype=np.float32)
+    for activations in one.network(photograph):
+        assert 100 < float(np.sqrt(np.mean(np.asarray(activations) ** 2))) < 900
+
+
+def test_average_pooling_changes_only_the_pooling() -> None:
+    full = keras.applications.VGG19(include_top=False, weights=None, input_shape=(32, 32, 3))
+    pooled = backbones.network.average_pooled(full)
+    kinds = [type(layer).__name__ for layer in pooled.layers]
+    assert "MaxPooling2D" not in kinds
+    assert kinds.count("AveragePooling2D") == 5
+    for before, after in zip(full.get_weights(), pooled.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_automatic_names_do_not_depend_on_what_was_built_before() -> None:
+    names = ["input_layer_7", "conv2d_95", "batch_normalization_94", "conv2d_96", "mixed0"]
+    expected = ["input_layer_7", "conv2d", "batch_normalization", "conv2d_1", "mixed0"]
+    assert weights.renumbered(names) == expected
+    assert weights.renumbered(["conv2d", "conv2d_1"]) == ["conv2d", "conv2d_1"]
+    assert weights.renumbered(["block1_conv1", "conv1"]) == ["block1_conv1", "conv1"]

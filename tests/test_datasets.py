@@ -1,0 +1,136 @@
+"""Pictures: formats, order, choice, errors, and the embedded sample."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import datasets
+from datasets import DatasetError, folder, sample
+from datasets.pictures import Picture, PictureSet, read_file
+
+
+def saved(path: Path, image: Image.Image, **options: object) -> np.ndarray:
+    """What is read back from a file just saved."""
+    image.save(path, **options)
+    found = read_file(path)
+    assert found.mode == "RGB"
+    return np.asarray(found).astype(int)
+
+
+def test_every_kind_of_picture_becomes_rgb(tmp_path: Path) -> None:
+    grey = np.array([[0, 128], [200, 255]], "uint8")
+    as_rgb = np.repeat(grey[..., None], 3, axis=2).astype(int)
+    assert (saved(tmp_path / "grey.png", Image.fromarray(grey)) == as_rgb).all()
+    sixteen = Image.fromarray(grey.astype("uint16") * 257)
+    assert (saved(tmp_path / "sixteen.png", sixteen) == as_rgb).all()
+    assert (saved(tmp_path / "sixteen.tiff", sixteen) == as_rgb).all()
+    floats = Image.fromarray(grey.astype("float32") / 255)
+    assert (saved(tmp_path / "floats.tiff", floats) == as_rgb).all()
+    palette = Image.fromarray(as_rgb.astype("uint8")).quantize(4)
+    assert (saved(tmp_path / "palette.gif", palette) == as_rgb).all()
+    cmyk = Image.new("CMYK", (2, 2), (0, 255, 255, 0))
+    assert (saved(tmp_path / "cmyk.tiff", cmyk) == [255, 0, 0]).all()
+    clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
+    assert (saved(tmp_path / "clear.png", clear) == 255).all()
+    half = Image.new("LA", (2, 2), (0, 128))
+    assert (abs(saved(tmp_path / "half.png", half) - 127) <= 1).all()
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[[255, 0, 0]], [[0, 0, 255]]], "uint8"))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn a quarter to the right"
+    found = saved(tmp_path / "turned.png", image, exif=exif)
+    assert found.tolist() == [[[0, 0, 255], [255, 0, 0]]]
+
+
+def test_natural_order_and_the_first_paintings(picture_folder: Path) -> None:
+    [ada] = folder.paintings(str(picture_folder), ["Ada"], 11)
+    assert [picture.name for picture in ada.pictures] == [f"Ada_{n}" for n in range(1, 12)]
+
+
+def test_digests_follow_content_not_names(picture_folder: Path) -> None:
+    before = [datasets.load(s, 16).digest for s in folder.paintings(str(picture_folder), None, 3)]
+    first = picture_folder / "Ada" / "Ada_1.png"
+    first.rename(picture_folder / "Ada" / "Ada_0.png")
+    renamed = [datasets.load(s, 16).digest for s in folder.paintings(str(picture_folder), None, 3)]
+    assert renamed == before
+    Image.new("RGB", (30, 21)).save(picture_folder / "Ada" / "Ada_0.png")
+    changed = [datasets.load(s, 16).digest for s in folder.paintings(str(picture_folder), None, 3)]
+    assert changed[0] != before[0]
+    assert changed[1] == before[1]
+
+
+def test_patterns_choose_artists(picture_folder: Path) -> None:
+    names = [group.name for group in folder.paintings(str(picture_folder), ["B*", "Ada"], 2)]
+    assert names == ["Bruno", "Ada"]
+
+
+@pytest.mark.parametrize(
+    ("artists", "paintings", "message"),
+    [
+        (["Adda"], 2, r"dataset.artists=Adda: .* Did you mean 'Ada'\? There are: Ada, Bruno"),
+        (["Bruno"], 4, r"'Bruno' has 3 paintings, 4 were asked for: set dataset.paintings=3"),
+        ([], 2, r"name at least one"),
+        (None, 0, r"dataset.paintings=0: must be a number from 1 up"),
+    ],
+)
+def test_wrong_choices_are_one_clear_line(
+    picture_folder: Path, artists: list[str] | None, paintings: int, message: str
+) -> None:
+    with pytest.raises(DatasetError, match=message) as raised:
+        folder.paintings(str(picture_folder), artists, paintings)
+    assert "\n" not in str(raised.value)
+
+
+def test_wrong_folders(tmp_path: Path, picture_folder: Path) -> None:
+    with pytest.raises(DatasetError, match="there is no such folder"):
+        folder.paintings(str(tmp_path / "nowhere"), None, 2)
+    with pytest.raises(DatasetError, match="It holds pictures itself: give the folder above it"):
+        folder.paintings(str(picture_folder / "Ada"), None, 2)
+    with pytest.raises(DatasetError, match="there are no pictures in this folder"):
+        folder.content(str(picture_folder), None, 2)
+
+
+def test_unreadable_files_are_all_named(picture_folder: Path) -> None:
+    (picture_folder / "Ada" / "Ada_2.png").write_bytes(b"not a picture")
+    whole = (picture_folder / "Ada" / "Ada_3.png").read_bytes()
+    (picture_folder / "Ada" / "Ada_3.png").write_bytes(whole[: len(whole) // 2])
+    [ada] = folder.paintings(str(picture_folder), ["Ada"], 12)
+    with pytest.raises(DatasetError, match=r"2 of the 12 pictures of 'Ada'.*Ada_2.*Ada_3"):
+        datasets.load(ada, 16)
+
+
+def test_decompression_bombs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    bomb = Picture("bomb", "bomb.png", lambda: Image.open(bomb_file()).convert("RGB"))
+    with pytest.raises(DatasetError, match="DecompressionBomb"):
+        datasets.load(PictureSet("bombs", (bomb,)), 8)
+
+
+def bomb_file() -> Path:
+    import skimage.data
+
+    return Path(skimage.data.__file__).parent / "coffee.png"
+
+
+def test_the_sample_is_whole_and_the_same_every_time() -> None:
+    groups = sample.paintings(["*"], 30)
+    assert len(groups) == 6
+    first, again = (datasets.load(sample.paintings(None, 2)[0], 32) for _ in range(2))
+    assert first.digests == again.digests
+    # Six painters, clearly different: their mean colours or contrasts are far apart.
+    looks = []
+    for group in groups:
+        pixels = datasets.load(PictureSet(group.name, group.pictures[:3]), 32).pixels / 255
+        looks.append([*pixels.mean((0, 1, 2)), pixels.std()])
+    distances = np.linalg.norm(np.array(looks)[:, None] - np.array(looks)[None], axis=-1)
+    assert distances[~np.eye(6, dtype=bool)].min() > 0.03
+
+
+def test_all_photographs_are_there_without_a_network() -> None:
+    photographs = sample.content(None, len(sample.PHOTOGRAPHS))
+    loaded = datasets.load(photographs, 16)
+    assert loaded.pixels.shape == (len(sample.PHOTOGRAPHS), 16, 16, 3)

@@ -1,0 +1,198 @@
+"""The optimisation loop on a tiny backbone: exactness, stopping, divergence, what is kept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+import backbones
+from backbones import Backbone
+from benchmark.aggregate import power_mean
+from benchmark.step import Aggregation, LossWeights, OptimizerChoice, compiled_step
+from benchmark.stylize import (
+    Batch,
+    Epoch,
+    Outcome,
+    Stopping,
+    judge,
+    measure,
+    style_targets,
+    stylize,
+)
+
+SIZE = 32
+OPTIMIZERS = {
+    "adam": OptimizerChoice(keras.optimizers.Adam, 0.01),
+    "sgd": OptimizerChoice(keras.optimizers.SGD, 0.05),
+    "rmsprop": OptimizerChoice(keras.optimizers.RMSprop, 0.005),
+}
+WEIGHTS = LossWeights(1e-4, 100.0, 1e-3)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return tiny_backbone()
+
+
+def tiny_backbone(precision: str = "float32") -> Backbone:
+    return backbones.load(
+        name="vgg",
+        model="keras.applications.vgg19.VGG19",
+        preprocessing="keras.applications.vgg19.preprocess_input",
+        style_layers=("block1_conv1", "block1_conv2"),
+        content_layer="block2_conv1",
+        weights="random",
+        image_size=SIZE,
+        precision=precision,
+    )
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Four paintings and three content pictures."""
+    random = np.random.default_rng(5)
+    return (
+        random.random((4, SIZE, SIZE, 3), dtype=np.float32),
+        random.random((3, SIZE, SIZE, 3), dtype=np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Callable[..., Outcome]:
+    """Runs a small transfer, its examples split into batches as asked."""
+    paintings, contents = pictures
+    *_, activations = measure(backbone, contents)
+
+    def run(
+        parts: Sequence[Sequence[int]] = ((0, 1, 2),),
+        optimizer: OptimizerChoice = OPTIMIZERS["adam"],
+        stopping: Stopping = Stopping(6, patience=None),
+        p: float = 2.0,
+        start: np.ndarray = contents,
+        **options: object,
+    ) -> Outcome:
+        batches = [
+            Batch(style_targets(backbone, paintings), activations[list(part)], start[list(part)])
+            for part in parts
+        ]
+        aggregation = Aggregation(power_mean, {"p": p})
+        return stylize(backbone, batches, aggregation, WEIGHTS, optimizer, stopping, **options)
+
+    return run
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_batches_change_no_result(transfer: Callable[..., Outcome], name: str) -> None:
+    together = transfer(optimizer=OPTIMIZERS[name])
+    apart = transfer([[0], [1, 2]], optimizer=OPTIMIZERS[name])
+    np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-4)
+    assert np.abs(together.pictures - apart.pictures).mean() < 1e-4
+    assert together.losses[0].mean() < together.first_losses[0].mean()
+
+
+def test_a_run_repeats_to_the_bit_and_is_left_alone_by_others(
+    transfer: Callable[..., Outcome],
+) -> None:
+    first = transfer()
+    transfer(p=0.0, optimizer=replace(OPTIMIZERS["adam"], learning_rate=0.05))
+    again = transfer()
+    np.testing.assert_array_equal(first.pictures, again.pictures)
+    np.testing.assert_array_equal(first.losses, again.losses)
+
+
+def test_jobs_of_one_shape_share_the_compiled_step(transfer: Callable[..., Outcome]) -> None:
+    transfer()
+    before = compiled_step.cache_info().misses
+    transfer(p=0.0)
+    transfer(p=1.0, optimizer=replace(OPTIMIZERS["adam"], learning_rate=0.02))
+    assert compiled_step.cache_info().misses == before
+
+
+def test_an_epoch_is_so_many_steps(transfer: Callable[..., Outcome]) -> None:
+    six = transfer([[0, 1], [2]], stopping=Stopping(6, patience=None))
+    three = transfer([[0, 1], [2]], stopping=Stopping(3, steps_per_epoch=2, patience=None))
+    assert (six.epochs, three.epochs) == (6, 3)
+    np.testing.assert_array_equal(six.pictures, three.pictures)
+
+
+def test_epoch_0_is_the_start_and_losses_belong_to_their_pictures(
+    transfer: Callable[..., Outcome], pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    seen: list[tuple[Epoch, np.ndarray]] = []
+    outcome = transfer(on_epoch=lambda epoch: seen.append((epoch, epoch.pictures())))
+    assert [epoch.number for epoch, _ in seen] == list(range(7))
+    np.testing.assert_array_equal(seen[0][1], pictures[1])
+    np.testing.assert_allclose(seen[0][0].losses[2], 0.0)  # content loss at the content picture
+    np.testing.assert_array_equal(seen[-1][1], outcome.pictures)
+    # A run that starts where another was after 4 epochs has that one's losses first.
+    resumed = transfer(start=seen[4][1], stopping=Stopping(1, patience=None))
+    np.testing.assert_allclose(resumed.first_losses, seen[4][0].losses, rtol=1e-5)
+
+
+def test_pictures_stay_in_range(transfer: Callable[..., Outcome]) -> None:
+    violent = replace(OPTIMIZERS["adam"], learning_rate=0.5)
+    pictures = transfer(optimizer=violent, stopping=Stopping(3, patience=None)).pictures
+    assert pictures.min() == 0.0
+    assert pictures.max() == 1.0
+
+
+def test_divergence_keeps_the_last_finite_pictures(transfer: Callable[..., Outcome]) -> None:
+    wild = replace(OPTIMIZERS["sgd"], learning_rate=float("1e38"))
+    outcome = transfer(
+        optimizer=wild,
+        start=np.full((3, SIZE, SIZE, 3), 0.5, "float32"),
+        stopping=Stopping(9, patience=None, explosion_factor=1.0),
+    )
+    assert outcome.ending.stopped_by == "diverged"
+    assert "lower optimizer.learning_rate" in outcome.ending.message
+    assert outcome.epochs < 9
+    assert np.isfinite(outcome.losses).all()
+    assert np.isfinite(outcome.pictures).all()
+    assert (outcome.kept_epochs == outcome.epochs - 1).all()
+
+
+def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Outcome]) -> None:
+    jumpy = replace(OPTIMIZERS["adam"], learning_rate=0.2)
+    history: list[np.ndarray] = []
+    outcome = transfer(
+        optimizer=jumpy, keep_best=True, on_epoch=lambda epoch: history.append(epoch.losses[0])
+    )
+    totals = np.stack(history)
+    np.testing.assert_array_equal(outcome.losses[0], totals.min(axis=0))
+    np.testing.assert_array_equal(outcome.kept_epochs, totals.argmin(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("history", "stopping", "expected"),
+    [
+        ([100, 90], Stopping(10), None),
+        ([100, 99.95], Stopping(10), "converged"),
+        ([100, 101], Stopping(10), "converged"),
+        ([100, 99.95], Stopping(10, patience=2), None),
+        ([100, 99.95, 99.93], Stopping(10, patience=2), "converged"),
+        ([100, 99.95, 90], Stopping(10, patience=2), None),
+        ([100, 100], Stopping(10, patience=None), None),
+        ([100, 100], Stopping(1, patience=None), "epochs"),
+        ([100, 99.8], Stopping(10, min_improvement=0.01), "converged"),
+        ([100, float("nan")], Stopping(10, patience=None), "diverged"),
+        ([float("inf")], Stopping(10), "diverged"),
+        ([100, 10001], Stopping(10, patience=None), "diverged"),
+        ([0, 0], Stopping(10), "converged"),
+    ],
+)
+def test_when_a_run_ends(history: list[float], stopping: Stopping, expected: str | None) -> None:
+    ending = judge(history, stopping)
+    assert (ending.stopped_by if ending else None) == expected
+
+
+def test_bfloat16_comes_close_to_float32(
+    backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    exact = measure(backbone, pictures[1])
+    rough = measure(tiny_backbone("bfloat16"), pictures[1])
+    for gram, rough_gram in zip(exact[:-1], rough[:-1], strict=True):
+        error = np.linalg.norm(gram - rough_gram.astype("float32"))
+        assert 0 < error < 0.02 * np.linalg.norm(gram)
+    assert str(rough[-1].dtype) == "bfloat16"
