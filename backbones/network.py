@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backbones import weights as weight_sources
 from backbones._keras import keras
@@ -65,7 +65,7 @@ def load(
     content_layer: str,
     weights: str = "auto",
     random_scale: float = 1.0,
-    pooling: str = "max",
+    pooling: Literal["max", "avg"] = "max",
     image_size: int = 224,
     precision: str = "float32",
     seed: int = 0,
@@ -92,6 +92,10 @@ def load(
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
+    if not style_layers:
+        raise BackboneError("backbone.style_layers=[]: name at least one")
+    if not 0 < random_scale < float("inf"):
+        raise BackboneError(f"backbone.random_scale={random_scale}: must be a positive number")
     layers = (*style_layers, content_layer)
     preprocess = resolve(preprocessing)
     with _dtype_policy(precision):

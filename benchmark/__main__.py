@@ -19,14 +19,18 @@ from benchmark.errors import CompositionError, ConfigError
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Do one run: alone, or as one of a sweep."""
+    try:
+        plain = typed(config)
+    except (ConfigError, *CompositionError) as error:
+        sys.exit(refuse(error))
     # Imported only now, so that --help and misspelt options are answered at once.
     from benchmark import sweep
 
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
     if settings.mode is RunMode.MULTIRUN:
-        sweep.run_in_sweep(typed(config), overrides, settings.job.num)
-    elif not sweep.run_alone(typed(config), overrides):
+        sweep.run_in_sweep(plain, overrides, settings.job.num)
+    elif not sweep.run_alone(plain, overrides):
         sys.exit(1)
 
 
@@ -45,7 +49,7 @@ if __name__ == "__main__":
         sys.argv.append(f"tracking.sweep={name}")
     try:
         main()
-    except (ConfigError, *CompositionError) as error:
+    except CompositionError as error:
         sys.exit(refuse(error))
     except KeyboardInterrupt:
         from benchmark import sweep

@@ -183,6 +183,11 @@ def check(config: Config) -> None:
     weights = config.loss
     if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
+    if config.tracking.uri is not None and "://" not in config.tracking.uri:
+        raise ConfigError(
+            f"tracking.uri={config.tracking.uri}: give sqlite:///PATH.db or the http(s):// address "
+            "of an MLflow server"
+        )
     if not re.fullmatch(r"[\w.+-]+", config.tracking.sweep or "-"):
         raise ConfigError(
             f"tracking.sweep={config.tracking.sweep}: use letters, digits, '.', '_', '+' and '-'"

@@ -42,7 +42,7 @@ def one_line(error: BaseException, known_options: Sequence[str]) -> str:
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         option = str(cause.full_key or _quoted(str(error)))
         leaf = [known for known in known_options if known.rpartition(".")[2] == option]
-        hint = f" Did you mean '{leaf[0]}'?" if leaf else nearest(option, known_options)
+        hint = f" Did you mean '{min(leaf, key=len)}'?" if leaf else nearest(option, known_options)
         return f"{option}: no such option.{hint} `python -m benchmark --help` lists them."
     if isinstance(cause, MissingMandatoryValue):
         return f"{cause.full_key} must be given: add {cause.full_key}=… to the command."

@@ -164,10 +164,6 @@ class Tracker:
         """
         self.uri = uri or self.default_uri(root)
         self.experiment = experiment
-        if "://" not in self.uri:
-            raise ConfigError(
-                f"tracking.uri={uri}: give sqlite:///PATH.db or the http(s):// address of a server"
-            )
         file = self._local_file()
         if file and not file.exists() and not create:
             raise ConfigError(f"{self.uri}: there is no such store; nothing was run into it yet")

@@ -1,6 +1,7 @@
 """Pictures: formats, order, choice, errors, and the embedded sample."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from datasets import DatasetError, folder, sample
 from datasets.pictures import Picture, PictureSet, read_file
 
 
-def saved(path: Path, image: Image.Image, **options: object) -> np.ndarray:
+def saved(path: Path, image: Image.Image, **options: Any) -> np.ndarray:
     """What is read back from a file just saved."""
     image.save(path, **options)
     found = read_file(path)

@@ -12,7 +12,8 @@ from benchmark.losses import Tensor
 
 def gram(features: np.ndarray) -> np.ndarray:
     """G = Σ_hw F_hwc F_hwd of each example, in float64."""
-    return np.einsum("nhwc,nhwd->ncd", features.astype(float), features.astype(float))
+    exact = features.astype(float)
+    return np.asarray(np.einsum("nhwc,nhwd->ncd", exact, exact))
 
 
 def study_style_loss(features: np.ndarray, painting: np.ndarray) -> float:
@@ -35,7 +36,7 @@ def study_mean(values: np.ndarray, weights: np.ndarray, p: float) -> np.ndarray:
 
 
 def test_gram_matrix_of_a_known_feature_map() -> None:
-    # Two positions, two channels: G = [[1·1 + 3·3, 1·2 + 3·4], […, 2·2 + 4·4]] = [[10, 14], [14, 20]]
+    # Two positions, (1, 2) and (3, 4): G = [[1·1 + 3·3, 1·2 + 3·4], [the same, 2·2 + 4·4]].
     features = np.array([[[[1.0, 2.0], [3.0, 4.0]]]], dtype="float32")
     expected = np.array([[10.0, 14.0], [14.0, 20.0]]) / (2 * 1 * 2 * 2)
     np.testing.assert_allclose(losses.gram_matrix(features)[0], expected, rtol=1e-6)

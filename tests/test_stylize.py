@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,6 +29,7 @@ OPTIMIZERS = {
     "sgd": OptimizerChoice(keras.optimizers.SGD, 0.05),
     "rmsprop": OptimizerChoice(keras.optimizers.RMSprop, 0.005),
 }
+SIX_EPOCHS = Stopping(6, patience=None)
 WEIGHTS = LossWeights(1e-4, 100.0, 1e-3)
 
 
@@ -68,10 +70,10 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
     def run(
         parts: Sequence[Sequence[int]] = ((0, 1, 2),),
         optimizer: OptimizerChoice = OPTIMIZERS["adam"],
-        stopping: Stopping = Stopping(6, patience=None),
+        stopping: Stopping = SIX_EPOCHS,
         p: float = 2.0,
         start: np.ndarray = contents,
-        **options: object,
+        **options: Any,
     ) -> Outcome:
         batches = [
             Batch(style_targets(backbone, paintings), activations[list(part)], start[list(part)])

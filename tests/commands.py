@@ -1,0 +1,54 @@
+"""Running the project's commands as a user does, and reading what they left in MLflow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from keras import ops
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TINY = ["image_size=48", "epochs=3", "dataset.paintings=3", "backbone.weights=random"]
+"""Overrides that make a run a matter of seconds."""
+
+
+def broken_aggregation(losses: object, weights: object) -> object:
+    """An aggregation with a defect, for a run that fails."""
+    raise RuntimeError("this aggregation is broken")
+
+
+def mean_aggregation(losses: object, weights: object) -> object:
+    """An aggregation of somebody's own."""
+    return ops.mean(losses, axis=-1)
+
+
+def command(
+    module: str, *arguments: str, backend: str = "tensorflow"
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m module arguments` from the repository's root."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        env={**os.environ, "KERAS_BACKEND": backend, "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+
+
+def store(folder: Path) -> str:
+    """The override that sends a run to a store of the test's own."""
+    return f"tracking.uri=sqlite:///{folder / 'mlflow.db'}"
+
+
+def runs_in(folder: Path) -> tuple[MlflowClient, list[Run]]:
+    """All runs of a test's store, oldest first, read with MLflow's own client."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("style-transfer")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
+    return client, list(found)

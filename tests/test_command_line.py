@@ -1,0 +1,329 @@
+"""The real command line, end to end, with MLflow's real SQLite store."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+
+from tests.commands import ROOT, TINY, command, runs_in, store
+
+EXAMPLES = [
+    f"{artist}/{content}"
+    for artist in ("amber_nocturne", "cathedral_glass")
+    for content in ("chelsea", "coffee")
+]
+
+
+class Sweep(NamedTuple):
+    """A small sweep that was really run."""
+
+    folder: Path
+    output: str
+    client: MlflowClient
+    parent: Run
+    runs: list[Run]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    folder = tmp_path_factory.mktemp("sweep")
+    done = command(
+        "benchmark",
+        "-m",
+        "backbone=vgg,mobilenet",
+        "agg=simple,squared",
+        "snapshots=[0,2]",
+        "early_stopping.patience=null",
+        *TINY,
+        store(folder),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    client, [parent, *runs] = runs_in(folder)
+    return Sweep(folder, done.stdout, client, parent, runs)
+
+
+def artifacts(client: MlflowClient, run: Run, path: str | None = None) -> set[str]:
+    found: set[str] = set()
+    for item in client.list_artifacts(run.info.run_id, path):
+        found |= artifacts(client, run, item.path) if item.is_dir else {item.path}
+    return found
+
+
+def test_a_sweep_is_a_parent_with_a_child_per_job(sweep: Sweep) -> None:
+    assert sweep.parent.data.tags["kind"] == "sweep"
+    assert sweep.parent.info.status == "FINISHED"
+    cells = [(run.data.tags["backbone"], run.data.tags["agg"]) for run in sweep.runs]
+    assert cells == [(b, a) for b in ("vgg", "mobilenet") for a in ("simple", "squared")]
+    for run in sweep.runs:
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["mlflow.parentRunId"] == sweep.parent.info.run_id
+        assert run.data.tags["status"] == "finished"
+        assert run.data.tags["stopped_by"] == "epochs"
+        assert run.data.tags["weights"] == "random"
+        assert run.data.tags["hardware.processor"]
+        assert run.data.tags["version.keras"]
+
+
+def test_params_are_the_resolved_configuration(sweep: Sweep) -> None:
+    params = sweep.runs[1].data.params
+    assert params["agg.p"] == "2.0"
+    assert params["epochs"] == "3"
+    assert params["loss.style_weight"] == "0.04"
+    assert params["optimizer._target_"] == "keras.optimizers.Adam"
+
+
+def test_metrics_have_a_point_per_epoch(sweep: Sweep) -> None:
+    for run in sweep.runs:
+        for name in ("total_loss", "style_loss", "content_loss"):
+            points = sweep.client.get_metric_history(run.info.run_id, name)
+            assert [point.step for point in points] == [0, 1, 2, 3]
+            assert all(np.isfinite(point.value) for point in points)
+        content = sweep.client.get_metric_history(run.info.run_id, "content_loss")
+        assert content[0].value == 0.0
+        steps = sweep.client.get_metric_history(run.info.run_id, "seconds_per_step")
+        assert [point.step for point in steps] == [1, 2, 3]
+        assert run.data.metrics["loss_ratio"] < 1
+
+
+def test_inputs_have_digests(sweep: Sweep) -> None:
+    inputs = [
+        {(i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs}
+        for run in sweep.runs
+        if run.inputs
+    ]
+    assert {name for name, _ in inputs[0]} == {"amber_nocturne", "cathedral_glass", "content"}
+    assert all(same == inputs[0] for same in inputs)
+
+
+def test_pictures_are_kept(sweep: Sweep) -> None:
+    for run in sweep.runs:
+        found = artifacts(sweep.client, run)
+        assert {f"results/{example}.png" for example in EXAMPLES} <= found
+        assert {"contact_sheet.png", "loss_curves.png", "examples.json", "data.json"} <= found
+        series = {
+            (match[1], int(match[2]))
+            for match in (re.match(r"images/(.+?)\+step\+(\d+)\+.*\.png", f) for f in found)
+            if match
+        }
+        expected = {(e.replace("/", "~"), step) for e in EXAMPLES for step in (0, 2, 3)}
+        assert series == expected
+    assert {"sheet.png", "results.json"} <= artifacts(sweep.client, sweep.parent)
+
+
+def test_pictures_are_pictures(sweep: Sweep, tmp_path: Path) -> None:
+    finals = []
+    for run in sweep.runs:
+        file = f"results/{EXAMPLES[0]}.png"
+        path = sweep.client.download_artifacts(run.info.run_id, file, str(tmp_path))
+        finals.append(np.asarray(Image.open(path)))
+        assert finals[-1].shape == (48, 48, 3)
+        assert finals[-1].std() > 10
+    assert not np.array_equal(finals[0], finals[2])
+
+
+def test_the_end_tells_what_to_look_at(sweep: Sweep) -> None:
+    lines = sweep.output.splitlines()
+    assert sum("mobilenet" in line and "squared" in line and "│" in line for line in lines) == 1
+    sheets = [
+        Path(line.partition("/")[1] + line.partition("/")[2]) for line in lines if ".png" in line
+    ]
+    assert len(sheets) == 5
+    assert all(path.is_file() for path in sheets)
+    assert lines[-1].startswith("MLflow UI: make ui URI=sqlite:///")
+    assert "\r" not in sweep.output
+
+
+def test_export_reads_the_store_alone(sweep: Sweep, tmp_path: Path) -> None:
+    uri = f"sqlite:///{sweep.folder / 'mlflow.db'}"
+    done = command("benchmark.export", "--tracking-uri", uri, "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    results = pd.read_csv(tmp_path / "results.csv")
+    wanted = (
+        "backbone agg optimizer weights artists examples epochs stopped_by total_loss style_loss "
+        "content_loss loss_ratio seconds run_id"
+    )
+    assert set(wanted.split()) <= set(results.columns)
+    assert list(results["run_id"]) == [run.info.run_id for run in sweep.runs]
+    for row, run in zip(results.itertuples(), sweep.runs, strict=True):
+        history = sweep.client.get_metric_history(run.info.run_id, "total_loss")
+        assert row.total_loss == pytest.approx(history[-1].value, rel=1e-6)
+        assert row.loss_ratio == pytest.approx(history[-1].value / history[0].value, rel=1e-6)
+        assert (row.examples, row.epochs) == (4, 3)
+    examples = pd.read_csv(tmp_path / "examples.csv")
+    assert len(examples) == 16
+    means = examples.groupby("run_id")["total_loss"].mean()
+    np.testing.assert_allclose(means[results["run_id"]], results["total_loss"], rtol=1e-6)
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 4
+    assert (tmp_path / "results.md").read_text().count("\n") == 6
+    assert r"\toprule" in (tmp_path / "results.tex").read_text()
+    missing = command("benchmark.export", "--tracking-uri", uri, "--sweep", "2026")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("error: no runs of sweep '2026'.")
+
+
+def last_losses(folder: Path) -> np.ndarray:
+    """The history of the newest run's mean losses, (epochs + 1, 3)."""
+    client, runs = runs_in(folder)
+    names = ("total_loss", "style_loss", "content_loss")
+    histories = [client.get_metric_history(runs[-1].info.run_id, name) for name in names]
+    return np.array([[point.value for point in history] for history in histories]).T
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """Losses of one cell of the sweep, run by itself."""
+    folder = tmp_path_factory.mktemp("alone")
+    done = command("benchmark", "backbone=mobilenet", "agg=squared", *NEVER_STOP, store(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return last_losses(folder)
+
+
+NEVER_STOP = [*TINY, "early_stopping.patience=null"]
+
+
+def test_a_run_does_not_depend_on_what_ran_before(sweep: Sweep, alone: np.ndarray) -> None:
+    in_sweep = last_losses(sweep.folder)
+    np.testing.assert_array_equal(in_sweep, alone)
+
+
+def test_jax_gives_the_same_losses(alone: np.ndarray, tmp_path: Path) -> None:
+    done = command(
+        "benchmark",
+        "backbone=mobilenet",
+        "agg=squared",
+        *NEVER_STOP,
+        store(tmp_path),
+        backend="jax",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    np.testing.assert_allclose(last_losses(tmp_path), alone, rtol=1e-3)
+
+
+def test_a_diverged_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    done = command(
+        "benchmark",
+        "-m",
+        "backbone=mobilenet",
+        "optimizer=sgd",
+        "optimizer.learning_rate=1e3,1e-8",
+        "explosion_factor=1.01",
+        *NEVER_STOP,
+        store(tmp_path),
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    _, [parent, wild, tame] = runs_in(tmp_path)
+    assert (parent.info.status, wild.info.status, tame.info.status) == (
+        "FAILED",
+        "FAILED",
+        "FINISHED",
+    )
+    assert wild.data.tags["status"] == wild.data.tags["stopped_by"] == "diverged"
+    assert re.search(r"by epoch \d.*lower optimizer.learning_rate", wild.data.tags["reason"])
+    assert np.isfinite(list(wild.data.metrics.values())).all()
+    assert "mobilenet · simple · sgd: diverged" in done.stdout
+
+
+def test_a_failing_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    targets = "tests.commands.broken_aggregation,tests.commands.mean_aggregation"
+    done = command(
+        "benchmark",
+        "-m",
+        "backbone=mobilenet",
+        f"agg._target_={targets}",
+        "~agg.p",
+        *NEVER_STOP,
+        store(tmp_path),
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "this aggregation is broken" in done.stdout
+    client, [parent, broken, whole] = runs_in(tmp_path)
+    states = (parent.info.status, broken.info.status, whole.info.status)
+    assert states == ("FAILED", "FAILED", "FINISHED")
+    assert "this aggregation is broken" in broken.data.tags["reason"]
+    assert "error.txt" in artifacts(client, broken)
+
+
+def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
+    overrides = ["backbone=mobilenet", "agg=simple,squared", *NEVER_STOP, "epochs=100000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmark", "-m", *overrides, store(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            while not process.stdout.readline().startswith("Run 1 of 2"):
+                assert process.poll() is None
+            time.sleep(3)
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    _, [parent, run] = runs_in(tmp_path)
+    assert (parent.info.status, run.info.status) == ("KILLED", "KILLED")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["epochs=abc"], "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
+        (["epocs=3"], "epocs: no such option. Did you mean 'epochs'?"),
+        (["style_weight=3"], "Did you mean 'loss.style_weight'?"),
+        (["backbone=vgx"], "backbone=vgx: no such option. Did you mean 'vgg'? Options: inception"),
+        (["-m", "agg=simple,squard"], "agg=squard: no such option. Did you mean 'squared'?"),
+        (["precision=float16"], "precision: Invalid value 'float16', expected one of"),
+        (["early_stopping.patience=x"], "early_stopping.patience: Value 'x'"),
+        (["optimizer.momentum=0.9"], "optimizer.momentum: no such option"),
+        (["dataset=folder"], "dataset.root must be given: add dataset.root=… to the command"),
+        (["dataset.root=x"], "dataset.root: no such option"),
+        (["epochs"], "epochs"),
+        (["tracking.uri=mlruns"], "tracking.uri=mlruns: give sqlite:///PATH.db or the http(s)"),
+        (["-m", "image_size=224,5"], "image_size=5: must be a number from 32 up"),
+        (["backbone.weights=nowhere.h5"], "backbone.weights=nowhere.h5: no such file"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    given = any(argument.startswith("tracking.uri") for argument in arguments)
+    done = command("benchmark", *arguments, *([] if given else [store(tmp_path)]))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Run 1" not in done.stdout
+    assert not (tmp_path / "mlflow.db").exists() or len(runs_in(tmp_path)[1]) == 0
+
+
+def test_help_names_every_option_and_config_shows_the_resolved_one() -> None:
+    shown = command("benchmark", "--help").stdout
+    for option in ("style_layers", "patience", "snapshots", "agg.p", "keep=", "tracking.uri"):
+        assert option in shown
+    config = command("benchmark", "--cfg", "job", "--resolve", "backbone=resnet").stdout
+    assert "content_weight: 10.0" in config
+
+
+def test_layers_lists_what_can_be_chosen() -> None:
+    done = command("benchmark.layers", "backbone=resnet")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"conv1_conv +│ Conv2D +│ 112 × 112 × 64 +│ 9,472 +│ style", done.stdout)
+    wrong = command("benchmark.layers", "backbone=restnet")
+    assert wrong.returncode == 2
+    assert "Did you mean 'resnet'?" in wrong.stderr

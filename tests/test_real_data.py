@@ -1,0 +1,164 @@
+"""What only real paintings, photographs and ImageNet weights show; skipped without ../shared."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+import datasets
+from backbones import Backbone, BackboneError
+from benchmark import losses
+from benchmark.aggregate import power_mean
+from benchmark.config import composed
+from benchmark.prepare import Prepared, prepare
+from benchmark.run import batches_of
+from benchmark.step import Aggregation, LossWeights
+from benchmark.stylize import Stopping, measure, style_targets, stylize
+from datasets import folder
+from tests.commands import command, runs_in, store
+from tests.conftest import SHARED
+from tests.test_losses import study_mean, study_style_loss
+
+pytestmark = pytest.mark.real_data
+
+ARTWORKS = SHARED / "data" / "best-artworks" / "images" / "images"
+REAL = [
+    f"backbone.weights={SHARED / 'weights'}",
+    "dataset=folder",
+    f"dataset.root={ARTWORKS}",
+    "dataset.paintings=5",
+    f"content.root={SHARED / 'data' / 'content'}",
+    "content.names=[chicago,tubingen]",
+    "image_size=96",
+]
+
+
+def prepared(backbone: str, *overrides: str) -> Prepared:
+    return prepare(composed([f"backbone={backbone}", *REAL, *overrides]))
+
+
+def activations(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
+    """The network's activations of uint8 pictures, layer by layer."""
+    return [np.asarray(a) for a in backbone.network(pictures / np.float32(255))]
+
+
+@pytest.mark.parametrize("name", ["vgg_shallow", "mobilenet"])
+def test_golden_numbers_on_real_features(name: str) -> None:
+    """Style, content and aggregated losses against NumPy float64 on the same activations."""
+    real = prepared(name)
+    content = activations(real.backbone, real.content.pixels)
+    monet, gogh = (activations(real.backbone, p.pixels) for p in real.paintings)
+    *content_grams, _ = measure(real.backbone, real.content.pixels / np.float32(255))
+    targets = style_targets(real.backbone, real.paintings[1].pixels / np.float32(255))
+    by_layer = [
+        np.asarray(losses.style_losses(gram, target))
+        for gram, target in zip(content_grams, targets, strict=True)
+    ]
+    for layer, found in enumerate(by_layer):
+        expected = [
+            [study_style_loss(content[layer][[j]], gogh[layer][[i]]) for i in range(5)]
+            for j in range(2)
+        ]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    by_painting = np.mean(by_layer, axis=0)
+    even = np.full(5, 0.2)
+    for p in (1.0, 2.0, 0.0):
+        aggregated = power_mean(by_painting, even.astype("float32"), p)
+        np.testing.assert_allclose(
+            aggregated, study_mean(by_painting.astype(float), even, p), rtol=1e-5
+        )
+    distance = 0.5 * ((content[5].astype(float) - monet[5][:2]) ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(losses.content_loss(content[5], monet[5][:2]), distance, rtol=1e-5)
+
+
+def test_known_activations_of_the_real_vgg19() -> None:
+    """Of a mid-grey picture, by hand from the file: conv1_1 at its centre, preprocessing included.
+
+    Grey 0.5 is 127.5 − mean colour in each channel, BGR; away from the border every output is
+    relu(Σ kernel · that + bias).
+    """
+    with h5py.File(SHARED / "weights" / "vgg19_imagenet_to_block3_conv4.h5") as file:
+        kernel = np.array(file["block1_conv1/block1_conv1/kernel:0"])
+        bias = np.array(file["block1_conv1/block1_conv1/bias:0"])
+    colour = 127.5 - np.array([103.939, 116.779, 123.68])
+    expected = np.maximum(np.einsum("hwio,i->o", kernel.astype(float), colour) + bias, 0)
+    backbone = prepared("vgg_shallow").backbone
+    found = np.asarray(backbone.network(np.full((1, 96, 96, 3), 0.5, "float32"))[0])[0, 48, 48]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_simple_is_matching_the_mean_gram() -> None:
+    """mean_i ‖G − A_i‖² = ‖G − Ā‖² + const, so both give the same picture (study, section 1)."""
+    real = prepared("vgg_shallow", "batch=1")
+    batch = batches_of(real)[0]
+    mean_only = [losses.centre(layer.mean[None]) for layer in batch.style]
+    pictures = []
+    for style in (batch.style, mean_only):
+        outcome = stylize(
+            real.backbone,
+            [type(batch)(style, batch.content, batch.start)],
+            Aggregation(power_mean, {"p": 1.0}),
+            LossWeights(1e-6, 0.04, 0.0),
+            real.optimizer,
+            Stopping(5, patience=None),
+        )
+        pictures.append(outcome.pictures)
+    assert np.abs(pictures[0] - batch.start).mean() > 0.01
+    assert np.abs(pictures[0] - pictures[1]).mean() < 1e-3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("backbone", ["vgg_shallow", "mobilenet"])
+def test_every_optimizer_lowers_the_loss_with_its_defaults(backbone: str, optimizer: str) -> None:
+    real = prepared(backbone, f"optimizer={optimizer}")
+    outcome = stylize(
+        real.backbone,
+        batches_of(real)[:1],
+        real.aggregation,
+        real.loss_weights,
+        real.optimizer,
+        Stopping(5, min_improvement=0.0),
+    )
+    assert outcome.ending.stopped_by == "epochs", outcome.ending
+    assert outcome.losses[0].mean() < 0.995 * outcome.first_losses[0].mean()
+
+
+def test_a_layer_that_the_cut_file_lacks_is_named() -> None:
+    with pytest.raises(BackboneError, match=r"no weights for layer 'block4_conv1'"):
+        prepared("vgg")
+
+
+def test_an_artist_with_fewer_paintings_than_asked() -> None:
+    with pytest.raises(datasets.DatasetError, match="'Claude_Monet' has 25 paintings, 30 were"):
+        folder.paintings(str(ARTWORKS), None, 30)
+
+
+def test_a_real_sweep_shows_the_artists_hand(tmp_path: Path) -> None:
+    """The two artists' pictures of one photograph differ as their paintings' mean colours do."""
+    done = command(
+        "benchmark",
+        "-m",
+        "backbone=vgg_shallow,mobilenet",
+        "agg=simple,logged",
+        "epochs=15",
+        "early_stopping.patience=null",
+        *REAL,
+        store(tmp_path),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "RANDOM" not in done.stdout
+    real = prepared("mobilenet")
+    monet, gogh = (paintings.pixels.mean((0, 1, 2)) for paintings in real.paintings)
+    client, [_, *runs] = runs_in(tmp_path)
+    for run in runs:
+        assert run.data.tags["weights"].endswith(".h5")
+        assert run.data.metrics["loss_ratio"] < 0.7
+        for content in real.content.names:
+            colours = []
+            for artist in ("Claude_Monet", "Vincent_van_Gogh"):
+                file = f"results/{artist}/{content}.png"
+                path = client.download_artifacts(run.info.run_id, file, str(tmp_path))
+                colours.append(np.asarray(Image.open(path)).mean((0, 1)))
+            assert np.dot(colours[0] - colours[1], monet - gogh) > 0

@@ -1,0 +1,167 @@
+"""Every YAML in `conf/` goes through the contract of its group by being found there."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from keras import ops
+
+from benchmark.config import Config, composed, flat
+from benchmark.errors import ConfigError
+from benchmark.prepare import (
+    InputError,
+    aggregation,
+    load_backbone,
+    load_layers,
+    load_paintings,
+    optimizer_choice,
+    prepare,
+)
+from benchmark.step import OptimizerChoice
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+REQUIRED = {"dataset=folder": "dataset.root=nowhere"}
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def config_of(group: str, choice: str, *overrides: str) -> Config:
+    needed = [REQUIRED[f"{group}={choice}"]] if f"{group}={choice}" in REQUIRED else []
+    return composed([f"{group}={choice}", *needed, *overrides])
+
+
+@pytest.mark.parametrize("group", ["backbone", "agg", "optimizer", "dataset"])
+def test_names_are_the_choices(group: str) -> None:
+    for choice in choices(group):
+        name = getattr(config_of(group, choice), group)["name"]
+        assert name.split()[0] == choice
+
+
+@pytest.mark.parametrize("choice", choices("backbone"))
+def test_backbone(choice: str) -> None:
+    config = config_of("backbone", choice, "backbone.weights=random", "image_size=96")
+    loaded = load_backbone(config)
+    assert len(loaded.style_layers) == len(set(loaded.style_layers)) == 5
+    kinds = {layer.name: layer.kind for layer in load_layers(config)}
+    for layer in (*loaded.style_layers, loaded.content_layer):
+        assert "Conv2D" in kinds[layer]
+    pictures = np.random.default_rng(0).random((2, 96, 96, 3), dtype=np.float32)
+    activations = [np.asarray(a) for a in loaded.network(pictures)]
+    sizes = [a.shape[1] for a in activations]
+    assert len(activations) == 6
+    assert sizes[:5] == sorted(sizes[:5], reverse=True)
+    for a in activations:
+        assert a.shape[0] == 2
+        assert a.dtype == np.float32
+        assert np.isfinite(a).all()
+        assert not np.allclose(a[0], a[1])
+    assert not loaded.network.trainable_weights
+    # Default loss weights of one size, so that one learning rate serves SGD on every backbone.
+    assert config.loss.content_weight >= 0 < config.loss.style_weight
+
+
+@pytest.mark.parametrize("choice", choices("agg"))
+def test_aggregation(choice: str) -> None:
+    """A mean: between the extremes, homogeneous, symmetric, and all of an only painting's loss."""
+    chosen = aggregation(config_of("agg", choice).agg, paintings=5)
+    losses = np.random.default_rng(1).uniform(1, 9, (3, 5)).astype("float32")
+    even = np.full(5, 0.2, "float32")
+
+    def aggregate(values: np.ndarray, weights: np.ndarray = even) -> np.ndarray:
+        numbers = {name: ops.convert_to_tensor(v, "float32") for name, v in chosen.numbers.items()}
+        return np.asarray(chosen.function(values, weights, **numbers))
+
+    found = aggregate(losses)
+    assert found.shape == (3,)
+    assert (losses.min(1) <= found).all()
+    assert (found <= losses.max(1)).all()
+    np.testing.assert_allclose(aggregate(7 * losses), 7 * found, rtol=1e-5)
+    np.testing.assert_allclose(aggregate(losses[:, ::-1]), found, rtol=1e-5)
+    np.testing.assert_allclose(aggregate(losses[:, :1], np.ones(1, "float32")), losses[:, 0])
+    np.testing.assert_allclose(aggregate(np.full((2, 5), 4.0, "float32")), 4.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("choice", choices("optimizer"))
+def test_optimizer(choice: str) -> None:
+    chosen = optimizer_choice(config_of("optimizer", choice).optimizer)
+    assert isinstance(chosen, OptimizerChoice)
+    optimizer = chosen.constructor(learning_rate=chosen.learning_rate, **dict(chosen.arguments))
+    assert float(optimizer.learning_rate) == pytest.approx(chosen.learning_rate)
+
+
+@pytest.mark.parametrize("choice", choices("dataset"))
+def test_dataset(choice: str, picture_folder: Path) -> None:
+    root = [f"dataset.root={picture_folder}"] if choice == "folder" else []
+    config = config_of("dataset", choice, "dataset.paintings=3", "image_size=32", *root)
+    sets = load_paintings(config)
+    assert len(sets) == 2
+    for loaded in sets:
+        assert loaded.pixels.shape == (3, 32, 32, 3)
+        assert loaded.pixels.dtype == np.uint8
+        assert len(set(loaded.digests)) == len(set(loaded.names)) == 3
+    assert load_paintings(config) is sets
+
+
+@pytest.mark.parametrize("choice", choices("experiment"))
+def test_experiment_composes(choice: str) -> None:
+    assert flat(composed([f"experiment={choice}"]))["epochs"] > 0
+
+
+SMALL = ["backbone=mobilenet", "backbone.weights=random", "image_size=32", "dataset.paintings=2"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("image_size=8", "image_size=8: must be a number from 32 up"),
+        ("epochs=0", "epochs=0: must be a number from 1 up"),
+        ("batch=0", "batch=0: must be a number from 1 up"),
+        ("seed=-1", "seed=-1: must be a number from 0 up"),
+        ("early_stopping.patience=0", "must be 1 or more, or null"),
+        ("loss.style_weight=-2", "loss.style_weight=-2.0: must be a number from 0 up"),
+        ("loss.style_weight=nan", "loss.style_weight=nan: must be a number"),
+        ("snapshots=[1,-3]", "snapshots=-3: must be a number from 0 up"),
+        ("tracking.sweep='a b'", "tracking.sweep=a b: use letters"),
+        ("agg.p=abc", "agg.p=abc: input should be a valid number"),
+        ("agg.p=nan", "agg.p=nan: must be a number"),
+        ("agg.weights=[1,2,3]", "agg.weights has 3 numbers for 2 paintings"),
+        ("agg.weights=[1,0]", "every weight must be a positive number"),
+        ("agg.weights=[1,a]", "every weight must be a positive number"),
+        ("optimizer.learning_rate=abc", "optimizer.learning_rate=abc: input should be a valid"),
+        ("optimizer.learning_rate=0", "must be a positive number"),
+        ("optimizer.amsgrad=3", "optimizer.amsgrad=3: input should be a valid boolean"),
+        ("+optimizer.momentun=1", "keras.optimizers.Adam has no such argument"),
+        ("optimizer._target_=keras.optimizers.Adm", "cannot be imported"),
+        ("backbone.pooling=mean", "backbone.pooling=mean: input should be 'max' or 'avg'"),
+        ("backbone.style_layers=[]", r"backbone.style_layers=\[\]: name at least one"),
+        ("backbone.style_layers=[conv1,cnv_pw_1]", "Did you mean 'conv_pw_1'"),
+        ("backbone.weights=imagenot", "did you mean 'imagenet'"),
+        ("backbone.random_scale=0", "backbone.random_scale=0.0: must be a positive number"),
+        ("dataset.artists=[amber_nocturn]", "Did you mean 'amber_nocturne'"),
+        ("dataset.paintings=31", "has 30 paintings, 31 were asked for: set dataset.paintings=30"),
+        ("dataset.paintings=many", "dataset.paintings=many: input should be a valid integer"),
+        ("content.names=[cofee]", "Did you mean 'coffee'"),
+        ("content.count=99", "set content.count=13"),
+        ("content.root=nowhere", "content.root=nowhere: there is no such folder"),
+    ],
+)
+def test_wrong_values_are_one_clear_line(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        prepare(composed([*SMALL, override]))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_variant_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's example of a new aggregation, through the same checks."""
+
+    def contraharmonic(losses: Any, weights: Any, sharpness: float = 2.0) -> Any:
+        return ops.sum(weights * losses**sharpness, -1) / ops.sum(weights * losses, -1)
+
+    monkeypatch.setattr("benchmark.aggregate.contraharmonic", contraharmonic, raising=False)
+    variant = {"name": "contraharmonic", "_target_": "benchmark.aggregate.contraharmonic"}
+    assert aggregation({**variant, "sharpness": 2}, paintings=3).numbers == {"sharpness": 2.0}
+    with pytest.raises(ConfigError, match=r"agg.sharpnes: .* Did you mean 'sharpness'\?"):
+        aggregation({**variant, "sharpnes": 2}, paintings=3)
