@@ -34,6 +34,7 @@ def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
         "agg": config.agg["name"],
         "optimizer": config.optimizer["name"],
         "overrides": json.dumps(dict(overrides)),
+        "mlflow.source.name": "python -m benchmark",
         "mlflow.source.git.commit": git_commit(),
     }
     tags |= {f"version.{package}": number for package, number in backend.versions().items()}

@@ -68,12 +68,13 @@ def summarise(
                 markup=False,
             )
     parent = tracker.sweep_run(sweep) if sweep else None
-    for run_id, file in [
-        *([(parent.run_id, SHEET)] if parent else []),
-        *((run.run_id, record.CONTACT_SHEET) for run in runs),
+    for what, run_id, file in [
+        *([("all runs", parent.run_id, SHEET)] if parent else []),
+        *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs),
     ]:
         if tracker.has_artifact(run_id, file):
-            output.print(f"picture: {tracker.where(run_id, file)}", soft_wrap=True, markup=False)
+            place = tracker.where(run_id, file)
+            output.print(f"picture of {what}: {place}", soft_wrap=True, markup=False)
     fallbacks = {
         run.tags["backbone"]: run.tags["weights_note"]
         for run in runs
