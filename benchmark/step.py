@@ -71,7 +71,7 @@ def measurer(backbone: Backbone) -> keras.Model:
     """A model from pictures to the scaled Gram matrix of each style layer, then the content."""
     *style, content = backbone.network.outputs
     grams = [losses.gram_matrix(features) for features in style]
-    return keras.Model(backbone.network.inputs, [*grams, content])
+    return keras.Model(backbone.network.input, [*grams, content])
 
 
 class Stylization(keras.Model):
@@ -119,7 +119,7 @@ class Stylization(keras.Model):
             self._fresh_optimizer = [ops.copy(v.value) for v in self.optimizer.variables]
             self.train_on_batch(inputs)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
-            variable.assign(value)
+            variable.assign(ops.copy(value))
         self.optimizer.learning_rate = learning_rate
         self.pictures.assign(pictures)
 
@@ -128,9 +128,9 @@ class Stylization(keras.Model):
         return [ops.copy(variable.value) for variable in self._changing]
 
     def restore(self, state: list[Tensor]) -> None:
-        """Take up a state."""
+        """Take up a state; a copy, because a step on JAX destroys the arrays it is given."""
         for variable, value in zip(self._changing, state, strict=True):
-            variable.assign(value)
+            variable.assign(ops.copy(value))
 
     @property
     def _changing(self) -> list[keras.Variable]:
