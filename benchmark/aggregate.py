@@ -46,11 +46,13 @@ def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
     largest = ops.max(constant, axis=-1, keepdims=True)
     smallest = ops.min(constant, axis=-1, keepdims=True)
     reference = ops.where(p > 0, largest, smallest)
-    log_ratio = ops.log(constant / reference)
-    total = ops.sum(weights * ops.exp(p * log_ratio), axis=-1, keepdims=True)
-    excess = ops.sum(weights * ops.expm1(p * log_ratio), axis=-1, keepdims=True)
+    # XLA divides by multiplying with the reciprocal, so that x / x need not be 1.
+    log_ratio = ops.log(ops.where(constant == reference, 1.0, constant / reference))
+    exponents = ops.minimum(p * log_ratio, 0.0)
+    total = ops.sum(weights * ops.exp(exponents), axis=-1, keepdims=True)
+    excess = ops.sum(weights * ops.expm1(exponents), axis=-1, keepdims=True)
     log_total = ops.where(total > 0.5, ops.log1p(excess), ops.log(total))
     mean = reference * ops.exp(log_total / p)
-    gradient = weights * ops.exp((p - 1.0) * log_ratio - log_total + log_total / p)
+    gradient = weights * ops.exp(exponents - log_ratio - log_total + log_total / p)
     # The added term is 0, and its derivative is the gradient above.
     return ops.sum(gradient * (losses - constant), axis=-1) + mean[..., 0]

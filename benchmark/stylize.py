@@ -288,7 +288,7 @@ class Trajectory:
         for _ in range(steps):
             self._step.train_on_batch(self._inputs)
         self._state = self._step.state()
-        return np.asarray(self._step.example_losses)
+        return np.asarray(ops.convert_to_numpy(self._step.example_losses))
 
 
 class Clock:
