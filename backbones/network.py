@@ -1,7 +1,6 @@
 """Building a backbone: architecture, weights, pooling, and the cut at the deepest layer used."""
 
 import importlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from typing import Any, Literal
 from backbones import weights as weight_sources
 from backbones._keras import keras
 from backbones.errors import BackboneError, unknown_layer
+
+TRAINED_SIZE = 224
+"""Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,17 +153,13 @@ def build(name: str, model: str, image_size: int, weights: str | None = None) ->
         BackboneError: the size is too small for it.
     """
     constructor = resolve(model)
-    with warnings.catch_warnings():
-        # MobileNet warns at every size that its weights were not trained at; that is intended.
-        warnings.filterwarnings("ignore", message=".*`input_shape` is undefined or non-square")
-        try:
-            return constructor(
-                include_top=False, weights=weights, input_shape=(image_size, image_size, 3)
-            )
-        except ValueError as error:
-            if "at least" not in str(error):
-                raise
-            raise BackboneError(f"backbone={name}, image_size={image_size}: {error}") from error
+    shape = (image_size, image_size, 3)
+    try:
+        return constructor(include_top=False, weights=weights, input_shape=shape)
+    except ValueError as error:
+        if "at least" not in str(error):
+            raise
+        raise BackboneError(f"backbone={name}, image_size={image_size}: {error}") from error
 
 
 def named_layers(model: keras.Model) -> dict[str, keras.Layer]:
@@ -209,13 +207,16 @@ def _architecture(
     """The uncut model, which weights it has or shall get, and why they are not ImageNet's."""
     if weights not in ("imagenet", "auto"):
         return build(name, model, image_size), weights, ""
+    sized = build(name, model, image_size)
     try:
-        with_imagenet = weight_sources.imagenet(lambda: build(name, model, image_size, "imagenet"))
+        # Always those of one size: Keras has other weights of MobileNet for 160 pixels.
+        trained = weight_sources.imagenet(lambda: build(name, model, TRAINED_SIZE, "imagenet"))
     except BackboneError as error:
         if weights == "imagenet":
             raise
-        return build(name, model, image_size), "random", str(error)
-    return with_imagenet, "imagenet", ""
+        return sized, "random", str(error)
+    sized.set_weights(trained.get_weights())
+    return sized, "imagenet", ""
 
 
 @contextmanager
