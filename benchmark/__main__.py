@@ -2,16 +2,15 @@
 
 import os
 import secrets
-import signal
 import sys
 from datetime import datetime
-from types import FrameType
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from benchmark import interrupt
 from benchmark.config import refuse, typed
 from benchmark.errors import CompositionError, ConfigError
 
@@ -34,15 +33,10 @@ def main(config: DictConfig) -> None:
         sys.exit(1)
 
 
-def interrupted(number: int, frame: FrameType | None) -> None:
-    """Let SIGTERM end a run as Ctrl-C does, recorded as killed."""
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
     # Hydra prints errors in several lines with exit code 1; with this it raises them to us.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    signal.signal(signal.SIGTERM, interrupted)
+    interrupt.install()
     if not any(argument.startswith("tracking.sweep=") for argument in sys.argv):
         # Named here, once, because every run of a sweep must see the same name.
         name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from backbones import Backbone
-from benchmark import record
+from benchmark import interrupt, record
 from benchmark.config import Config, Keep, flat
 from benchmark.losses import PaintingGrams
 from benchmark.prepare import Prepared, prepare
@@ -47,6 +47,7 @@ def run(
         with EpochProgress(title, config.epochs, len(prepared.examples), console) as progress:
 
             def on_epoch(epoch: Epoch) -> None:
+                interrupt.check()
                 history.append(epoch.losses)
                 record.epoch(log, prepared.examples, config.snapshots, epoch)
                 progress(epoch)

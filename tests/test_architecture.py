@@ -10,6 +10,7 @@ PACKAGES = ("backbones", "datasets", "benchmark")
 
 LAYERS = [
     "benchmark.errors",
+    "benchmark.interrupt",
     "benchmark.config",
     "benchmark.variants",
     "benchmark.losses",
