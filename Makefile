@@ -21,6 +21,7 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet tests/test_losses.py tests/test_stylize.py
 
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT)   (Ctrl-C ends it)"

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from backbones import weights as weight_sources
 from backbones._keras import keras
 from backbones.errors import BackboneError, unknown_layer
@@ -16,28 +18,79 @@ TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
 
+@dataclass(frozen=True)
+class Architecture:
+    """What a network computes, apart from its weights; the attributes are those of `load`."""
+
+    name: str
+    model: str
+    preprocessing: str
+    layers: tuple[str, ...]
+    pooling: str
+    image_size: int
+    precision: str
+
+
+class Network:
+    """A cut architecture, built and compiled once for all the weights it is given in turn."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Build it, frozen, with weights that mean nothing yet."""
+        preprocess = resolve(architecture.preprocessing)
+        size = architecture.image_size
+        with _dtype_policy(architecture.precision):
+            full = build(architecture.name, architecture.model, size)
+            if architecture.pooling == "avg":
+                full = average_pooled(full)
+            outputs = outputs_of(architecture.name, full, architecture.layers)
+            self.cut = keras.Model(full.input, outputs)
+            self.cut.trainable = False
+            pictures = keras.Input((size, size, 3), dtype="float32", name="pictures")
+            # Keras casts to the precision only here, after the subtraction of the mean colour.
+            features = self.cut(preprocess(pictures * 255.0), training=False)
+            self.model = keras.Model(pictures, features)
+        self._held: object = None
+
+    def holding(self, weights: Sequence[np.ndarray]) -> keras.Model:
+        """The model with these weights, until others are asked for."""
+        if self._held is not weights:
+            self.cut.set_weights(weights)
+            self._held = weights
+        return self.model
+
+
 @dataclass(frozen=True, eq=False)
 class Backbone:
     """A frozen network from pictures to the activations a style transfer needs.
 
     Attributes:
         name: what the user calls it.
-        network: pictures (N, S, S, 3) in [0, 1] → list of the style layers' activations, in
-            order, followed by the content layer's; each (N, H, W, C) in the precision's type.
         style_layers: names of the style layers.
         content_layer: name of the content layer.
         weights: what the weights really are: "imagenet", "random" or the file's name.
         weights_note: why `auto` fell back to random weights and how to get real ones; else "".
         digest: SHA-256 of the weights in use, so that equal digests mean equal activations.
+        shared: the network, shared by backbones that differ in their weights alone.
+        arrays: the weights.
     """
 
     name: str
-    network: keras.Model
     style_layers: tuple[str, ...]
     content_layer: str
     weights: str
     weights_note: str
     digest: str
+    shared: Network
+    arrays: Sequence[np.ndarray]
+
+    @property
+    def network(self) -> keras.Model:
+        """Pictures (N, S, S, 3) in [0, 1] → activations of the style layers, then the content's.
+
+        Each (N, H, W, C) in the precision's type. To be asked for anew after another backbone
+        was used: only one holds its weights in the shared network at a time.
+        """
+        return self.shared.holding(self.arrays)
 
 
 @dataclass(frozen=True)
@@ -57,7 +110,6 @@ class LayerReport:
     weights: int
 
 
-@lru_cache(maxsize=8)
 def load(
     *,
     name: str,
@@ -98,31 +150,61 @@ def load(
         raise BackboneError("backbone.style_layers=[]: name at least one")
     if not 0 < random_scale < float("inf"):
         raise BackboneError(f"backbone.random_scale={random_scale}: must be a positive number")
+    note = ""
+    if weights == "auto":
+        trained = _trained(model)
+        weights, note = ("random", trained) if isinstance(trained, str) else ("imagenet", "")
     layers = (*style_layers, content_layer)
-    preprocess = resolve(preprocessing)
-    with _dtype_policy(precision):
-        full, used, note = _architecture(name, model, weights, image_size)
-        if pooling == "avg":
-            full = average_pooled(full)
-        cut = keras.Model(full.input, outputs_of(name, full, layers), name=f"{name}_cut")
-        if used == "random":
-            weight_sources.randomise(cut, preprocess, seed, random_scale)
-        elif used != "imagenet":
-            file = weight_sources.file_for(model, Path(used).expanduser())
-            weight_sources.read_file(name, cut, file)
-            used = file.name
-        cut.trainable = False
-        pictures = keras.Input((image_size, image_size, 3), dtype="float32", name="pictures")
-        # Keras casts to the precision only here, after the subtraction of the mean colour.
-        network = keras.Model(pictures, cut(preprocess(pictures * 255.0), training=False))
-    return Backbone(
-        name, network, style_layers, content_layer, used, note, weight_sources.digest(cut)
+    return _loaded(
+        Architecture(name, model, preprocessing, layers, pooling, image_size, precision),
+        weights,
+        note,
+        random_scale,
+        # Only random weights depend on it, so that others are loaded once for all seeds.
+        seed if weights == "random" else 0,
     )
+
+
+@lru_cache(maxsize=8)
+def _loaded(
+    architecture: Architecture, weights: str, note: str, random_scale: float, seed: int
+) -> Backbone:
+    """See `load`; `weights` is settled, and `note` says why it is not ImageNet's."""
+    shared = _network(architecture)
+    cut, name, model = shared.cut, architecture.name, architecture.model
+    if weights == "random":
+        preprocess = resolve(architecture.preprocessing)
+        arrays = weight_sources.random(cut, preprocess, seed, random_scale)
+    elif weights == "imagenet":
+        trained = _trained(model)
+        if isinstance(trained, str):
+            raise BackboneError(trained)
+        layers = weight_sources.named_layers(cut)
+        arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
+    else:
+        file = weight_sources.file_for(model, Path(weights).expanduser())
+        arrays = weight_sources.read_file(name, cut, file)
+        weights = file.name
+    return Backbone(
+        name=name,
+        style_layers=architecture.layers[:-1],
+        content_layer=architecture.layers[-1],
+        weights=weights,
+        weights_note=note,
+        digest=weight_sources.digest(arrays),
+        shared=shared,
+        arrays=arrays,
+    )
+
+
+@lru_cache(maxsize=8)
+def _network(architecture: Architecture) -> Network:
+    return Network(architecture)
 
 
 def describe(*, name: str, model: str, image_size: int = 224) -> list[LayerReport]:
     """All layers of an architecture with a picture-like output, from input to output."""
-    layers = named_layers(build(name, model, image_size))
+    layers = weight_sources.named_layers(build(name, model, image_size))
     return [
         LayerReport(
             layer_name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params()
@@ -162,23 +244,13 @@ def build(name: str, model: str, image_size: int, weights: str | None = None) ->
         raise BackboneError(f"backbone={name}, image_size={image_size}: {error}") from error
 
 
-def named_layers(model: keras.Model) -> dict[str, keras.Layer]:
-    """The layers of a model by name.
-
-    Names that Keras counts up in each process (`conv2d_94` in InceptionV3) start again from the
-    model's own first layer of the kind: `conv2d`, `conv2d_1`, ….
-    """
-    names = weight_sources.renumbered([layer.name for layer in model.layers])
-    return dict(zip(names, model.layers, strict=True))
-
-
 def outputs_of(name: str, model: keras.Model, layers: Sequence[str]) -> list[Any]:
     """The symbolic outputs of some layers.
 
     Raises:
         BackboneError: the model has no such layer; names the nearest.
     """
-    known = named_layers(model)
+    known = weight_sources.named_layers(model)
     for layer in layers:
         if layer not in known:
             raise unknown_layer(name, layer, known)
@@ -186,7 +258,7 @@ def outputs_of(name: str, model: keras.Model, layers: Sequence[str]) -> list[Any
 
 
 def average_pooled(model: keras.Model) -> keras.Model:
-    """A copy of a model, weights included, with average in place of max pooling.
+    """A copy of a model, with weights of its own, with average in place of max pooling.
 
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, section Methods.
     """
@@ -196,27 +268,22 @@ def average_pooled(model: keras.Model) -> keras.Model:
             return keras.layers.AveragePooling2D.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
-    copy = keras.models.clone_model(model, clone_function=clone)
-    copy.set_weights(model.get_weights())
-    return copy
+    return keras.models.clone_model(model, clone_function=clone)
 
 
-def _architecture(
-    name: str, model: str, weights: str, image_size: int
-) -> tuple[keras.Model, str, str]:
-    """The uncut model, which weights it has or shall get, and why they are not ImageNet's."""
-    if weights not in ("imagenet", "auto"):
-        return build(name, model, image_size), weights, ""
-    sized = build(name, model, image_size)
-    try:
-        # Always those of one size: Keras has other weights of MobileNet for 160 pixels.
-        trained = weight_sources.imagenet(lambda: build(name, model, TRAINED_SIZE, "imagenet"))
-    except BackboneError as error:
-        if weights == "imagenet":
-            raise
-        return sized, "random", str(error)
-    sized.set_weights(trained.get_weights())
-    return sized, "imagenet", ""
+@lru_cache(maxsize=8)
+def _trained(model: str) -> dict[str, weight_sources.Arrays] | str:
+    """ImageNet weights by layer, in float32, or why they can't be had.
+
+    Either is kept, so that a sweep tries once. Always fetched at one size: Keras has other
+    weights of MobileNet for 160 pixels.
+    """
+    with _dtype_policy("float32"):
+        try:
+            whole = weight_sources.imagenet(lambda: build(model, model, TRAINED_SIZE, "imagenet"))
+        except BackboneError as error:
+            return str(error)
+    return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}
 
 
 @contextmanager

@@ -41,8 +41,8 @@ def imagenet(build: Callable[[], keras.Model]) -> keras.Model:
         cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
         file = url.group() if url else "the file that Keras names"
         raise BackboneError(
-            f"no ImageNet weights ({reason.rpartition(' -- ')[2]}); put {file} into {cache}, "
-            "or name a file or folder you have with backbone.weights=PATH"
+            f"ImageNet weights are missing ({reason.rpartition(' -- ')[2]}): download {file} into "
+            f"{cache}, or name a file or folder you have with backbone.weights=PATH"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
@@ -74,8 +74,8 @@ def file_for(model: str, path: Path) -> Path:
     return found[0]
 
 
-def read_file(backbone: str, model: keras.Model, path: Path) -> None:
-    """Load the weights of all layers of a model from a file in Keras's `*_notop.h5` layout.
+def read_file(backbone: str, model: keras.Model, path: Path) -> Arrays:
+    """The weights of all layers of a model from a file in Keras's `*_notop.h5` layout.
 
     Layers are found by name, so the file may hold more than the model, or only a part of the
     network that covers the model.
@@ -84,8 +84,10 @@ def read_file(backbone: str, model: keras.Model, path: Path) -> None:
         BackboneError: no such file, not in this layout, or a layer missing or of another shape.
     """
     stored = _stored_layers(path)
-    layers = [layer for layer in model.layers if layer.weights]
-    for name, layer in zip(renumbered([layer.name for layer in layers]), layers, strict=True):
+    arrays: Arrays = []
+    for name, layer in named_layers(model).items():
+        if not layer.weights:
+            continue
         if name not in stored:
             raise BackboneError(
                 f"{path} has no weights for layer '{name}', which backbone={backbone} uses. "
@@ -99,7 +101,8 @@ def read_file(backbone: str, model: keras.Model, path: Path) -> None:
                 f"{path} holds weights for another network than backbone={backbone}: layer "
                 f"'{name}' has shapes {found} there, {expected} here"
             )
-        layer.set_weights(stored[name])
+        arrays += stored[name]
+    return arrays
 
 
 def _stored_layers(path: Path) -> dict[str, Arrays]:
@@ -126,12 +129,13 @@ def _stored_layers(path: Path) -> dict[str, Arrays]:
     return {n: arrays for n, arrays in zip(renumbered(names), stored, strict=True) if arrays}
 
 
-def randomise(model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float) -> None:
-    """Give a model seeded He-normal kernels, with the scale of each layer normalised.
+def random(model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float) -> Arrays:
+    """Seeded He-normal kernels for a model, with the scale of each layer normalised.
 
     W ~ N(0, 2 / fan_in), then W ← W·scale / RMS(layer's output on a fixed noise picture), layer
-    by layer from the input up; biases are 0 and batch normalisations are the identity. A kernel
-    depends on the seed, its layer's name and the layers below alone.
+    by layer from the input up; biases are 0 and batch normalisations are the identity. A kernel's
+    draw depends on the seed and its layer's name alone, its scale also on the size of the picture,
+    the pooling and the layers below. The model is left with them.
 
     Args:
         model: functional, each layer used once.
@@ -144,23 +148,34 @@ def randomise(model: keras.Model, preprocess: Callable[..., Any], seed: int, sca
     """
     noise = keras.ops.convert_to_tensor(255.0 * _noise_picture(seed, int(model.input.shape[1])))
     values = {id(model.input): preprocess(noise)}
-    names = renumbered([layer.name for layer in model.layers])
-    for name, layer in zip(names, model.layers, strict=True):
+    for name, layer in named_layers(model).items():
         if isinstance(layer, keras.layers.InputLayer):
             continue
         inputs = keras.tree.map_structure(lambda tensor: values[id(tensor)], layer.input)
         for weight in layer.weights:
             if "kernel" in weight.name:
-                weight.assign(_he_normal(seed, name, weight.shape))
+                kernel = _he_normal(seed, name, weight.shape)
+                weight.assign(kernel)
                 output = np.asarray(keras.ops.cast(layer(inputs, training=False), "float32"))
-                weight.assign(weight * (scale / float(np.sqrt(np.mean(output**2)) + 1e-12)))
+                weight.assign(kernel * (scale / (float(np.sqrt(np.mean(output**2))) + 1e-12)))
+            else:
+                # What another seed left here: Keras's initial values.
+                ones = weight.name in ("gamma", "moving_variance")
+                weight.assign(np.full(weight.shape, float(ones), "float32"))
         values[id(layer.output)] = layer(inputs, training=False)
+    return list(model.get_weights())
 
 
-def digest(model: keras.Model) -> str:
-    """SHA-256 over all weights of a model, in order."""
+def named_layers(model: keras.Model) -> dict[str, keras.Layer]:
+    """The layers of a model by name, those that Keras numbers itself `renumbered`."""
+    names = renumbered([layer.name for layer in model.layers])
+    return dict(zip(names, model.layers, strict=True))
+
+
+def digest(arrays: Arrays) -> str:
+    """SHA-256 over some weights, in order."""
     sha = hashlib.sha256()
-    for array in model.get_weights():
+    for array in arrays:
         sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
 

@@ -40,13 +40,14 @@ if __name__ == "__main__":
     if not any(argument.startswith("tracking.sweep=") for argument in sys.argv):
         # Named here, once, because every run of a sweep must see the same name.
         name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
-        sys.argv.append(f"tracking.sweep={name}")
+        # Beside the other overrides: argparse takes them in one row only.
+        found = [i for i, a in enumerate(sys.argv) if "=" in a and not a.startswith("-")]
+        sys.argv.insert(found[0] if found else len(sys.argv), f"tracking.sweep={name}")
     try:
         main()
     except CompositionError as error:
         sys.exit(refuse(error))
     except KeyboardInterrupt:
-        from benchmark import sweep
-
-        sweep.interrupt()
+        if "benchmark.sweep" in sys.modules:
+            sys.modules["benchmark.sweep"].close_interrupted()
         sys.exit(130)

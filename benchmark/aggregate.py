@@ -2,7 +2,7 @@
 
 An aggregation is a function `(losses, weights, **numbers) -> style loss`: `losses` has shape
 (N, n), `weights` (n,) are positive and sum to 1, the result has shape (N,). Its numbers come from
-its YAML in `conf/agg/` and arrive as scalars tensors, so that one compiled step serves every value.
+its YAML in `conf/agg/` and arrive as scalar tensors, so that one compiled step serves every value.
 """
 
 from keras import ops

@@ -14,10 +14,15 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from benchmark.errors import ConfigError, one_line
+from benchmark.errors import CompositionError, ConfigError, one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the application, which holds `conf/` and `mlruns/`."""
+
+SWEEP_NAME = re.compile(r"[\w.+-]+")
+
+LARGEST_SIZE = 8192
+"""Pixels a side; beyond it no machine has the memory, and a typo is likelier."""
 
 Variant = dict[str, Any]
 """One YAML of a group: `name`, `_target_` (a function's dotted name), and its arguments."""
@@ -150,8 +155,21 @@ def composed(overrides: Sequence[str]) -> Config:
 def refuse(error: BaseException) -> int:
     """Print what is wrong with the input as one line; returns the exit code for it, 2."""
     GlobalHydra.instance().clear()
-    print(f"error: {one_line(error, list(flat(composed([]))))}", file=sys.stderr)
+    try:
+        known = list(flat(composed([])))
+    except (ConfigError, *CompositionError):
+        known = []  # The defaults themselves are broken, and that is what `error` says.
+    print(f"error: {one_line(error, known, owners())}", file=sys.stderr)
     return 2
+
+
+def owners() -> dict[str, list[str]]:
+    """For every option in a variant's YAML, `group.key`, the variants that have it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "conf").glob("*/*.yaml")):
+        for key in OmegaConf.to_container(OmegaConf.load(path)) or {}:
+            found.setdefault(f"{path.parent.name}.{key!s}", []).append(path.stem)
+    return found
 
 
 def check(config: Config) -> None:
@@ -171,15 +189,19 @@ def check(config: Config) -> None:
         ("loss.style_weight", config.loss.style_weight, 0),
         ("loss.variation_weight", config.loss.variation_weight, 0),
         ("early_stopping.min_improvement", config.early_stopping.min_improvement, 0),
-        ("early_stopping.patience", config.early_stopping.patience or 1, 1),
         ("explosion_factor", config.explosion_factor, 1),
         *(("snapshots", epoch, 0) for epoch in config.snapshots),
     ]
     for option, value, least in positive:
         if not (value >= least and math.isfinite(value)):
             raise ConfigError(f"{option}={value}: must be a number from {least} up")
-    if config.early_stopping.patience == 0:
-        raise ConfigError("early_stopping.patience=0: must be 1 or more, or null to never stop")
+    if config.image_size > LARGEST_SIZE:
+        raise ConfigError(f"image_size={config.image_size}: must be at most {LARGEST_SIZE}")
+    patience = config.early_stopping.patience
+    if patience is not None and patience < 1:
+        raise ConfigError(
+            f"early_stopping.patience={patience}: must be 1 or more, or null to never stop"
+        )
     weights = config.loss
     if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
@@ -188,7 +210,7 @@ def check(config: Config) -> None:
             f"tracking.uri={config.tracking.uri}: give sqlite:///PATH.db or the http(s):// address "
             "of an MLflow server"
         )
-    if not re.fullmatch(r"[\w.+-]+", config.tracking.sweep or "-"):
+    if not SWEEP_NAME.fullmatch(config.tracking.sweep or "-"):
         raise ConfigError(
             f"tracking.sweep={config.tracking.sweep}: use letters, digits, '.', '_', '+' and '-'"
         )

@@ -1,10 +1,15 @@
 """What a user can get wrong, as one clear line each."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -27,13 +32,27 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
-def one_line(error: BaseException, known_options: Sequence[str]) -> str:
+def one_line(
+    error: BaseException, known_options: Sequence[str], owners: Mapping[str, Sequence[str]]
+) -> str:
     """An error of Hydra, OmegaConf or our own as one line that says what to do.
 
     Args:
         error: what was raised.
         known_options: the dotted names of all options, for suggestions.
+        owners: for options that only some variants have, these variants.
     """
+    if isinstance(error, InstantiationException):
+        root: BaseException = error
+        while root.__cause__ or root.__context__:
+            root = root.__cause__ or root.__context__ or root
+        return f"{type(root).__name__}: {' '.join(str(root).split())}"
+    ambiguous = re.match(r"Ambiguous value for argument '(.+?)'", str(error))
+    if ambiguous:
+        return (
+            f"{ambiguous[1]}: several values make a sweep, which needs -m: "
+            "python -m benchmark -m …; a list is written option=[a,b]"
+        )
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
@@ -41,6 +60,9 @@ def one_line(error: BaseException, known_options: Sequence[str]) -> str:
         return f"{group}={choice}: no such option.{hint} Options: {', '.join(error.options)}."
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         option = str(cause.full_key or _quoted(str(error)))
+        if option in owners:
+            choices = " or ".join(f"{option.partition('.')[0]}={name}" for name in owners[option])
+            return f"{option}: no such option here; it belongs to {choices}."
         leaf = [known for known in known_options if known.rpartition(".")[2] == option]
         hint = f" Did you mean '{min(leaf, key=len)}'?" if leaf else nearest(option, known_options)
         return f"{option}: no such option.{hint} `python -m benchmark --help` lists them."

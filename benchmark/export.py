@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.config import ROOT
+from benchmark.config import ROOT, SWEEP_NAME
 from benchmark.errors import ConfigError, nearest
 from benchmark.record import EXAMPLES_TABLE
 from benchmark.tracking import RunRecord, Tracker
 
-EXPERIMENT = "style-transfer"
+SHOWN = ("backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio")
+"""Columns on the screen; the files have them all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the tables of one sweep, run or experiment; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        tracker = Tracker(
-            options.tracking_uri, options.experiment or EXPERIMENT, ROOT, create=False
-        )
+        Tracker.check_reachable(options.tracking_uri)
+        tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
         label, records = selected(tracker, options)
         folder = Path(options.output or ROOT / "mlruns" / "exports" / label)
         results = results_table(records)
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(results.drop(columns=["run_id"]).to_markdown(index=False, floatfmt=".4g"))
+    print(results[list(SHOWN)].to_markdown(index=False, floatfmt=".4g"))
     print(*(f"wrote {path}" for path in written), sep="\n")
     return 0
 
@@ -42,7 +42,11 @@ def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[R
     """
     if options.run:
         record = tracker.run_record(options.run)
+        if record.tags.get("kind") == "sweep":
+            return record.tags["sweep"], tracker.runs_of(record.tags["sweep"])
         return record.run_id, [record]
+    if options.sweep and not SWEEP_NAME.fullmatch(options.sweep):
+        raise ConfigError(f"--sweep {options.sweep}: no sweep can have this name")
     if options.experiment and not options.sweep:
         label, records = options.experiment, tracker.all_runs()
     else:
@@ -53,7 +57,7 @@ def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[R
         raise ConfigError(
             f"no runs of sweep '{label}'.{nearest(label, known)} Known: {', '.join(known[-8:])}"
             if known
-            else f"{tracker.uri} has no runs in experiment '{tracker.experiment}' yet"
+            else f"{tracker.uri} has no runs yet"
         )
     return label, records
 
@@ -125,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
     parser.add_argument("--run", help="MLflow's id of one run")
-    parser.add_argument("--experiment", help=f"all runs of an experiment (default {EXPERIMENT})")
+    parser.add_argument("--experiment", help="all runs of an experiment")
     parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
     parser.add_argument("--output", help="folder to write to (default: mlruns/exports/NAME)")
     return parser

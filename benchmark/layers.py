@@ -13,6 +13,9 @@ from benchmark.progress import console
 
 def main(overrides: Sequence[str]) -> int:
     """Print the layers of the backbone that the overrides choose; returns the exit code."""
+    if {"-h", "--help"} & set(overrides):
+        print(__doc__)
+        return 0
     try:
         config = composed(overrides)
         layers = load_layers(config)

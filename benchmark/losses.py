@@ -55,8 +55,9 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
 
     L_ji = ‖G_j − A_i‖² = ‖G_j − Ā‖² − 2⟨G_j − Ā, A_i − Ā⟩ + ‖A_i − Ā‖²
 
-    The right side costs one matrix product, whatever the number of paintings; subtracting the
-    mean first keeps the three terms of one size, so that little cancels in float32.
+    The right side costs one matrix product, whatever the number of paintings, and subtracting
+    the mean first keeps its terms small; the nearest painting's distance, which could still
+    cancel and which low powers weigh most, is taken from the left side.
 
     Args:
         grams: `gram_matrix` of N examples, shape (N, C, C).
@@ -70,7 +71,12 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     offset = ops.reshape(grams - paintings.mean, (ops.shape(grams)[0], -1))
     products = ops.matmul(offset, ops.transpose(paintings.deviations))
     squared_offset = ops.sum(ops.square(offset), axis=1, keepdims=True)
-    return ops.maximum(squared_offset - 2.0 * products + paintings.squared_norms, 0.0)
+    expanded = ops.maximum(squared_offset - 2.0 * products + paintings.squared_norms, 0.0)
+    nearest = ops.argmin(expanded, axis=1)
+    difference = offset - ops.take(paintings.deviations, nearest, axis=0)
+    exact = ops.sum(ops.square(difference), axis=1, keepdims=True)
+    columns = ops.arange(ops.shape(expanded)[1])
+    return ops.where(columns == ops.expand_dims(nearest, 1), exact, expanded)
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

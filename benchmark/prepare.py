@@ -1,8 +1,7 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import datasets
@@ -12,10 +11,13 @@ from benchmark.errors import ConfigError
 from benchmark.step import Aggregation, LossWeights, OptimizerChoice
 from benchmark.stylize import Stopping
 from benchmark.variants import arguments_of, function_of
-from datasets import DatasetError, Loaded, folder, sample
+from datasets import DatasetError, Loaded, PictureSet, folder, sample
 
 InputError = (ConfigError, BackboneError, DatasetError)
 """What a user can put right, as opposed to a defect of the program."""
+
+STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
+"""The orders p of the study's aggregations, so that these names always mean the same."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ def prepare(config: Config) -> Prepared:
     return Prepared(
         paintings=paintings,
         content=load_content(config),
-        backbone=load_backbone(config),
+        # Before the backbone, so that a wrong number is told before a download.
         aggregation=aggregation(config.agg, paintings=len(paintings[0].names)),
+        backbone=load_backbone(config),
         optimizer=optimizer,
         loss_weights=LossWeights(
             config.loss.content_weight, config.loss.style_weight, config.loss.variation_weight
@@ -105,15 +108,16 @@ def load_layers(config: Config) -> list[LayerReport]:
 
 def load_paintings(config: Config) -> list[Loaded]:
     """The paintings of a run, one set an artist."""
-    arguments = arguments_of("dataset", config.dataset)
-    frozen = tuple((name, _hashable(value)) for name, value in arguments.items())
-    return _load_paintings(function_of("dataset", config.dataset), frozen, config.image_size)
+    function = function_of("dataset", config.dataset)
+    groups: list[PictureSet] = function(**arguments_of("dataset", config.dataset))
+    return [datasets.load(group, config.image_size) for group in groups]
 
 
 def load_content(config: Config) -> Loaded:
     """The content pictures of a run."""
-    content = config.content
-    return _load_content(content.root, _hashable(content.names), content.count, config.image_size)
+    root, names, count = config.content.root, config.content.names, config.content.count
+    found = sample.content(names, count) if root is None else folder.content(root, names, count)
+    return datasets.load(found, config.image_size)
 
 
 def aggregation(variant: dict[str, Any], paintings: int) -> Aggregation:
@@ -134,7 +138,11 @@ def aggregation(variant: dict[str, Any], paintings: int) -> Aggregation:
     for name, value in numbers.items():
         if value != value:
             raise ConfigError(f"agg.{name}={value}: must be a number")
-    return Aggregation(function_of("agg", variant), numbers, _hashable(weights))
+    if numbers.get("p") != STUDY_ORDERS.get(variant["name"], numbers.get("p")):
+        raise ConfigError(
+            f"agg.p={numbers['p']}: agg={variant['name']} has its own p; use agg=power"
+        )
+    return Aggregation(function_of("agg", variant), numbers, tuple(weights) if weights else None)
 
 
 def optimizer_choice(variant: dict[str, Any]) -> OptimizerChoice:
@@ -145,7 +153,12 @@ def optimizer_choice(variant: dict[str, Any]) -> OptimizerChoice:
     """
     arguments = arguments_of("optimizer", variant)
     constructor = function_of("optimizer", variant)
-    rate = arguments.pop("learning_rate")
+    rate = arguments.pop("learning_rate", None)
+    if rate is None:
+        raise ConfigError(f"optimizer={variant['name']}: its YAML must give a learning_rate")
+    for norm in ("clipnorm", "global_clipnorm"):
+        if arguments.get(norm) is not None:
+            raise ConfigError(f"optimizer.{norm}: would tie the examples of a batch together")
     if not 0 < rate < float("inf"):
         raise ConfigError(f"optimizer.learning_rate={rate}: must be a positive number")
     try:
@@ -153,24 +166,3 @@ def optimizer_choice(variant: dict[str, Any]) -> OptimizerChoice:
     except (TypeError, ValueError) as error:
         raise ConfigError(f"optimizer={variant['name']}: {error}") from error
     return OptimizerChoice(constructor, rate, tuple(arguments.items()))
-
-
-@lru_cache(maxsize=4)
-def _load_paintings(
-    function: Callable[..., list[datasets.PictureSet]],
-    arguments: tuple[tuple[str, Any], ...],
-    image_size: int,
-) -> list[Loaded]:
-    return [datasets.load(group, image_size) for group in function(**dict(arguments))]
-
-
-@lru_cache(maxsize=4)
-def _load_content(
-    root: str | None, names: tuple[str, ...] | None, count: int, image_size: int
-) -> Loaded:
-    found = sample.content(names, count) if root is None else folder.content(root, names, count)
-    return datasets.load(found, image_size)
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

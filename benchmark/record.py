@@ -20,9 +20,10 @@ CONTACT_SHEET = "contact_sheet.png"
 EXAMPLES_TABLE = "examples.json"
 
 
-def title(config: Config) -> str:
-    """A run's name for people."""
-    return " · ".join(str(v["name"]) for v in (config.backbone, config.agg, config.optimizer))
+def title(config: Config, others: Mapping[str, str] | None = None) -> str:
+    """A run's name for people, with other options that tell it from its neighbours."""
+    names = [str(v["name"]) for v in (config.backbone, config.agg, config.optimizer)]
+    return " · ".join([*names, *(f"{key}={value}" for key, value in (others or {}).items())])
 
 
 def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
@@ -54,11 +55,12 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
     for paintings in prepared.paintings:
         _log_set(log, paintings, "style")
     _log_set(log, prepared.content, "content")
-    files = {
-        loaded.name: dict(zip(loaded.sources, loaded.digests, strict=True))
-        for loaded in (*prepared.paintings, prepared.content)
-    }
-    log.json("data.json", files)
+
+    def files(loaded: Loaded) -> dict[str, str]:
+        return dict(zip(loaded.sources, loaded.digests, strict=True))
+
+    style = {paintings.name: files(paintings) for paintings in prepared.paintings}
+    log.json("data.json", {"style": style, "content": files(prepared.content)})
 
 
 def epoch(
@@ -71,7 +73,8 @@ def epoch(
         metrics["examples_per_second"] = len(examples) / state.seconds_per_step
     log.metrics(metrics, state.number)
     if state.number in snapshots and np.isfinite(state.losses).all():
-        _log_snapshots(log, examples, state.pictures(), state.number)
+        for (artist, content), picture in zip(examples, to_uint8(state.pictures()), strict=True):
+            log.snapshot(f"{artist}/{content}", picture, state.number)
 
 
 def results(
@@ -84,6 +87,8 @@ def results(
 ) -> None:
     """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
 
+    The pictures stay square, as they were optimised; the study resizes its test outputs back.
+
     Args:
         log: of the run.
         prepared: its inputs.
@@ -92,12 +97,12 @@ def results(
         history: losses of every epoch, (epochs + 1, 3, N).
         caption: for the sheet.
     """
-    last = int(outcome.kept_epochs.max())
-    if last not in snapshots:
-        _log_snapshots(log, prepared.examples, outcome.pictures, last)
     pictures = to_uint8(outcome.pictures)
-    for (artist, content), picture in zip(prepared.examples, pictures, strict=True):
+    kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
+    for (artist, content), picture, number in kept:
         log.picture(result_file(artist, content), picture)
+        if number not in snapshots:
+            log.snapshot(f"{artist}/{content}", picture, int(number))
     contents = len(prepared.content.names)
     caption = f"{caption} · {outcome.epochs} epochs · weights: {weights_caption(prepared)}"
     log.picture(
@@ -116,17 +121,6 @@ def results(
         log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
     log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))
     log.metrics(summary(outcome), outcome.epochs)
-    log.json(
-        "backbone.json",
-        {
-            "name": prepared.backbone.name,
-            "style_layers": prepared.backbone.style_layers,
-            "content_layer": prepared.backbone.content_layer,
-            "weights": prepared.backbone.weights,
-            "weights_note": prepared.backbone.weights_note,
-            "weights_digest": prepared.backbone.digest,
-        },
-    )
 
 
 def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
@@ -193,10 +187,3 @@ def git_commit() -> str:
 def _log_set(log: RunLog, loaded: Loaded, context: str) -> None:
     source = str(Path(loaded.sources[0]).parent)
     log.data(loaded.name, context, source, loaded.digest, len(loaded.names))
-
-
-def _log_snapshots(
-    log: RunLog, examples: Sequence[tuple[str, str]], pictures: np.ndarray, step: int
-) -> None:
-    for (artist, content), picture in zip(examples, to_uint8(pictures), strict=True):
-        log.snapshot(f"{artist}/{content}", picture, step)

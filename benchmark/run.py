@@ -19,6 +19,7 @@ from datasets import Loaded
 
 
 def run(
+    title: str,
     config: Config,
     tracker: Tracker,
     parent: str | None,
@@ -28,6 +29,7 @@ def run(
     """Do one run and log it; returns its status, "finished" or "diverged", and a line about it.
 
     Args:
+        title: the run's name for people.
         config: what to run.
         tracker: where to log.
         parent: MLflow's id of the sweep's run, if there is one.
@@ -37,7 +39,6 @@ def run(
     Raises:
         Exception: whatever went wrong, after it was recorded in the run.
     """
-    title = record.title(config)
     with tracker.run(title, record.first_tags(config, overrides), parent) as log:
         log.params(flat(config))
         prepared = prepare(config)

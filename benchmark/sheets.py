@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 GAP = 8
@@ -46,14 +47,17 @@ def grid(
     """Pictures in rows and columns, each with its name, under a caption; None leaves a gap."""
     cell = max((p.shape[:2] for row in rows for p in row if p is not None), default=(64, 64))
     height, width = cell
-    font = ImageFont.load_default(TEXT)
+    # Matplotlib's own font; Pillow's lacks most accents.
+    font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT)
     left = int(max((font.getlength(name) for name in row_names), default=0)) + 2 * GAP
-    top = 2 * (TEXT + 2 * GAP)
+    lines = caption.split("\n")
+    top = (len(lines) + 1) * (TEXT + 2 * GAP)
     total = (left + len(column_names) * (width + GAP), top + len(rows) * (height + GAP))
-    needed = max(total[0], int(font.getlength(caption)) + 2 * GAP)
+    needed = max(total[0], *(int(font.getlength(text)) + 2 * GAP for text in lines))
     sheet = Image.new("RGB", (needed, total[1]), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), caption, INK, font)
+    for number, text in enumerate(lines):
+        draw.text((GAP, GAP + number * (TEXT + 2 * GAP)), text, INK, font)
     for column, name in enumerate(column_names):
         place = (left + column * (width + GAP) + width / 2, top - GAP)
         draw.text(place, shortened(name, width, font), INK, font, anchor="ms")
@@ -83,7 +87,7 @@ def mosaic(
     return np.asarray(sheet)
 
 
-def shortened(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def shortened(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
     """A text that fits a width in pixels, cut at its end where it must be."""
     if font.getlength(text) <= width:
         return text

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from backbones import Backbone
 from benchmark import backend, losses
 from benchmark.losses import PaintingGrams, Tensor
 
@@ -67,23 +66,23 @@ class StepInputs(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def measurer(backbone: Backbone) -> keras.Model:
+def measurer(network: keras.Model) -> keras.Model:
     """A model from pictures to the scaled Gram matrix of each style layer, then the content."""
-    *style, content = backbone.network.outputs
+    *style, content = network.outputs
     grams = [losses.gram_matrix(features) for features in style]
-    return keras.Model(backbone.network.input, [*grams, content])
+    return keras.Model(network.input, [*grams, content])
 
 
 class Stylization(keras.Model):
     """A batch of pictures as the only trainable weights of a model whose loss is the transfer's."""
 
-    def __init__(self, backbone: Backbone, function: Callable[..., Tensor], batch: int) -> None:
-        """A batch of blank pictures, of the size that the backbone takes."""
+    def __init__(self, network: keras.Model, function: Callable[..., Tensor], batch: int) -> None:
+        """A batch of blank pictures, of the size that the network takes."""
         super().__init__()
-        self.measurer = measurer(backbone)
+        self.measurer = measurer(network)
         self.function = function
         self.pictures = self.add_weight(
-            shape=(batch, *backbone.network.input_shape[1:]),
+            shape=(batch, *network.input_shape[1:]),
             initializer="zeros",
             # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
             constraint=lambda pictures: ops.clip(pictures, 0.0, 1.0),
@@ -116,8 +115,9 @@ class Stylization(keras.Model):
         """Put pictures, (N, S, S, 3) in [0, 1], under a fresh optimiser; compile if need be."""
         if self._fresh_optimizer is None:
             self.optimizer.build([self.pictures])
-            self._fresh_optimizer = [ops.copy(v.value) for v in self.optimizer.variables]
+            fresh = [ops.copy(v.value) for v in self.optimizer.variables]
             self.train_on_batch(inputs)
+            self._fresh_optimizer = fresh
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(ops.copy(value))
         self.optimizer.learning_rate = learning_rate
@@ -139,7 +139,7 @@ class Stylization(keras.Model):
 
 @lru_cache(maxsize=16)
 def compiled_step(
-    backbone: Backbone,
+    network: keras.Model,
     function: Callable[..., Tensor],
     constructor: Callable[..., keras.optimizers.Optimizer],
     arguments: tuple[tuple[str, Any], ...],
@@ -147,12 +147,12 @@ def compiled_step(
     examples: int,
     paintings: int,
 ) -> Stylization:
-    """The step for one backbone, aggregation, optimiser and shape, shared by all jobs alike.
+    """The step for one network, aggregation, optimiser and shape, shared by all jobs alike.
 
     Loss weights, the aggregation's numbers and the learning rate are inputs of it. `paintings`
     only tells shapes apart: another number of paintings would compile anew all the same.
     """
-    model = Stylization(backbone, function, examples)
+    model = Stylization(network, function, examples)
     optimizer = constructor(learning_rate=1.0, **dict(arguments))
     model.compile(optimizer=optimizer, jit_compile=backend.compiles_with_xla())
     return model

@@ -23,6 +23,8 @@ from benchmark.step import (
     step_inputs,
 )
 
+ADVICE = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
+
 PREDICTION_BATCH = 5
 """Pictures measured at a time; 30, 25 and 10 are multiples, so that only one shape is compiled."""
 
@@ -130,7 +132,7 @@ def measure(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
         backbone: the network.
         pictures: shape (N, S, S, 3), values in [0, 1].
     """
-    model = measurer(backbone)
+    model = measurer(backbone.network)
     parts = [
         model.predict_on_batch(pictures[start : start + PREDICTION_BATCH])
         for start in range(0, len(pictures), PREDICTION_BATCH)
@@ -209,30 +211,43 @@ def stylize(
 def judge(history: Sequence[float], stopping: Stopping) -> Ending | None:
     """Whether an optimisation ends, given its average total losses from epoch 0 to now.
 
-    Diverged: not finite, or above `explosion_factor` times the first. Converged: each of the
+    Diverged: not finite, or above `explosion_factor` times the first, or above the first at the
+    end: pixels that are clipped keep most losses from exploding further. Converged: each of the
     last `patience` epochs improved by less than `min_improvement`, (before − now) / before.
     """
+    ending = _ending(history, stopping)
+    if ending and ending.stopped_by != "diverged" and history[-1] > history[0]:
+        return Ending(
+            "diverged",
+            f"the average total loss ended at {history[-1]:.4g} after {len(history) - 1} epochs, "
+            f"above the {history[0]:.4g} it began with; {ADVICE}",
+        )
+    return ending
+
+
+def _ending(history: Sequence[float], stopping: Stopping) -> Ending | None:
     epoch, now = len(history) - 1, history[-1]
-    advice = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
     if not np.isfinite(now):
-        return Ending("diverged", f"the average total loss became {now} at epoch {epoch}; {advice}")
+        return Ending("diverged", f"the average total loss became {now} at epoch {epoch}; {ADVICE}")
     if now > stopping.explosion_factor * history[0]:
         return Ending(
             "diverged",
             f"the average total loss grew from {history[0]:.4g} to {now:.4g} by epoch {epoch}, "
-            f"over {stopping.explosion_factor:g} times; {advice}",
+            f"over {stopping.explosion_factor:g} times; {ADVICE}",
         )
     if stopping.patience is not None and epoch >= stopping.patience:
         recent = history[-stopping.patience - 1 :]
         progress = [
-            before - after > stopping.min_improvement * before for before, after in pairwise(recent)
+            before - after >= stopping.min_improvement * before
+            for before, after in pairwise(recent)
         ]
         if not any(progress):
-            rose = "; it rose, so a lower optimizer.learning_rate may go further"
+            rose = "; it rose at the end, so a lower optimizer.learning_rate may go further"
+            epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
             return Ending(
                 "converged",
                 f"the average total loss improved by less than {stopping.min_improvement:.2%} "
-                f"for {stopping.patience} epoch(s){rose if now > history[-2] else ''}",
+                f"in {epochs}{rose if now > history[-2] else ''}",
             )
     if epoch == stopping.epochs:
         return Ending("epochs", f"all {epoch} epochs were done")
@@ -267,7 +282,7 @@ class Trajectory:
         paintings = len(batch.style[0].deviations)
         self._inputs = step_inputs(batch.style, batch.content, aggregation, loss_weights)
         self._step = compiled_step(
-            backbone,
+            backbone.network,
             aggregation.function,
             optimizer.constructor,
             optimizer.arguments,

@@ -1,7 +1,10 @@
 """What a person is told at the end: the table, the sheet of all cells, where to look next."""
 
 import json
-from collections.abc import Iterable, Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from benchmark.prepare import Prepared
 from benchmark.tracking import RunRecord, Tracker
 
 NUMBERS = ("epochs", "total_loss", "loss_ratio", "seconds")
-SUMMARY_COLUMNS = ("backbone", "agg", "optimizer", "weights", "stopped_by", *NUMBERS)
+SUMMARY_COLUMNS = ("stopped_by", *NUMBERS, "weights")
 
 SHEET = "sheet.png"
 SHEET_EXAMPLES = 4
@@ -30,21 +33,24 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
     """All cells side by side: backbones (and what else was swept) down, aggregations across."""
     varied = _varied_overrides(runs)
     cells: dict[tuple[str, str], np.ndarray] = {}
+    legend = ""
     for run in runs:
         if tracker.has_artifact(run.run_id, record.EXAMPLES_TABLE):
             row = " ".join([run.tags["backbone"], *(f"{k}={v}" for k, v in varied[run.run_id])])
-            cells[row, run.tags["agg"]] = _cell(tracker, run)
+            cells[row, run.tags["agg"]], names = _cell(tracker, run)
+            legend = f"in each cell: {', '.join(names)}"
     if not cells:
         return None
     rows = list(dict.fromkeys(row for row, _ in cells))
     columns = list(dict.fromkeys(column for _, column in cells))
-    weights = ", ".join(sorted({run.tags.get("weights", "?") for run in runs}))
-    loud = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in weights else ""
+    kinds = {run.tags.get("weights", "?") for run in runs}
+    weights = ", ".join(sorted(kinds))
+    loud = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
     return sheets.grid(
         [[cells.get((row, column)) for column in columns] for row in rows],
         rows,
         columns,
-        f"{runs[0].tags['sweep']} · weights: {weights}{loud}",
+        f"{runs[0].tags['sweep']} · weights: {weights}{loud}\n{legend}",
     )
 
 
@@ -52,12 +58,12 @@ def summarise(
     output: Console, tracker: Tracker, runs: Sequence[RunRecord], sweep: str | None = None
 ) -> None:
     """Print the result table, where the pictures are, and how to open the MLflow UI."""
-    table = Table(title=f"sweep {sweep}" if sweep else None, title_justify="left")
+    table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
     shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
     for column in shown.columns:
         table.add_column(column, justify="right" if column in NUMBERS else "left")
-    for row in shown.itertuples(index=False):
-        table.add_row(*(_shown(value) for value in row))
+    for run, row in zip(runs, shown.itertuples(index=False), strict=True):
+        table.add_row(run.name, *(_shown(value) for value in row))
     output.print(table)
     for run in runs:
         if run.status != "FINISHED":
@@ -80,42 +86,52 @@ def summarise(
         for run in runs
         if run.tags.get("weights_note")
     }
-    _announce(output, fallbacks)
+    announce_weights(output, fallbacks)
     output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True, markup=False)
 
 
-def announce_weights(output: Console, prepared: Iterable[Prepared]) -> None:
-    """One loud line where random weights stand in for ImageNet's."""
-    backbones = [one.backbone for one in prepared]
-    _announce(output, {b.name: b.weights_note for b in backbones if b.weights_note})
+def missing_weights(prepared: Prepared) -> dict[str, str]:
+    """The backbone of a run with the reason, where random weights stand in for ImageNet's."""
+    backbone = prepared.backbone
+    return {backbone.name: backbone.weights_note} if backbone.weights_note else {}
 
 
-def ui_command(tracker: Tracker) -> str:
-    """The one line that opens the MLflow UI on a store."""
-    default = Tracker.default_uri(ROOT)
-    return "make ui" if tracker.uri == default else f"make ui URI={tracker.uri}"
-
-
-def _announce(output: Console, fallbacks: dict[str, str]) -> None:
-    if fallbacks:
+def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:
+    """One loud line where random weights stand in for ImageNet's, by backbone."""
+    if reasons:
         output.print(
-            f"WARNING: {', '.join(fallbacks)} with RANDOM weights: these pictures are not what "
-            f"trained networks make. {next(iter(fallbacks.values()))}"
-            f"{' (and likewise for the others)' if len(fallbacks) > 1 else ''}.",
+            f"WARNING: {', '.join(reasons)} with RANDOM weights: these pictures are not what "
+            f"trained networks make; {next(iter(reasons.values()))}"
+            f"{' (and likewise for the others)' if len(reasons) > 1 else ''}.",
             style="bold red",
             soft_wrap=True,
             markup=False,
         )
 
 
+def ui_command(tracker: Tracker) -> str:
+    """The one line that opens the MLflow UI on a store."""
+    if tracker.uri.startswith(("http://", "https://")):
+        return tracker.uri
+    if Path(sys.prefix) == ROOT / ".venv":
+        default = tracker.uri == Tracker.default_uri(ROOT)
+        return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
+    light = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
+    return f"{light} --backend-store-uri {shlex.quote(tracker.uri)}"
+
+
 def _varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
-    """For each run, the overrides that tell it from others, besides backbone and aggregation."""
+    """For each run, the overrides that tell it from others, besides backbone and aggregation.
+
+    The order p of a power mean is in the aggregation's name.
+    """
     overrides = {run.run_id: json.loads(run.tags.get("overrides", "{}")) for run in runs}
     keys = dict.fromkeys(key for pairs in overrides.values() for key in pairs)
     varied = [
         key
         for key in keys
-        if key not in ("backbone", "agg") and len({o.get(key) for o in overrides.values()}) > 1
+        if key not in ("backbone", "agg", "agg.p")
+        and len({o.get(key) for o in overrides.values()}) > 1
     ]
     return {
         run_id: [(key, pairs[key]) for key in varied if key in pairs]
@@ -123,12 +139,13 @@ def _varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, st
     }
 
 
-def _cell(tracker: Tracker, run: RunRecord) -> np.ndarray:
-    """The first examples of a run, spread over its artists, in one square."""
+def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
+    """Some examples of a run, spread over its artists, in one square; and their names."""
     table = tracker.read_table(run.run_id, record.EXAMPLES_TABLE)
     chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
     pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
-    return sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)
+    square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)
+    return square, [f"{table['artist'][i]}/{table['content'][i]}" for i in chosen]
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 """A sweep: its runs checked before the first starts, its summary after the last."""
 
 import os
+import traceback
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -17,11 +18,20 @@ from benchmark.export import results_table
 from benchmark.prepare import InputError, prepare
 from benchmark.progress import console
 from benchmark.run import run
-from benchmark.summary import SHEET, announce_weights, summarise, sweep_sheet
+from benchmark.summary import (
+    SHEET,
+    announce_weights,
+    missing_weights,
+    summarise,
+    sweep_sheet,
+)
 from benchmark.tracking import RunRecord, Tracker
 
 RUNS_VARIABLE = "BENCHMARK_SWEEP_RUNS"
 """Environment variable that tells the runs of a sweep, in whatever process, how many there are."""
+
+SWEPT_VARIABLE = "BENCHMARK_SWEPT_OPTIONS"
+"""Environment variable that tells them which options differ among them."""
 
 
 def tracker_of(config: Config) -> Tracker:
@@ -33,13 +43,14 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
     """Do a single run; whether it finished. Wrong input ends the program before a run begins."""
     output = console()
     try:
+        Tracker.check_reachable(config.tracking.uri)
         prepared = prepare(config)
         tracker = tracker_of(config)
         refuse_known(tracker, config.tracking.sweep or "")
     except InputError as error:
         raise SystemExit(refuse(error)) from error
-    announce_weights(output, [prepared])
-    finished = attempt(config, overrides, tracker, None, output)
+    announce_weights(output, missing_weights(prepared))
+    finished = attempt(record.title(config), config, overrides, tracker, None, output)
     summarise(output, tracker, tracker.runs_of(config.tracking.sweep or ""))
     return finished
 
@@ -47,15 +58,17 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
 def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
     """Do one run of a sweep, in whatever process; whether it finished."""
     output = console()
-    output.print(
-        f"Run {number + 1} of {os.environ.get(RUNS_VARIABLE, '?')}: {record.title(config)}"
-    )
+    swept = os.environ.get(SWEPT_VARIABLE, "").split()
+    pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
+    title = record.title(config, pairs)
+    output.print(f"Run {number + 1} of {os.environ.get(RUNS_VARIABLE, '?')}: {title}")
     tracker = tracker_of(config)
     parent = tracker.sweep_run(config.tracking.sweep or "")
-    return attempt(config, overrides, tracker, parent.run_id if parent else None, output)
+    return attempt(title, config, overrides, tracker, parent.run_id if parent else None, output)
 
 
 def attempt(
+    title: str,
     config: Config,
     overrides: Sequence[str],
     tracker: Tracker,
@@ -63,15 +76,36 @@ def attempt(
     output: Console,
 ) -> bool:
     """Do a run; a failure is recorded in it and told in a line, never raised."""
-    pairs = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
     try:
-        status, ending = run(config, tracker, parent, pairs, output)
-        output.print(f"  {status}: {ending}", style="red" if status == "diverged" else None)
+        status, ending = run(title, config, tracker, parent, pairs_of(overrides), output)
+        style = "red" if status == "diverged" else None
+        output.print(f"  {status}: {ending}", style=style, soft_wrap=True)
         return status == "finished"
     except Exception as error:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         output.print(f"  failed: {kind}{' '.join(str(error).split())}", style="red", markup=False)
         return False
+
+
+def pairs_of(overrides: Sequence[str]) -> dict[str, str]:
+    """Overrides as option and value."""
+    return dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
+
+
+def swept_options(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """The options that differ among the runs of a sweep, besides those in every title."""
+    pairs = [pairs_of(job) for job in jobs]
+    return [
+        key
+        for key in dict.fromkeys(key for one in pairs for key in one)
+        if key not in ("backbone", "agg", "agg.p", "optimizer")
+        and len({one.get(key) for one in pairs}) > 1
+    ]
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class SweepCallback(Callback):
@@ -84,33 +118,46 @@ class SweepCallback(Callback):
         """Check every run, then open the sweep's parent run in MLflow."""
         output = console()
         try:
-            configs = [composed(overrides) for overrides in jobs_of(config)]
-            output.print(f"Preparing {len(configs)} runs …")
-            prepared = [prepare(job) for job in configs]
+            jobs = jobs_of(config)
+            configs = [composed(overrides) for overrides in jobs]
+            Tracker.check_reachable(configs[0].tracking.uri)
+            output.print(f"Preparing {counted(len(configs), 'run')} …")
+            examples, fallbacks = check_all(configs)
             tracker = tracker_of(configs[0])
             begin(tracker, configs)
         except (*InputError, *CompositionError) as error:
-            # Hydra turns a callback's exceptions into warnings, but not this one.
+            # Hydra turns a callback's exceptions into warnings, but not SystemExit.
             raise SystemExit(refuse(error)) from error
+        except Exception as error:
+            traceback.print_exc()
+            raise SystemExit(1) from error
         name = configs[0].tracking.sweep or ""
         SweepCallback.open = (tracker, name)
         os.environ[RUNS_VARIABLE] = str(len(configs))
-        examples = sum(len(one.examples) for one in prepared)
+        os.environ[SWEPT_VARIABLE] = " ".join(swept_options(jobs))
         output.print(
-            f"Sweep {name}: {len(configs)} runs, {examples} pictures, MLflow {tracker.uri}"
+            f"Sweep {name}: {counted(len(configs), 'run')}, {counted(examples, 'picture')}, "
+            f"MLflow {tracker.uri}",
+            soft_wrap=True,
         )
-        announce_weights(output, prepared)
+        announce_weights(output, fallbacks)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise the sweep; exit code 1 if a run did not finish."""
-        assert SweepCallback.open is not None
-        tracker, name = SweepCallback.open
-        runs = tracker.runs_of(name)
-        expected = int(os.environ.pop(RUNS_VARIABLE, len(runs)))
-        complete = len(runs) == expected and all(run.status == "FINISHED" for run in runs)
-        close(tracker, name, runs, "finished" if complete else "failed")
-        SweepCallback.open = None
-        summarise(console(), tracker, runs, sweep=name)
+        if SweepCallback.open is None:
+            raise SystemExit(1)
+        (tracker, name), SweepCallback.open = SweepCallback.open, None
+        complete = False
+        try:
+            runs = tracker.runs_of(name)
+            expected = int(os.environ.pop(RUNS_VARIABLE))
+            complete = len(runs) == expected and all(run.status == "FINISHED" for run in runs)
+            close(tracker, name, runs, "finished" if complete else "failed")
+            summarise(console(), tracker, runs, sweep=name)
+        except Exception as error:
+            # Hydra would turn it into a warning, and the exit code into 0.
+            traceback.print_exc()
+            raise SystemExit(1) from error
         if not complete:
             raise SystemExit(1)
 
@@ -128,6 +175,23 @@ def jobs_of(config: DictConfig) -> list[list[str]]:
     overrides = OverridesParser.create().parse_overrides([*listed, *task])
     [jobs] = BasicSweeper.split_arguments(overrides, None)
     return jobs
+
+
+def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str]]:
+    """Prepare every run once, keeping nothing: examples in all, and where weights are missing.
+
+    Raises:
+        InputError: something is wrong in one of them.
+    """
+    if any(config.tracking != configs[0].tracking for config in configs):
+        raise ConfigError("tracking.* cannot be swept: the runs of a sweep share one store")
+    examples = 0
+    fallbacks: dict[str, str] = {}
+    for config in configs:
+        prepared = prepare(config)
+        examples += len(prepared.examples)
+        fallbacks |= missing_weights(prepared)
+    return examples, fallbacks
 
 
 def begin(tracker: Tracker, configs: Sequence[Config]) -> None:
@@ -165,11 +229,10 @@ def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: str) -
     log.end(status, {"finished": "complete", "killed": "interrupted"}.get(status, "error"), reason)
 
 
-def interrupt() -> None:
+def close_interrupted() -> None:
     """Close the sweep under way, if there is one, as killed."""
     if SweepCallback.open is not None:
-        tracker, name = SweepCallback.open
-        SweepCallback.open = None
+        (tracker, name), SweepCallback.open = SweepCallback.open, None
         runs = tracker.runs_of(name)
         close(tracker, name, runs, "killed")
         summarise(console(), tracker, runs, sweep=name)

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlparse
+from urllib.request import url2pathname, urlopen
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_DISABLE_AGENT_HINT", "true")
@@ -39,6 +42,9 @@ from benchmark.errors import ConfigError
 
 for _noisy in ("mlflow", "alembic"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
+
+ANSWER_WITHIN = 10.0
+"""Seconds in which a tracking server must give its first answer."""
 
 PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
@@ -149,13 +155,13 @@ class Tracker:
     """One MLflow store and one experiment in it."""
 
     def __init__(
-        self, uri: str | None, experiment: str, root: Path, *, create: bool = True
+        self, uri: str | None, experiment: str | None, root: Path, *, create: bool = True
     ) -> None:
         """Open a store.
 
         Args:
             uri: `sqlite:///…` or any tracking server; None: `mlruns/mlflow.db` under `root`.
-            experiment: name.
+            experiment: name; None: all there are, to read.
             root: folder of the application.
             create: create a local store, and the experiment, where they are not there.
 
@@ -171,6 +177,9 @@ class Tracker:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
             self._client = MlflowClient(self.uri)
+            if experiment is None:
+                self._experiment_ids = [e.experiment_id for e in self._client.search_experiments()]
+                return
             found: Experiment | None = self._client.get_experiment_by_name(experiment)
             if found is None and create:
                 location = (file.parent / "artifacts").as_uri() if file else None
@@ -182,7 +191,22 @@ class Tracker:
         if found is None:
             known = ", ".join(e.name for e in self._client.search_experiments())
             raise ConfigError(f"{self.uri} has no experiment '{experiment}'. It has: {known}")
-        self._experiment_id = found.experiment_id
+        self._experiment_ids = [found.experiment_id]
+
+    @staticmethod
+    def check_reachable(uri: str | None) -> None:
+        """Ask a server for a sign of life, for MLflow itself tries for minutes.
+
+        Raises:
+            ConfigError: nothing answers there.
+        """
+        if uri and uri.startswith(("http://", "https://")):
+            try:
+                urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
+            except HTTPError:
+                return  # Something answers, if not as MLflow does without authentication.
+            except OSError as error:
+                raise ConfigError(f"tracking.uri={uri}: no server answers ({error})") from error
 
     @staticmethod
     def default_uri(root: Path) -> str:
@@ -193,7 +217,7 @@ class Tracker:
         """Open a run, under a parent where one is given."""
         nested = {"mlflow.parentRunId": parent} if parent else {}
         run = self._client.create_run(
-            self._experiment_id, run_name=name, tags={**tags, **nested, "status": "running"}
+            self._experiment_ids[0], run_name=name, tags={**tags, **nested, "status": "running"}
         )
         return RunLog(self._client, run.info.run_id)
 
@@ -208,7 +232,7 @@ class Tracker:
             log.end("failed", "error", f"{type(error).__name__}: {error}")
             raise
         except BaseException:
-            log.end("killed", "interrupted", "interrupted from outside")
+            log.end("killed", "interrupted", "interrupted")
             raise
 
     def log_of(self, run_id: str) -> RunLog:
@@ -253,7 +277,8 @@ class Tracker:
         """A table artifact."""
         with tempfile.TemporaryDirectory() as folder:
             path = self._client.download_artifacts(run_id, file, folder)
-            return pd.read_json(path, orient="split")
+            # Names that look like numbers or dates stay names.
+            return pd.read_json(path, orient="split", dtype=False, convert_dates=False)
 
     def has_artifact(self, run_id: str, file: str) -> bool:
         """Whether a run has an artifact of this name at its top level."""
@@ -262,14 +287,14 @@ class Tracker:
     def where(self, run_id: str, file: str) -> str:
         """Where a person finds an artifact: a local path if it is one, else its address."""
         uri = f"{self._client.get_run(run_id).info.artifact_uri}/{file}"
-        return uri.removeprefix("file://")
+        return url2pathname(urlparse(uri).path) if uri.startswith("file:") else uri
 
     def _search(self, condition: str) -> list[RunRecord]:
         found: list[RunRecord] = []
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment_id],
+                self._experiment_ids,
                 condition,
                 ViewType.ACTIVE_ONLY,
                 order_by=["attributes.start_time DESC"],

@@ -29,7 +29,11 @@ def paintings(root: str, artists: list[str] | None, paintings: int) -> list[Pict
         if entry.is_dir() and not entry.name.startswith(".") and files_in(entry)
     )
     if not groups:
-        loose = " It holds pictures itself: give the folder above it." if files_in(folder) else ""
+        loose = (
+            " It holds pictures itself: put each artist's into a subfolder."
+            if files_in(folder)
+            else ""
+        )
         raise DatasetError(
             f"dataset.root={root}: has no subfolder with pictures, one per artist.{loose}"
         )

@@ -3,9 +3,9 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ class Picture:
 
     name: str
     source: str
-    read: Callable[[], Image.Image]
+    read: Callable[[], Image.Image] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ class Loaded:
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
 
+@lru_cache(maxsize=64)
 def load(pictures: PictureSet, size: int) -> Loaded:
     """Read all pictures of a set and resize each to size × size, as the study does.
+
+    A second call with the same set and size costs nothing.
 
     The aspect ratio is not kept (the study, section 1); the filter is Lanczos.
 
@@ -80,7 +83,7 @@ def load(pictures: PictureSet, size: int) -> Loaded:
                 # A picture of over 89 megapixels is more likely an attack than a painting.
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 image = picture.read()
-        except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
+        except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
             broken.append(f"{picture.source} ({type(error).__name__}: {error})")
             continue
         digests.append(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest())
@@ -124,9 +127,16 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+@lru_cache(maxsize=1)
+def readable() -> set[str]:
+    """The formats that Pillow reads itself, without a program beside it."""
+    Image.init()
+    return set(Image.OPEN) - {"BUFR", "GRIB", "HDF5", "MPEG", "EPS", "WMF"}
+
+
 def files_in(folder: Path) -> tuple[Picture, ...]:
     """The picture files of a folder, in natural numeric order: _1, _2, …, _10."""
-    known = Image.registered_extensions()
+    known = [end for end, kind in Image.registered_extensions().items() if kind in readable()]
     paths = [
         path
         for path in folder.iterdir()

@@ -1,10 +1,12 @@
 """What only real paintings, photographs and ImageNet weights show; skipped without ../shared."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from keras import ops
 from PIL import Image
 
 import datasets
@@ -19,7 +21,7 @@ from benchmark.stylize import Stopping, measure, style_targets, stylize
 from datasets import folder
 from tests.commands import command, runs_in, store
 from tests.conftest import SHARED
-from tests.test_losses import study_mean, study_style_loss
+from tests.test_losses import gradient, gram, study_mean, study_style_loss
 
 pytestmark = pytest.mark.real_data
 
@@ -71,6 +73,30 @@ def test_golden_numbers_on_real_features(name: str) -> None:
         )
     distance = 0.5 * ((content[5].astype(float) - monet[5][:2]) ** 2).sum((1, 2, 3))
     np.testing.assert_allclose(losses.content_loss(content[5], monet[5][:2]), distance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg_shallow", "mobilenet"])
+def test_golden_gradients_on_real_features(name: str) -> None:
+    """By hand, float64: 4·F·mean(G − A_i) / (2HWC)² for the style, F − P for the content."""
+    real = prepared(name)
+    content = activations(real.backbone, real.content.pixels)
+    gogh = activations(real.backbone, real.paintings[1].pixels)
+    for features, paintings in zip(content[:5], gogh[:5], strict=True):
+        targets = losses.centre(losses.gram_matrix(paintings))
+
+        def style(values: Any, targets: Any = targets) -> Any:
+            return ops.mean(losses.style_losses(losses.gram_matrix(values), targets), axis=1)
+
+        found = gradient(style, features)
+        _, height, width, channels = features.shape
+        difference = gram(features)[:, None] - gram(paintings)[None]
+        columns = features.astype(float).reshape(len(features), height * width, channels)
+        expected = 4 * np.einsum("npc,ncd->npd", columns, difference.mean(1))
+        expected = expected.reshape(features.shape) / (2 * height * width * channels) ** 2
+        assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+    found = gradient(lambda values: losses.content_loss(values, gogh[5][:2]), content[5])
+    expected = content[5].astype(float) - gogh[5][:2]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 def test_known_activations_of_the_real_vgg19() -> None:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
 import backbones
 from backbones import Backbone
 from benchmark.aggregate import power_mean
+from benchmark.config import ROOT, composed
+from benchmark.prepare import optimizer_choice
 from benchmark.step import Aggregation, LossWeights, OptimizerChoice, compiled_step
 from benchmark.stylize import (
     Batch,
@@ -25,10 +26,11 @@ from benchmark.stylize import (
 
 SIZE = 32
 OPTIMIZERS = {
-    "adam": OptimizerChoice(keras.optimizers.Adam, 0.01),
-    "sgd": OptimizerChoice(keras.optimizers.SGD, 0.05),
-    "rmsprop": OptimizerChoice(keras.optimizers.RMSprop, 0.005),
+    path.stem: optimizer_choice(composed([f"optimizer={path.stem}"]).optimizer)
+    for path in sorted((ROOT / "conf" / "optimizer").glob("*.yaml"))
 }
+# Its rate suits the losses of the default backbones; those of the tiny one are smaller.
+OPTIMIZERS["sgd"] = replace(OPTIMIZERS["sgd"], learning_rate=0.05)
 SIX_EPOCHS = Stopping(6, patience=None)
 WEIGHTS = LossWeights(1e-4, 100.0, 1e-3)
 
@@ -171,7 +173,9 @@ def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Outc
     [
         ([100, 90], Stopping(10), None),
         ([100, 99.95], Stopping(10), "converged"),
-        ([100, 101], Stopping(10), "converged"),
+        ([100, 101], Stopping(10), "diverged"),
+        ([100, 80, 81], Stopping(10), "converged"),
+        ([100, 90, 101], Stopping(2, patience=None), "diverged"),
         ([100, 99.95], Stopping(10, patience=2), None),
         ([100, 99.95, 99.93], Stopping(10, patience=2), "converged"),
         ([100, 99.95, 90], Stopping(10, patience=2), None),
@@ -181,7 +185,7 @@ def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Outc
         ([100, float("nan")], Stopping(10, patience=None), "diverged"),
         ([float("inf")], Stopping(10), "diverged"),
         ([100, 10001], Stopping(10, patience=None), "diverged"),
-        ([0, 0], Stopping(10), "converged"),
+        ([100, 75], Stopping(10, min_improvement=0.25), None),
     ],
 )
 def test_when_a_run_ends(history: list[float], stopping: Stopping, expected: str | None) -> None:
