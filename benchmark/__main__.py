@@ -33,16 +33,20 @@ def main(config: DictConfig) -> None:
         sys.exit(1)
 
 
+def is_override(argument: str) -> bool:
+    """Whether an argument is option=value, or an addition or a removal."""
+    return not argument.startswith("-") and ("=" in argument or argument.startswith(("~", "+")))
+
+
 if __name__ == "__main__":
     # Hydra prints errors in several lines with exit code 1; with this it raises them to us.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     interrupt.install()
     if not any(argument.startswith("tracking.sweep=") for argument in sys.argv):
         # Named here, once, because every run of a sweep must see the same name.
-        name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
-        # Beside the other overrides: argparse takes them in one row only.
-        found = [i for i, a in enumerate(sys.argv) if "=" in a and not a.startswith("-")]
-        sys.argv.insert(found[0] if found else len(sys.argv), f"tracking.sweep={name}")
+        sys.argv.append(f"tracking.sweep={datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}")
+    # Argparse wants the overrides in one row; people write -m wherever they think of it.
+    sys.argv[1:] = sorted(sys.argv[1:], key=is_override)
     try:
         main()
     except CompositionError as error:

@@ -138,7 +138,8 @@ def aggregation(variant: dict[str, Any], paintings: int) -> Aggregation:
     for name, value in numbers.items():
         if value != value:
             raise ConfigError(f"agg.{name}={value}: must be a number")
-    if numbers.get("p") != STUDY_ORDERS.get(variant["name"], numbers.get("p")):
+    order = STUDY_ORDERS.get(variant["name"])
+    if order is not None and numbers.get("p", order) != order:
         raise ConfigError(
             f"agg.p={numbers['p']}: agg={variant['name']} has its own p; use agg=power"
         )

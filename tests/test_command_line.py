@@ -140,7 +140,7 @@ def test_the_end_tells_what_to_look_at(sweep: Sweep) -> None:
     ]
     assert len(sheets) == 5
     assert all(path.is_file() for path in sheets)
-    assert lines[-1].startswith("MLflow UI: make ui URI=sqlite:///")
+    assert re.match(r"MLflow UI: .*(make|mlflow) ui .*sqlite:///", lines[-1])
     assert "\r" not in sweep.output
 
 
@@ -232,7 +232,7 @@ def test_a_diverged_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> Non
     assert wild.data.tags["status"] == wild.data.tags["stopped_by"] == "diverged"
     assert re.search(r"by epoch \d.*lower optimizer.learning_rate", wild.data.tags["reason"])
     assert np.isfinite(list(wild.data.metrics.values())).all()
-    assert "mobilenet · simple · sgd: diverged" in done.stdout
+    assert re.search(r"sgd · optimizer.learning_rate=1000.0: diverged", done.stdout)
 
 
 def test_a_failing_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
