@@ -62,8 +62,13 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
     pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
     title = record.title(config, pairs)
     output.print(f"Run {number + 1} of {os.environ.get(RUNS_VARIABLE, '?')}: {title}")
-    tracker = tracker_of(config)
-    parent = tracker.sweep_run(config.tracking.sweep or "")
+    try:
+        tracker = tracker_of(config)
+        parent = tracker.sweep_run(config.tracking.sweep or "")
+    except Exception as error:
+        # The store is gone; the runs after this one may find it again.
+        tell_failure(output, error)
+        return False
     return attempt(title, config, overrides, tracker, parent.run_id if parent else None, output)
 
 
@@ -82,9 +87,15 @@ def attempt(
         output.print(f"  {status}: {ending}", style=style, soft_wrap=True)
         return status == "finished"
     except Exception as error:
-        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        output.print(f"  failed: {kind}{' '.join(str(error).split())}", style="red", markup=False)
+        tell_failure(output, error)
         return False
+
+
+def tell_failure(output: Console, error: Exception) -> None:
+    """Say in a line why a run failed."""
+    kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+    reason = " ".join(str(error).split())
+    output.print(f"  failed: {kind}{reason}", style="red", markup=False, soft_wrap=True)
 
 
 def pairs_of(overrides: Sequence[str]) -> dict[str, str]:
