@@ -36,7 +36,7 @@ class Network:
 
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that mean nothing yet."""
-        preprocess = resolve(architecture.preprocessing)
+        self._preprocess = preprocess = resolve(architecture.preprocessing)
         size = architecture.image_size
         with _dtype_policy(architecture.precision):
             full = build(architecture.name, architecture.model, size)
@@ -50,6 +50,11 @@ class Network:
             features = self.cut(preprocess(pictures * 255.0), training=False)
             self.model = keras.Model(pictures, features)
         self._held: object = None
+
+    def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
+        """Seeded random weights for it; drawing them costs it the weights it holds."""
+        self._held = None
+        return weight_sources.random(self.cut, self._preprocess, seed, scale)
 
     def holding(self, weights: Sequence[np.ndarray]) -> keras.Model:
         """The model with these weights, until others are asked for."""
@@ -173,8 +178,7 @@ def _loaded(
     shared = _network(architecture)
     cut, name, model = shared.cut, architecture.name, architecture.model
     if weights == "random":
-        preprocess = resolve(architecture.preprocessing)
-        arrays = weight_sources.random(cut, preprocess, seed, random_scale)
+        arrays = shared.random_weights(seed, random_scale)
     elif weights == "imagenet":
         trained = _trained(model)
         if isinstance(trained, str):

@@ -208,6 +208,8 @@ def test_random_weights_follow_the_seed_and_have_one_scale() -> None:
     first, second, back = (np.asarray(b.network(picture)[0]) for b in (one, other, one))
     np.testing.assert_array_equal(first, back)
     assert not np.array_equal(first, second)
+    backbones.load(**VGG, weights="random", random_scale=300.0, seed=2)
+    np.testing.assert_array_equal(first, np.asarray(one.network(picture)[0]))
     photograph = np.random.default_rng(0).random((1, 32, 32, 3), dtype=np.float32)
     for activations in one.network(photograph):
         assert 100 < float(np.sqrt(np.mean(np.asarray(activations) ** 2))) < 900
