@@ -20,8 +20,9 @@ SECONDS_BETWEEN_LINES = 20.0
 
 def console() -> Console:
     """Standard output; wide enough for the tables where it is not a terminal."""
-    output = Console(highlight=False)
-    return output if output.is_terminal else Console(highlight=False, width=160)
+    # No markup: option lists such as [a,b] would be taken for it.
+    output = Console(highlight=False, markup=False)
+    return output if output.is_terminal else Console(highlight=False, markup=False, width=160)
 
 
 class EpochProgress:
@@ -35,7 +36,7 @@ class EpochProgress:
         self._console = console
         self._began = self._said = monotonic()
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("epochs"),

@@ -71,7 +71,6 @@ def summarise(
                 f"{run.name}: {run.tags.get('status')} - {run.tags.get('reason', '')}",
                 style="red",
                 soft_wrap=True,
-                markup=False,
             )
     parent = tracker.sweep_run(sweep) if sweep else None
     for what, run_id, file in [
@@ -80,14 +79,14 @@ def summarise(
     ]:
         if tracker.has_artifact(run_id, file):
             place = tracker.where(run_id, file)
-            output.print(f"picture of {what}: {place}", soft_wrap=True, markup=False)
+            output.print(f"picture of {what}: {place}", soft_wrap=True)
     fallbacks = {
         run.tags["backbone"]: run.tags["weights_note"]
         for run in runs
         if run.tags.get("weights_note")
     }
     announce_weights(output, fallbacks)
-    output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True, markup=False)
+    output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
 
 
 def missing_weights(prepared: Prepared) -> dict[str, str]:
@@ -105,7 +104,6 @@ def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:
             f"{' (and likewise for the others)' if len(reasons) > 1 else ''}.",
             style="bold red",
             soft_wrap=True,
-            markup=False,
         )
 
 

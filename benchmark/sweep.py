@@ -95,7 +95,7 @@ def tell_failure(output: Console, error: Exception) -> None:
     """Say in a line why a run failed."""
     kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).split())
-    output.print(f"  failed: {kind}{reason}", style="red", markup=False, soft_wrap=True)
+    output.print(f"  failed: {kind}{reason}", style="red", soft_wrap=True)
 
 
 def pairs_of(overrides: Sequence[str]) -> dict[str, str]:
