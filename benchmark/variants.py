@@ -24,12 +24,12 @@ def function_of(group: str, variant: Mapping[str, Any]) -> Callable[..., Any]:
     """
     target = str(variant["_target_"])
     try:
-        function = resolve_name(target)
+        function: Callable[..., Any] = resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{group}._target_={target}: cannot be imported ({error})") from error
     if not callable(function):
         raise ConfigError(f"{group}._target_={target}: is not a function or class")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def arguments_of(
