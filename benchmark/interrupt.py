@@ -1,9 +1,13 @@
-"""Ctrl-C and SIGTERM end a run in order, also where Python would lose the exception."""
+"""Ctrl-C and SIGTERM end a run in order: never within a write, and never unnoticed."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _asked = False
+_pending = False
+_deferred = 0
 
 
 def install() -> None:
@@ -24,7 +28,24 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Hold a signal back to the end of the block: a write cut in half leaves a database locked."""
+    global _deferred, _pending
+    _deferred += 1
+    try:
+        yield
+    finally:
+        _deferred -= 1
+    if _pending and not _deferred:
+        _pending = False
+        raise KeyboardInterrupt
+
+
 def _interrupted(number: int, frame: FrameType | None) -> None:
-    global _asked
+    global _asked, _pending
+    if _deferred:
+        _pending = True
+        return
     _asked = True
     raise KeyboardInterrupt

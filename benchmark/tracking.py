@@ -7,9 +7,10 @@ import time
 import traceback
 import unicodedata
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -38,6 +39,7 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+from benchmark import interrupt
 from benchmark.errors import ConfigError
 
 for _noisy in ("mlflow", "alembic"):
@@ -73,10 +75,29 @@ class RunRecord:
     tags: Mapping[str, str]
 
 
+class WholeCalls:
+    """MLflow's client, its calls held together: no signal ends one halfway."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        """Around a client."""
+        self._client = client
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """A method of the client."""
+        method = getattr(self._client, name)
+
+        @wraps(method)
+        def whole(*arguments: Any, **named: Any) -> Any:
+            with interrupt.deferred():
+                return method(*arguments, **named)
+
+        return whole
+
+
 class RunLog:
     """Writes one run; what it is given appears in the MLflow UI at once."""
 
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
+    def __init__(self, client: WholeCalls, run_id: str) -> None:
         """For a run that exists."""
         self._client = client
         self.run_id = run_id
@@ -176,7 +197,7 @@ class Tracker:
         try:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
-            self._client = MlflowClient(self.uri)
+            self._client = WholeCalls(MlflowClient(self.uri))
             if experiment is None:
                 self._experiment_ids = [e.experiment_id for e in self._client.search_experiments()]
                 return
