@@ -1,82 +1,58 @@
 """Pictures in folders of the user's own."""
 
-from collections.abc import Sequence
-
 from natsort import natsorted
 
+from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
-from datasets.pictures import PictureSet, chosen, existing_folder, files_in, first_paintings
+from datasets.pictures import PictureSet, existing_folder, files_in
 
-FIRST_ARTISTS = 2
-"""How many artists a first look takes; `dataset.artists=['*']` takes all."""
+ARCHIVE_FOLDERS = {"images", "resized"}
+"""Names that show the folder to be Kaggle's archive, not one of artists."""
 
 
-def paintings(root: str, artists: list[str] | None, paintings: int) -> list[PictureSet]:
+def paintings(root: str, artists: list[str] | None = None) -> list[PictureSet]:
     """One set of paintings for each subfolder wanted.
 
     Args:
         root: a folder with one subfolder of pictures per artist, or any other group.
-        artists: names of subfolders, or patterns such as `Claude*`; None: the first two.
-        paintings: how many of each, from the first on in natural order of the file names.
+        artists: names of subfolders in any spelling, or patterns such as `Claude*`; None: the
+            first two.
 
     Raises:
-        DatasetError: no such folder or artist, or too few paintings.
+        DatasetError: no such folder or artist.
+    """
+    return style_sets(catalogue(root), artists)
+
+
+def catalogue(root: str) -> Catalogue:
+    """Every subfolder with pictures, as an artist of whom nothing else is known.
+
+    Raises:
+        DatasetError: no such folder, or none in it.
     """
     folder = existing_folder("dataset.root", root)
-    groups = natsorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".") and files_in(entry)
-    )
-    if not groups:
-        loose = (
-            " It holds pictures itself: put each artist's into a subfolder."
-            if files_in(folder)
-            else ""
-        )
+    subfolders = [e.name for e in folder.iterdir() if e.is_dir() and not e.name.startswith(".")]
+    found = [Artist(name, files_in(folder / name)) for name in natsorted(subfolders)]
+    artists = tuple(artist for artist in found if artist.pictures)
+    if not artists:
+        hint = ""
+        if ARCHIVE_FOLDERS & {folder.name, *subfolders}:
+            hint = " It looks like Kaggle's archive: use dataset=best_artworks."
+        elif files_in(folder):
+            hint = " It holds pictures itself: put each artist's into a subfolder."
         raise DatasetError(
-            f"dataset.root={root}: has no subfolder with pictures, one per artist.{loose}"
+            f"dataset.root={root}: has no subfolder with pictures, one per artist.{hint}"
         )
-    return [
-        first_paintings(PictureSet(artist, files_in(folder / artist)), paintings)
-        for artist in chosen("dataset.artists", groups, artists, FIRST_ARTISTS)
-    ]
+    return Catalogue(root, artists)
 
 
-def content(root: str, names: Sequence[str] | None, count: int) -> PictureSet:
-    """Content pictures from one folder.
-
-    Args:
-        root: a folder of pictures.
-        names: file names without their endings, or patterns; None: the first `count`.
-        count: how many where no names are given.
+def content(root: str) -> PictureSet:
+    """All content pictures of one folder.
 
     Raises:
-        DatasetError: no such folder or picture, or too few.
+        DatasetError: no such folder, or nothing in it.
     """
     found = files_in(existing_folder("content.root", root))
-    return chosen_content(f"content.root={root}", PictureSet("content", found), names, count)
-
-
-def chosen_content(
-    where: str, available: PictureSet, names: Sequence[str] | None, count: int
-) -> PictureSet:
-    """The content pictures wanted of those available.
-
-    Raises:
-        DatasetError: no such picture, two of one name, or too few.
-    """
-    by_name = {picture.name: picture for picture in available.pictures}
-    if len(by_name) < len(available.pictures):
-        seen = [picture.name for picture in available.pictures]
-        twice = next(name for name in seen if seen.count(name) > 1)
-        raise DatasetError(f"{where}: two pictures are called '{twice}'; rename one")
-    if names is None and len(by_name) < count:
-        raise DatasetError(
-            f"{where}: there are {len(by_name)} content pictures, content.count={count} were "
-            f"asked for: set content.count={len(by_name)} or add pictures"
-            if by_name
-            else f"{where}: there are no pictures in this folder"
-        )
-    wanted = chosen("content.names", list(by_name), names, count)
-    return PictureSet(available.name, tuple(by_name[name] for name in wanted))
+    if not found:
+        raise DatasetError(f"content.root={root}: there are no pictures in this folder")
+    return PictureSet("content", found)

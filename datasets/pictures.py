@@ -46,18 +46,29 @@ class Loaded:
     """A picture set in memory.
 
     Attributes:
-        name: of the set.
-        names: of its pictures.
-        sources: of its pictures.
+        pictures: the set, from which originals can be read again.
         pixels: shape (n, S, S, 3), uint8.
         digests: SHA-256 of each picture's RGB pixels at its own size, before resizing.
     """
 
-    name: str
-    names: tuple[str, ...]
-    sources: tuple[str, ...]
+    pictures: PictureSet
     pixels: np.ndarray
     digests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the set."""
+        return self.pictures.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the pictures."""
+        return tuple(picture.name for picture in self.pictures.pictures)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Files of the pictures, or what made them."""
+        return tuple(picture.source for picture in self.pictures.pictures)
 
     @property
     def digest(self) -> str:
@@ -94,13 +105,7 @@ def load(pictures: PictureSet, size: int) -> Loaded:
             f"{len(broken)} of the {len(pictures.pictures)} pictures of '{pictures.name}' cannot "
             f"be read: {'; '.join(broken[:MOST_NAMED])}{more}. Repair or remove them"
         )
-    return Loaded(
-        pictures.name,
-        tuple(picture.name for picture in pictures.pictures),
-        tuple(picture.source for picture in pictures.pictures),
-        np.stack(pixels),
-        tuple(digests),
-    )
+    return Loaded(pictures, np.stack(pixels), tuple(digests))
 
 
 def read_file(path: Path) -> Image.Image:
@@ -184,19 +189,3 @@ def chosen(
     if not found:
         raise DatasetError(f"{option}=[]: name at least one, or leave it out for the first few")
     return list(found)
-
-
-def first_paintings(group: PictureSet, count: int) -> PictureSet:
-    """The first paintings of a group, as the study takes them.
-
-    Raises:
-        DatasetError: it has fewer; says how many and how to go on.
-    """
-    if count < 1:
-        raise DatasetError(f"dataset.paintings={count}: must be a number from 1 up")
-    if len(group.pictures) < count:
-        raise DatasetError(
-            f"'{group.name}' has {len(group.pictures)} paintings, {count} were asked for: set "
-            f"dataset.paintings={len(group.pictures)}, or name others in dataset.artists"
-        )
-    return PictureSet(group.name, group.pictures[:count])

@@ -1,14 +1,13 @@
 """The embedded sample data: procedural painters, and scikit-image's photographs as content."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import skimage.data
 from PIL import Image
 
 from datasets import painters
-from datasets.folder import FIRST_ARTISTS, chosen_content
-from datasets.pictures import Picture, PictureSet, chosen, first_paintings, to_rgb
+from datasets.catalogue import Artist, Catalogue, style_sets
+from datasets.pictures import Picture, PictureSet, to_rgb
 
 BODY_OF_WORK = 30
 """Paintings by each painter."""
@@ -31,20 +30,22 @@ PHOTOGRAPHS = (
 """Those that scikit-image's package holds itself, so that nothing is downloaded."""
 
 
-def paintings(artists: list[str] | None, paintings: int) -> list[PictureSet]:
+def paintings(artists: list[str] | None = None) -> list[PictureSet]:
     """Sets of paintings by the embedded procedural painters.
 
     Args:
-        artists: names of painters, or patterns; None: the first two.
-        paintings: how many of each, at most 30.
+        artists: names of painters in any spelling, or patterns; None: the first two.
 
     Raises:
-        DatasetError: no such painter, or more paintings than there are.
+        DatasetError: no such painter.
     """
-    return [
-        first_paintings(body_of_work(painter), paintings)
-        for painter in chosen("dataset.artists", sorted(painters.PAINTERS), artists, FIRST_ARTISTS)
-    ]
+    return style_sets(catalogue(), artists)
+
+
+def catalogue() -> Catalogue:
+    """All painters with their bodies of work."""
+    artists = tuple(Artist(p, body_of_work(p).pictures) for p in sorted(painters.PAINTERS))
+    return Catalogue("the sample", artists)
 
 
 def body_of_work(painter: str) -> PictureSet:
@@ -63,20 +64,14 @@ def body_of_work(painter: str) -> PictureSet:
     )
 
 
-def content(names: Sequence[str] | None, count: int) -> PictureSet:
-    """Photographs from scikit-image.
-
-    Args:
-        names: see `PHOTOGRAPHS`; patterns match several; None: the first `count`.
-        count: how many where no names are given.
-
-    Raises:
-        DatasetError: no such photograph, or too few.
-    """
-    available = tuple(
-        Picture(name, f"skimage.data.{name}", partial(photograph, name)) for name in PHOTOGRAPHS
+def content() -> PictureSet:
+    """Photographs from scikit-image."""
+    return PictureSet(
+        "content",
+        tuple(
+            Picture(name, f"skimage.data.{name}", partial(photograph, name)) for name in PHOTOGRAPHS
+        ),
     )
-    return chosen_content("the sample", PictureSet("content", available), names, count)
 
 
 def photograph(name: str) -> Image.Image:

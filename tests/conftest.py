@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.archive import make_archive
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -32,4 +34,22 @@ def picture_folder(tmp_path: Path, random: np.random.Generator) -> Path:
         for number in range(1, count + 1):
             pixels = random.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(root / artist / f"{artist}_{number}.png")
+    return root
+
+
+@pytest.fixture
+def archive(tmp_path: Path, random: np.random.Generator) -> Path:
+    """A copy of Kaggle's archive in small, with its quirks: see tests/archive.py."""
+    return make_archive(tmp_path / "archive", random)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, random: np.random.Generator) -> Path:
+    """Seven photographs in the layout of Kaggle's small ImageNet."""
+    root = tmp_path / "imagenet"
+    for number in range(7):
+        folder = root / "imagenet-mini" / "val" / f"n0{number % 3}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (20, 30 + number, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"ILSVRC2012_val_{number:08}.JPEG")
     return root

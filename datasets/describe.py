@@ -1,0 +1,172 @@
+"""What a dataset holds: `python -m datasets.describe dataset=best_artworks`."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from inspect import signature
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from datasets.catalogue import Artist, Catalogue
+from datasets.errors import DatasetError, unknown_name
+from datasets.pictures import Picture
+
+CONF = Path(__file__).resolve().parent.parent / "conf" / "dataset"
+
+USAGE = """\
+Artists, paintings, years, genres and unreadable files of a dataset.
+
+    python -m datasets.describe dataset=best_artworks
+    python -m datasets.describe dataset=best_artworks dataset.root=PATH
+    python -m datasets.describe dataset=folder dataset.root=PATH
+    python -m datasets.describe dataset=sample
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table; returns the exit code, 1 if a file cannot be read."""
+    if {"-h", "--help"} & set(arguments):
+        print(USAGE)
+        return 0
+    terminal = Console(highlight=False, markup=False)
+    output = terminal if terminal.is_terminal else Console(width=160, highlight=False, markup=False)
+    try:
+        catalogue = catalogue_of(options(arguments))
+        unreadable = broken_files(catalogue, output)
+    except DatasetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    show(catalogue, unreadable, output)
+    return 1 if unreadable else 0
+
+
+def options(arguments: Sequence[str]) -> dict[str, Any]:
+    """The dataset's YAML with what the command line changes in it.
+
+    Raises:
+        DatasetError: no such dataset or option.
+    """
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    choices = sorted(path.stem for path in CONF.glob("*.yaml"))
+    choice = given.pop("dataset", "sample")
+    if choice not in choices:
+        raise unknown_name("dataset", choice, choices)
+    variant = OmegaConf.load(CONF / f"{choice}.yaml")
+    known = [f"dataset.{key!s}" for key in variant]
+    for option in given:
+        if option not in known:
+            raise unknown_name("option", option, ["dataset", *known])
+    try:
+        changed = OmegaConf.from_dotlist([f"{k[8:]}={value}" for k, value in given.items()])
+        merged = OmegaConf.to_container(OmegaConf.merge(variant, changed))
+    except (OmegaConfBaseException, ValueError) as error:
+        raise DatasetError(f"{' '.join(arguments)}: {error}") from error
+    assert isinstance(merged, dict)
+    return {str(key): value for key, value in merged.items()}
+
+
+def catalogue_of(variant: Mapping[str, Any]) -> Catalogue:
+    """The catalogue of a dataset, from the function `catalogue` beside its own.
+
+    Raises:
+        DatasetError: it has none, needs an option, or cannot be had.
+    """
+    module = str(variant["_target_"]).rpartition(".")[0]
+    try:
+        function = resolve_name(f"{module}.catalogue")
+    except (ImportError, AttributeError) as error:
+        raise DatasetError(f"dataset={variant['name']}: it has no catalogue ({error})") from error
+    arguments = {name: variant[name] for name in signature(function).parameters}
+    missing = [f"dataset.{name}" for name, value in arguments.items() if value == "???"]
+    if missing:
+        raise DatasetError(f"{missing[0]} must be given: add {missing[0]}=… to the command")
+    found: Catalogue = function(**arguments)
+    return found
+
+
+def broken_files(catalogue: Catalogue, output: Console) -> dict[str, str]:
+    """Every picture that cannot be read, with the reason; reads them all."""
+    pictures = [picture for artist in catalogue.artists for picture in artist.pictures]
+
+    def failure(picture: Picture) -> str | None:
+        try:
+            picture.read()
+        except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        reasons = track(
+            pool.map(failure, pictures),
+            f"reading {len(pictures)} pictures",
+            len(pictures),
+            console=output,
+            transient=True,
+            disable=not output.is_terminal,
+        )
+        return {p.source: why for p, why in zip(pictures, reasons, strict=True) if why}
+
+
+def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -> None:
+    """Print the table of artists, the totals and what is odd."""
+    table = Table(title=f"{catalogue.place}", title_justify="left")
+    for heading in (
+        "artist",
+        "paintings",
+        "listed",
+        "unreadable",
+        "years",
+        "genres",
+        "nationality",
+    ):
+        counted = heading in ("paintings", "listed", "unreadable")
+        table.add_column(heading, justify="right" if counted else "left")
+    for artist in catalogue.artists:
+        table.add_row(*_row(artist, unreadable))
+    output.print(table)
+    total = sum(len(artist.pictures) for artist in catalogue.artists)
+    artists = sum(bool(artist.pictures) for artist in catalogue.artists)
+    output.print(f"{total:,} paintings by {artists} artists, {len(unreadable)} unreadable")
+    if catalogue.published is not None:
+        difference = total - catalogue.published
+        verdict = (
+            "all are here" if not difference else f"{abs(difference):,} {_how(difference)} here"
+        )
+        output.print(f"published: {catalogue.published:,} paintings; {verdict}")
+    differing = [
+        f"{artist.name} {len(artist.pictures)} ({artist.listed})"
+        for artist in catalogue.artists
+        if artist.pictures and artist.listed not in (None, len(artist.pictures))
+    ]
+    if differing:
+        output.print(f"files that differ from the table's count: {', '.join(differing)}")
+    for line in [*catalogue.notes, *(f"unreadable: {f} ({why})" for f, why in unreadable.items())]:
+        output.print(line, soft_wrap=True)
+
+
+def _row(artist: Artist, unreadable: Mapping[str, str]) -> list[str]:
+    broken = sum(picture.source in unreadable for picture in artist.pictures)
+    return [
+        artist.name,
+        str(len(artist.pictures)),
+        "-" if artist.listed is None else str(artist.listed),
+        str(broken) if broken else "",
+        artist.years,
+        ", ".join(artist.genres),
+        ", ".join(artist.nationalities),
+    ]
+
+
+def _how(difference: int) -> str:
+    return "more are" if difference > 0 else "are not"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

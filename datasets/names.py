@@ -1,0 +1,110 @@
+"""Names of artists as people and archives write them: accents, word order, broken encodings."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from datasets.errors import DatasetError, unknown_name
+
+TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
+"""How a person without the letter writes it; the other habit, dropping the accent, needs none."""
+
+
+def unbroken(name: str) -> str:
+    """A name whose UTF-8 was read as code page 437, once or several times, as it was meant.
+
+    The archive's `Albrecht_Du╠êrer` and `Albrecht_DuΓòá├¬rer` are `Albrecht_Dürer` after one and
+    two such readings. A name that was never broken is only composed (NFC).
+    """
+    while not name.isascii():
+        try:
+            name = name.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            break
+    return unicodedata.normalize("NFC", name)
+
+
+def plain(name: str) -> str:
+    """A name without accents and capitals, with spaces for underscores."""
+    folded = unicodedata.normalize("NFKD", unbroken(name).casefold())
+    return "".join(c for c in folded if not unicodedata.combining(c)).replace("_", " ")
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name without accents, capitals and punctuation."""
+    return tuple(re.findall(r"\w+", plain(name)))
+
+
+def key(name: str) -> str:
+    """What all spellings of a name have in common."""
+    return "".join(words(name))
+
+
+def chosen_artists(
+    option: str, known: Mapping[str, Sequence[str]], wanted: Sequence[str]
+) -> list[str]:
+    """The artists that a person means, in the order meant.
+
+    A name may lack accents, capitals or some of its words (`monet`, `van gogh`), have them in
+    another order, be one of the aliases, or be a pattern (`Claude*`).
+
+    Args:
+        option: for messages.
+        known: names, in order, each with its aliases.
+        wanted: what the person wrote.
+
+    Raises:
+        DatasetError: a name fits no artist, or several, or none is wanted.
+    """
+    found: dict[str, None] = {}
+    for name in wanted:
+        matches = _matches(known, name)
+        if not matches:
+            raise _unknown(option, known, name)
+        if len(matches) > 1 and not is_pattern(name):
+            raise DatasetError(
+                f"{option}={name}: fits several artists, {' and '.join(matches)}; give more of it"
+            )
+        found |= dict.fromkeys(matches)
+    if not found:
+        raise DatasetError(f"{option}=[]: name at least one, or leave it out for the first few")
+    return list(found)
+
+
+def _matches(known: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    """The artists that a name fits, by the strictest reading that fits any."""
+    if name in known:
+        return [name]
+    if is_pattern(name):
+        return [artist for artist in known if fnmatchcase(plain(artist), plain(name))]
+    spellings = {artist: _spellings(artist, *aliases) for artist, aliases in known.items()}
+    same = [a for a, written in spellings.items() if key(name) in {key(s) for s in written}]
+    if same or not key(name):
+        return same
+    some = set(words(name))
+    return [a for a, written in spellings.items() if any(some <= set(words(s)) for s in written)]
+
+
+def _spellings(*names: str) -> list[str]:
+    """Names as they are, and with the letters that other keyboards lack written out."""
+    composed = [unbroken(name).casefold() for name in names]
+    return [*composed, *(name.translate(TRANSLITERATED) for name in composed)]
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name stands for several."""
+    return any(character in name for character in "*?")
+
+
+def _unknown(option: str, known: Mapping[str, Sequence[str]], name: str) -> DatasetError:
+    """The error for a name that fits none, with the artist of the nearest spelling."""
+    by_key = {
+        spelling: artist
+        for artist, aliases in known.items()
+        for written in (artist, *aliases)
+        for spelling in (*words(written), key(written))
+    }
+    nearest = get_close_matches(key(name), by_key, n=1, cutoff=0.6)
+    return unknown_name(option, name, list(known), by_key[nearest[0]] if nearest else None)
