@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark import interrupt
-from benchmark.config import refuse, typed
+from benchmark.config import quoted, refuse, typed
 from benchmark.errors import CompositionError, ConfigError
 
 
@@ -46,7 +46,7 @@ if __name__ == "__main__":
         # Named here, once, because every run of a sweep must see the same name.
         sys.argv.append(f"tracking.sweep={datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}")
     # Argparse wants the overrides in one row; people write -m wherever they think of it.
-    sys.argv[1:] = sorted(sys.argv[1:], key=is_override)
+    sys.argv[1:] = sorted(map(quoted, sys.argv[1:]), key=is_override)
     try:
         main()
     except CompositionError as error:

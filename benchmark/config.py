@@ -19,6 +19,8 @@ from benchmark.errors import CompositionError, ConfigError, one_line
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the application, which holds `conf/` and `mlruns/`."""
 
+BEYOND_ASCII = re.compile(r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*")
+
 SWEEP_NAME = re.compile(r"[\w.+-]+")
 
 LARGEST_SIZE = 8192
@@ -49,6 +51,21 @@ class Keep(Enum):
     best = "best"
 
 
+class Split(Enum):
+    """Which draw of content pictures a run takes: that for training, or the others."""
+
+    train = "train"
+    test = "test"
+
+
+class Forecast(Enum):
+    """Whether a sweep's cost is measured and told before it starts, or only that is done."""
+
+    skip = "skip"
+    show = "show"
+    only = "only"
+
+
 @dataclass
 class Loss:
     """Weights of total = content·content_loss + style·style_loss + variation·total_variation."""
@@ -67,12 +84,15 @@ class EarlyStopping:
 
 
 @dataclass
-class Content:
-    """Content pictures: a folder (None: the embedded photographs), how many, or which by name."""
+class Winner:
+    """Takes each model's optimiser and epochs from its best training run in an experiment.
 
-    root: str | None = MISSING
-    count: int = MISSING
-    names: list[str] | None = MISSING
+    `experiment` (None: they are as configured) is that of MLflow, and the overlay of its name
+    in `conf/experiment/` makes its runs; `optimizers` must all have been tried.
+    """
+
+    experiment: str | None = MISSING
+    optimizers: list[str] = MISSING
 
 
 @dataclass
@@ -92,7 +112,8 @@ class Config:
     agg: Variant = MISSING
     optimizer: Variant = MISSING
     dataset: Variant = MISSING
-    content: Content = MISSING
+    content: Variant = MISSING
+    split: Split | None = MISSING
     loss: Loss = MISSING
     early_stopping: EarlyStopping = MISSING
     tracking: Tracking = MISSING
@@ -106,6 +127,9 @@ class Config:
     keep: Keep = MISSING
     explosion_factor: float = MISSING
     snapshots: list[int] = MISSING
+    original_size: bool = MISSING
+    winner: Winner = MISSING
+    forecast: Forecast = MISSING
     experiment: Any = None
 
 
@@ -146,10 +170,19 @@ def composed(overrides: Sequence[str]) -> Config:
         hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException: a bad override.
         ConfigError: a value out of its range.
     """
+    given = [quoted(override) for override in overrides]
     if GlobalHydra.instance().is_initialized():
-        return typed(compose("config", overrides=list(overrides)))
+        return typed(compose("config", overrides=given))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3", job_name="benchmark"):
-        return typed(compose("config", overrides=list(overrides)))
+        return typed(compose("config", overrides=given))
+
+
+def quoted(override: str) -> str:
+    """An override whose names with accents need no quotes: Hydra's grammar knows only ASCII."""
+    if override.isascii() or "'" in override or '"' in override:
+        return override
+    option, equals, value = override.partition("=")
+    return option + equals + BEYOND_ASCII.sub(lambda name: f"'{name[0].strip()}'", value)
 
 
 def refuse(error: BaseException) -> int:
@@ -184,7 +217,6 @@ def check(config: Config) -> None:
         ("steps_per_epoch", config.steps_per_epoch, 1),
         ("batch", config.batch, 1),
         ("seed", config.seed, 0),
-        ("content.count", config.content.count, 1),
         ("loss.content_weight", config.loss.content_weight, 0),
         ("loss.style_weight", config.loss.style_weight, 0),
         ("loss.variation_weight", config.loss.variation_weight, 0),

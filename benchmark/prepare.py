@@ -2,22 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 import datasets
 from backbones import Backbone, BackboneError, LayerReport, describe
+from benchmark import choose
+from benchmark.choose import Selection
 from benchmark.config import Config, Init
 from benchmark.errors import ConfigError
 from benchmark.step import Aggregation, LossWeights, OptimizerChoice
 from benchmark.stylize import Stopping
 from benchmark.variants import arguments_of, function_of
-from datasets import DatasetError, Loaded, PictureSet, folder, sample
+from datasets import DatasetError, Loaded, PictureSet, contents
 
 InputError = (ConfigError, BackboneError, DatasetError)
 """What a user can put right, as opposed to a defect of the program."""
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The orders p of the study's aggregations, so that these names always mean the same."""
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ContentChoice(BaseModel):
+    """The keys of `content` that say which pictures are taken of those it has.
+
+    Attributes:
+        names: by name; None: the first `count`.
+        count: how many without names.
+        train: how many are drawn with split=train.
+        test: how many others are drawn with split=test.
+    """
+
+    names: list[str] | None = None
+    count: int = 2
+    train: int = 10
+    test: int = 5
 
 
 @dataclass(frozen=True)
@@ -60,13 +83,20 @@ def prepare(config: Config) -> Prepared:
     Raises:
         InputError: an option, a picture or a weight file is wrong.
     """
+    # The backbone comes last, so that a wrong number is told before a download.
     optimizer = optimizer_choice(config.optimizer)
-    paintings = load_paintings(config)
+    content = load_content(config)
+    choice, groups = painting_groups(config)
+    sets = (
+        choose.by_looks(groups, choice, load_backbone(config), config.image_size, config.seed)
+        if choice.looks
+        else choose.without_looking(groups, choice, config.seed)
+    )
+    paintings = [datasets.load(one, config.image_size) for one in sets]
     return Prepared(
         paintings=paintings,
-        content=load_content(config),
-        # Before the backbone, so that a wrong number is told before a download.
-        aggregation=aggregation(config.agg, paintings=len(paintings[0].names)),
+        content=content,
+        aggregation=aggregation(config.agg, [len(one.names) for one in paintings]),
         backbone=load_backbone(config),
         optimizer=optimizer,
         loss_weights=LossWeights(
@@ -106,32 +136,64 @@ def load_layers(config: Config) -> list[LayerReport]:
     )
 
 
-def load_paintings(config: Config) -> list[Loaded]:
-    """The paintings of a run, one set an artist."""
+def painting_groups(config: Config) -> tuple[Selection, list[PictureSet]]:
+    """How paintings are chosen, and the groups, one an artist or genre, to choose them from."""
+    choice = keys_of("dataset", config.dataset, Selection)
     function = function_of("dataset", config.dataset)
-    groups: list[PictureSet] = function(**arguments_of("dataset", config.dataset))
-    return [datasets.load(group, config.image_size) for group in groups]
+    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
+    groups: list[PictureSet] = function(**arguments)
+    choose.check_numbers(groups, choice)
+    return choice, groups
 
 
 def load_content(config: Config) -> Loaded:
     """The content pictures of a run."""
-    root, names, count = config.content.root, config.content.names, config.content.count
-    found = sample.content(names, count) if root is None else folder.content(root, names, count)
+    wanted = keys_of("content", config.content, ContentChoice)
+    function = function_of("content", config.content)
+    available: PictureSet = function(
+        **arguments_of("content", config.content, without=ContentChoice.model_fields)
+    )
+    if config.split is None:
+        found = contents.named_or_first(available, wanted.names, wanted.count)
+    elif wanted.names is not None:
+        raise ConfigError(
+            f"split={config.split.name} draws the content pictures, content.names names them: "
+            "leave one out"
+        )
+    else:
+        split: Literal["train", "test"] = config.split.value
+        found = contents.drawn(available, split, wanted.train, wanted.test, config.seed)
     return datasets.load(found, config.image_size)
 
 
-def aggregation(variant: dict[str, Any], paintings: int) -> Aggregation:
-    """The aggregation that a YAML of `conf/agg/` describes.
+def keys_of(group: str, variant: dict[str, Any], kind: type[Model]) -> Model:
+    """The keys of a variant that are not for its function but the same in all its group.
+
+    Raises:
+        ConfigError: one has a wrong type or value.
+    """
+    given = {key: variant[key] for key in kind.model_fields if key in variant}
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        raise ConfigError(f"{group}.{key}={variant[key]}: {first['msg'].lower()}") from error
+
+
+def aggregation(variant: dict[str, Any], paintings: Sequence[int]) -> Aggregation:
+    """The aggregation that a YAML of `conf/agg/` describes, for sets of so many paintings.
 
     Raises:
         ConfigError: an argument is wrong, or the weights do not fit the number of paintings.
     """
     weights = variant.get("weights")
     if weights is not None:
-        if len(weights) != paintings:
-            raise ConfigError(
-                f"agg.weights has {len(weights)} numbers for {paintings} paintings: give one each"
-            )
+        for number in paintings:
+            if len(weights) != number:
+                raise ConfigError(
+                    f"agg.weights has {len(weights)} numbers for {number} paintings: give one each"
+                )
         if not all(isinstance(w, (int, float)) and 0 < w < float("inf") for w in weights):
             raise ConfigError(f"agg.weights={weights}: every weight must be a positive number")
     numbers = arguments_of("agg", variant, without=("weights",))

@@ -140,6 +140,19 @@ def measure(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
+def channel_energies(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
+    """Root mean square of each channel, (N, C), at each style layer, then the content layer.
+
+    Args:
+        backbone: the network.
+        pictures: shape (N, S, S, 3), values in [0, 1].
+    """
+    *grams, content = measure(backbone, pictures)
+    # The diagonal of a scaled Gram matrix is a channel's mean square over 2C.
+    style = [np.sqrt(2 * gram.shape[-1] * np.einsum("ncc->nc", gram)) for gram in grams]
+    return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]
+
+
 def style_targets(backbone: Backbone, paintings: np.ndarray) -> list[PaintingGrams]:
     """The Gram matrices of n paintings, (n, S, S, 3) in [0, 1], at each style layer."""
     *grams, _ = measure(backbone, paintings)

@@ -283,6 +283,10 @@ def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["dataset.artists=[Ambér Nocturne,Dalí]"], "dataset.artists=Dalí: there is no such name"),
+        (["content.root=x"], "it belongs to content=folder or content=imagenet_mini"),
+        (["split=tran"], "split: Invalid value 'tran', expected one of [train, test]"),
+        (["-m", "experiment=study_small_test"], "with adam is missing; with sgd is missing; with"),
         (["epochs=abc"], "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
         (["epocs=3"], "epocs: no such option. Did you mean 'epochs'?"),
         (["style_weight=3"], "Did you mean 'loss.style_weight'?"),
@@ -292,7 +296,10 @@ def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
         (["early_stopping.patience=x"], "early_stopping.patience: Value 'x'"),
         (["optimizer.momentum=0.9"], "it belongs to optimizer=rmsprop or optimizer=sgd"),
         (["dataset=folder"], "dataset.root must be given: add dataset.root=… to the command"),
-        (["dataset.root=x"], "dataset.root: no such option here; it belongs to dataset=folder"),
+        (
+            ["dataset.root=x"],
+            "dataset.root: no such option here; it belongs to dataset=best_artworks",
+        ),
         (["agg=simple,squared"], "agg=simple,squared: several values make a sweep, which needs -m"),
         (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: no server answers"),
         (["-m", "tracking.sweep=a,b"], "tracking.* cannot be swept"),

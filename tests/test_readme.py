@@ -24,7 +24,7 @@ def test_the_new_aggregation_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         benchmark.aggregate, "contraharmonic", scope["contraharmonic"], raising=False
     )
-    chosen = aggregation(dict(OmegaConf.create(variant)), paintings=2)
+    chosen = aggregation(dict(OmegaConf.create(variant)), paintings=[2])
     losses, weights = np.array([[1.0, 3.0]], "float32"), np.array([0.5, 0.5], "float32")
     # (½·1² + ½·3²) / (½·1 + ½·3) = 5 / 2
     np.testing.assert_allclose(chosen.function(losses, weights, **chosen.numbers), [2.5])

@@ -1,7 +1,7 @@
 """Every YAML in `conf/` goes through the contract of its group by being found there."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,15 +13,17 @@ from benchmark.prepare import (
     InputError,
     aggregation,
     load_backbone,
+    load_content,
     load_layers,
-    load_paintings,
     optimizer_choice,
     prepare,
 )
 from benchmark.step import OptimizerChoice
+from datasets import DatasetError
+from datasets.selection import Method
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-REQUIRED = {"dataset=folder": "dataset.root=nowhere"}
+REQUIRED = {"dataset=folder": "dataset.root=nowhere", "content=folder": "content.root=nowhere"}
 
 
 def choices(group: str) -> list[str]:
@@ -33,7 +35,7 @@ def config_of(group: str, choice: str, *overrides: str) -> Config:
     return composed([f"{group}={choice}", *needed, *overrides])
 
 
-@pytest.mark.parametrize("group", ["backbone", "agg", "optimizer", "dataset"])
+@pytest.mark.parametrize("group", ["backbone", "agg", "optimizer", "dataset", "content"])
 def test_names_are_the_choices(group: str) -> None:
     for choice in choices(group):
         name = getattr(config_of(group, choice), group)["name"]
@@ -65,7 +67,7 @@ def test_backbone(choice: str) -> None:
 @pytest.mark.parametrize("choice", choices("agg"))
 def test_aggregation(choice: str) -> None:
     """A mean: between the extremes, homogeneous, symmetric, and all of an only painting's loss."""
-    chosen = aggregation(config_of("agg", choice).agg, paintings=5)
+    chosen = aggregation(config_of("agg", choice).agg, paintings=[5])
     losses = np.random.default_rng(1).uniform(1, 9, (3, 5)).astype("float32")
     even = np.full(5, 0.2, "float32")
 
@@ -91,25 +93,51 @@ def test_optimizer(choice: str) -> None:
     assert float(optimizer.learning_rate) == pytest.approx(chosen.learning_rate)
 
 
+SMALL = ["backbone=mobilenet", "backbone.weights=random", "image_size=32", "dataset.paintings=2"]
+
+
+@pytest.mark.parametrize("selection", get_args(Method))
 @pytest.mark.parametrize("choice", choices("dataset"))
-def test_dataset(choice: str, picture_folder: Path) -> None:
-    root = [f"dataset.root={picture_folder}"] if choice == "folder" else []
-    config = config_of("dataset", choice, "dataset.paintings=3", "image_size=32", *root)
-    sets = load_paintings(config)
-    assert len(sets) == 2
+def test_dataset(choice: str, selection: str, picture_folder: Path, archive: Path) -> None:
+    """Every dataset by every rule: sets of that size, each painting once, the same every time."""
+    roots = {"folder": picture_folder, "best_artworks": archive, "best_artworks_or_sample": archive}
+    root = [f"dataset.root={roots[choice]}"] if choice in roots else []
+    overrides = [*SMALL, "dataset.clusters=2", f"dataset.selection={selection}", *root]
+    sets = prepare(config_of("dataset", choice, *overrides)).paintings
+    assert len(sets) == (4 if selection == "cluster" else 2)
     for loaded in sets:
-        assert loaded.pixels.shape == (3, 32, 32, 3)
+        assert len(loaded.names) == 2 or (selection == "cluster" and len(loaded.names) == 1)
+        assert loaded.pixels.shape == (len(loaded.names), 32, 32, 3)
         assert loaded.pixels.dtype == np.uint8
-        assert len(set(loaded.digests)) == len(set(loaded.names)) == 3
-    assert all(a is b for a, b in zip(load_paintings(config), sets, strict=True))
+        assert len(set(loaded.digests)) == len(set(loaded.names)) == len(loaded.names)
+    again = prepare(config_of("dataset", choice, *overrides)).paintings
+    assert all(a is b for a, b in zip(again, sets, strict=True))
+
+
+@pytest.mark.parametrize("choice", choices("content"))
+def test_content(choice: str, picture_folder: Path, photographs: Path) -> None:
+    """Training and test pictures of any content share none, and do not depend on each other."""
+    roots = {"folder": picture_folder / "Ada", "imagenet_mini": photographs}
+    root = [f"content.root={roots[choice]}"] if choice in roots else []
+
+    def names(*overrides: str) -> tuple[str, ...]:
+        small = ["content.train=3", "content.test=2", "image_size=32", *root, *overrides]
+        return load_content(config_of("content", choice, *small)).names
+
+    train, test = names("split=train"), names("split=test")
+    assert (len(train), len(test)) == (3, 2)
+    assert not set(train) & set(test)
+    assert names("split=test", "content.train=4") == test
+    assert set(train) < set(names("split=train", "content.train=4"))
+    assert names("split=train", "seed=1") != train or names("split=train", "seed=2") != train
+    with pytest.raises(DatasetError, match=r"content.train=30 and content.test=2 others need"):
+        names("split=test", "content.train=30")
+    assert len(names("content.count=1")) == 1
 
 
 @pytest.mark.parametrize("choice", choices("experiment"))
 def test_experiment_composes(choice: str) -> None:
     assert flat(composed([f"experiment={choice}"]))["epochs"] > 0
-
-
-SMALL = ["backbone=mobilenet", "backbone.weights=random", "image_size=32", "dataset.paintings=2"]
 
 
 @pytest.mark.parametrize(
@@ -144,11 +172,15 @@ SMALL = ["backbone=mobilenet", "backbone.weights=random", "image_size=32", "data
         ("backbone.weights=imagenot", "did you mean 'imagenet'"),
         ("backbone.random_scale=0", "backbone.random_scale=0.0: must be a positive number"),
         ("dataset.artists=[amber_nocturn]", "Did you mean 'amber_nocturne'"),
-        ("dataset.paintings=31", "has 30 paintings, 31 were asked for: set dataset.paintings=30"),
+        ("dataset.paintings=31", "30 paintings, dataset.paintings=31 asks for more: set dataset"),
+        ("dataset.paintings=0", "dataset.paintings=0: input should be greater than 0"),
+        ("dataset.selection=newest", "dataset.selection=newest: input should be 'first', 'random'"),
+        ("dataset.clusters=0", "dataset.clusters=0: input should be greater than 0"),
         ("dataset.paintings=many", "dataset.paintings=many: input should be a valid integer"),
         ("content.names=[cofee]", "Did you mean 'coffee'"),
         ("content.count=99", "set content.count=13"),
-        ("content.root=nowhere", "content.root=nowhere: there is no such folder"),
+        ("content.count=many", "content.count=many: input should be a valid integer"),
+        ("content.count=0", "content.count=0: must be a number from 1 up"),
     ],
 )
 def test_wrong_values_are_one_clear_line(override: str, message: str) -> None:
@@ -163,6 +195,6 @@ def test_arguments_follow_the_functions_signature(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("benchmark.aggregate.bent", bent, raising=False)
     variant = {"name": "bent", "_target_": "benchmark.aggregate.bent"}
-    assert aggregation({**variant, "sharpness": 2}, paintings=3).numbers == {"sharpness": 2.0}
+    assert aggregation({**variant, "sharpness": 2}, paintings=[3]).numbers == {"sharpness": 2.0}
     with pytest.raises(ConfigError, match=r"agg.sharpnes: .* Did you mean 'sharpness'\?"):
-        aggregation({**variant, "sharpnes": 2}, paintings=3)
+        aggregation({**variant, "sharpnes": 2}, paintings=[3])
