@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import backend, sheets
+from benchmark import backend, sheets, upscale
 from benchmark.config import ROOT, Config
 from benchmark.prepare import Prepared
 from benchmark.step import LOSS_NAMES
@@ -18,6 +18,9 @@ from datasets import Loaded
 
 CONTACT_SHEET = "contact_sheet.png"
 EXAMPLES_TABLE = "examples.json"
+
+ORIGINAL_SIZE = "results_original_size"
+"""Artifact folder of the results at their content pictures' own sizes."""
 
 
 def title(config: Config, others: Mapping[str, str] | None = None) -> str:
@@ -50,10 +53,14 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
             "weights_note": prepared.backbone.weights_note,
             "weights_digest": prepared.backbone.digest,
             "artists": "; ".join(paintings.name for paintings in prepared.paintings),
+            "contents": "; ".join(prepared.content.names),
         }
     )
     for paintings in prepared.paintings:
         _log_set(log, paintings, "style")
+        caption = f"{paintings.name}: the style set, {len(paintings.names)} paintings"
+        sheet = sheets.overview(paintings.pixels, paintings.names, caption)
+        log.picture(f"sets/{image_key(paintings.name)}.jpg", sheet)
     _log_set(log, prepared.content, "content")
 
     def files(loaded: Loaded) -> dict[str, str]:
@@ -84,10 +91,13 @@ def results(
     outcome: Outcome,
     history: np.ndarray,
     caption: str,
+    *,
+    original_size: bool,
 ) -> None:
     """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
 
-    The pictures stay square, as they were optimised; the study resizes its test outputs back.
+    With `original_size` each picture also at the size of its content picture, as in the study's
+    test; else they stay square, as they were optimised.
 
     Args:
         log: of the run.
@@ -96,8 +106,15 @@ def results(
         outcome: how it ended.
         history: losses of every epoch, (epochs + 1, 3, N).
         caption: for the sheet.
+        original_size: whether to write them back at the content pictures' own sizes too.
     """
     pictures = to_uint8(outcome.pictures)
+    if original_size:
+        originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
+        pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
+        for (artist, content), picture, original in pairs:
+            whole = upscale.to_original_size(picture, original)
+            log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
         log.picture(result_file(artist, content), picture)
@@ -154,9 +171,9 @@ def line(outcome: Outcome) -> str:
     return f"{outcome.ending.message}; total loss {first:.4g} → {last:.4g}, {outcome.seconds:.1f} s"
 
 
-def result_file(artist: str, content: str) -> str:
+def result_file(artist: str, content: str, folder: str = "results") -> str:
     """The artifact that holds an example's picture."""
-    return f"results/{image_key(artist)}/{image_key(content)}.png"
+    return f"{folder}/{image_key(artist)}/{image_key(content)}.png"
 
 
 def weights_caption(prepared: Prepared) -> str:

@@ -63,7 +63,15 @@ def run(
                 keep_best=config.keep is Keep.best,
                 on_epoch=on_epoch,
             )
-        record.results(log, prepared, config.snapshots, outcome, np.stack(history), title)
+        record.results(
+            log,
+            prepared,
+            config.snapshots,
+            outcome,
+            np.stack(history),
+            title,
+            original_size=config.original_size,
+        )
         status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
         log.end(status, *outcome.ending)
     return status, record.line(outcome)

@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 GAP = 8
 TEXT = 15
+OVERVIEW_COLUMNS = 6
+OVERVIEW_CELL = 144
 INK = "#1a1a1a"
 PAPER = "#ffffff"
 
@@ -36,6 +38,32 @@ def contact_sheet(
     rows = [[blank, *contents]]
     rows += [[mosaic(p[:4], 2), *line] for p, line in zip(paintings, results, strict=True)]
     return grid(rows, ["content", *artist_names], ["paintings", *content_names], caption)
+
+
+def overview(pictures: np.ndarray, names: Sequence[str], caption: str) -> Image.Image:
+    """All pictures of a set, small, each under its name.
+
+    Args:
+        pictures: uint8, (n, S, S, 3).
+        names: one each.
+        caption: a line above.
+    """
+    font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT - 4)
+    columns = min(len(pictures), OVERVIEW_COLUMNS)
+    rows = -(-len(pictures) // columns)
+    step = OVERVIEW_CELL + GAP
+    top, line = TEXT + 2 * GAP, TEXT + GAP
+    width = max(columns * step + GAP, 3 * step)
+    sheet = Image.new("RGB", (width, top + rows * (step + line)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP, GAP), caption, INK, font)
+    for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        left = GAP + index % columns * step
+        upper = top + index // columns * (step + line)
+        draw.text((left, upper), shortened(name, OVERVIEW_CELL, font), INK, font)
+        small = Image.fromarray(picture).resize((OVERVIEW_CELL, OVERVIEW_CELL))
+        sheet.paste(small, (left, upper + line - GAP // 2))
+    return sheet
 
 
 def grid(
