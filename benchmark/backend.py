@@ -56,6 +56,16 @@ def hardware() -> dict[str, str]:
     return found
 
 
+def peak_memory() -> int | None:
+    """Bytes of main memory that this process took at its most; None where that is not known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most if sys.platform == "darwin" else most * 1024)
+
+
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

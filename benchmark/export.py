@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark import study
 from benchmark.config import ROOT, SWEEP_NAME
 from benchmark.errors import ConfigError, nearest
 from benchmark.record import EXAMPLES_TABLE
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         Tracker.check_reachable(options.tracking_uri)
+        if options.study:
+            return export_study(options)
         tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
         label, records = selected(tracker, options)
         folder = Path(options.output or ROOT / "mlruns" / "exports" / label)
@@ -30,6 +33,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(results[list(SHOWN)].to_markdown(index=False, floatfmt=".4g"))
+    print(*(f"wrote {path}" for path in written), sep="\n")
+    return 0
+
+
+def export_study(options: argparse.Namespace) -> int:
+    """Write the tables, curves and sheets of a study; returns the exit code.
+
+    Raises:
+        ConfigError: there is no such study.
+    """
+    for name in ("sweep", "run", "experiment"):
+        if getattr(options, name):
+            raise ConfigError(f"--{name} and a study cannot go together: leave one out")
+    tracker = Tracker(options.tracking_uri, options.study, ROOT, create=False)
+    found = study.models(tracker.all_runs())
+    folder = Path(options.output or ROOT / "mlruns" / "exports" / options.study)
+    written = study.write(tracker, found, folder, options.study)
+    print(study.markdown(study.table(found)))
+    untested = [model.title for model in found if model.test is None]
+    if untested:
+        print(f"no finished test run yet of: {', '.join(untested)}")
     print(*(f"wrote {path}" for path in written), sep="\n")
     return 0
 
@@ -125,7 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.export",
         description="Write results.csv, .md, .tex, .json and examples.csv from MLflow. "
-        "Without options: the sweep (or single run) that started last.",
+        "Without options: the sweep (or single run) that started last. With the name of a study: "
+        "study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
+    )
+    parser.add_argument(
+        "study", nargs="?", help="MLflow experiment of a study's runs: study or study_small"
     )
     parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
     parser.add_argument("--run", help="MLflow's id of one run")

@@ -28,6 +28,9 @@ SHEET_EXAMPLES = 4
 
 SHEET_CELL = 320
 
+PLACES = 12
+"""Most runs whose pictures' places the summary names; the sweep's sheet shows them all."""
+
 
 def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
     """All cells side by side: backbones (and what else was swept) down, aggregations across."""
@@ -75,11 +78,13 @@ def summarise(
     parent = tracker.sweep_run(sweep) if sweep else None
     for what, run_id, file in [
         *([("all runs", parent.run_id, SHEET)] if parent else []),
-        *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs),
+        *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs[:PLACES]),
     ]:
         if tracker.has_artifact(run_id, file):
             place = tracker.where(run_id, file)
             output.print(f"picture of {what}: {place}", soft_wrap=True)
+    if len(runs) > PLACES:
+        output.print(f"and of {len(runs) - PLACES} more runs, each in its artifacts")
     fallbacks = {
         run.tags["backbone"]: run.tags["weights_note"]
         for run in runs

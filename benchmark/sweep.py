@@ -11,8 +11,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
+from benchmark import forecast as forecasts
 from benchmark import record
-from benchmark.config import ROOT, Config, composed, flat, refuse
+from benchmark.config import ROOT, Config, Forecast, composed, flat, refuse
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.export import results_table
 from benchmark.prepare import InputError, prepare
@@ -26,6 +27,7 @@ from benchmark.summary import (
     sweep_sheet,
 )
 from benchmark.tracking import RunRecord, Tracker
+from benchmark.winner import with_winner
 
 RUNS_VARIABLE = "BENCHMARK_SWEEP_RUNS"
 """Environment variable that tells the runs of a sweep, in whatever process, how many there are."""
@@ -44,7 +46,12 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
     output = console()
     try:
         Tracker.check_reachable(config.tracking.uri)
+        config = with_winner(config, overrides)
         prepared = prepare(config)
+        if config.forecast is not Forecast.skip:
+            output.print(*forecasts.forecast([prepared]).lines(), sep="\n", soft_wrap=True)
+        if config.forecast is Forecast.only:
+            return True
         tracker = tracker_of(config)
         refuse_known(tracker, config.tracking.sweep or "")
     except InputError as error:
@@ -61,15 +68,21 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
     swept = os.environ.get(SWEPT_VARIABLE, "").split()
     pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
     title = record.title(config, pairs)
-    output.print(f"Run {number + 1} of {os.environ.get(RUNS_VARIABLE, '?')}: {title}")
     try:
+        config = with_winner(config, overrides)
+        title = record.title(config, pairs)
         tracker = tracker_of(config)
         parent = tracker.sweep_run(config.tracking.sweep or "")
     except Exception as error:
         # The store is gone; the runs after this one may find it again.
+        output.print(f"Run {number + 1}: {title}")
         tell_failure(output, error)
         return False
-    return attempt(title, config, overrides, tracker, parent.run_id if parent else None, output)
+    output.print(f"Run {number + 1} of {os.environ.get(RUNS_VARIABLE, '?')}: {title}")
+    finished = attempt(title, config, overrides, tracker, parent.run_id if parent else None, output)
+    if SweepCallback.forecast is not None:
+        output.print(f"  {SweepCallback.forecast.after(number + 1)}", soft_wrap=True)
+    return finished
 
 
 def attempt(
@@ -125,6 +138,9 @@ class SweepCallback(Callback):
     open: ClassVar[tuple[Tracker, str] | None] = None
     """The sweep under way in this process, so that an interrupt can close it."""
 
+    forecast: ClassVar[forecasts.Forecast | None] = None
+    """Its cost, if that was asked for."""
+
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Check every run, then open the sweep's parent run in MLflow."""
         output = console()
@@ -132,8 +148,14 @@ class SweepCallback(Callback):
             jobs = jobs_of(config)
             configs = [composed(overrides) for overrides in jobs]
             Tracker.check_reachable(configs[0].tracking.uri)
+            pairs = zip(configs, jobs, strict=True)
+            configs = [with_winner(one, overrides) for one, overrides in pairs]
             output.print(f"Preparing {counted(len(configs), 'run')} …")
             examples, fallbacks = check_all(configs)
+            if configs[0].forecast is not Forecast.skip:
+                SweepCallback.forecast = foretell(configs, output)
+            if configs[0].forecast is Forecast.only:
+                raise SystemExit(0)
             tracker = tracker_of(configs[0])
             begin(tracker, configs)
         except (*InputError, *CompositionError) as error:
@@ -203,6 +225,14 @@ def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str]]:
         examples += len(prepared.examples)
         fallbacks |= missing_weights(prepared)
     return examples, fallbacks
+
+
+def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
+    """Measure and print what the runs will cost."""
+    output.print("Measuring a few steps of each backbone …")
+    found = forecasts.forecast([prepare(config) for config in configs])
+    output.print(*found.lines(), sep="\n", soft_wrap=True)
+    return found
 
 
 def begin(tracker: Tracker, configs: Sequence[Config]) -> None:

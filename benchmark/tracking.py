@@ -287,6 +287,12 @@ class Tracker:
         except MlflowException as error:
             raise ConfigError(f"--run {run_id}: {self.uri} has no such run") from error
 
+    def history(self, run_id: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of a metric, in order of the steps."""
+        points = self._client.get_metric_history(run_id, metric)
+        in_order = sorted((point.step, point.value) for point in points)
+        return np.array([s for s, _ in in_order], int), np.array([v for _, v in in_order], float)
+
     def read_picture(self, run_id: str, file: str) -> np.ndarray:
         """A picture artifact as uint8, (H, W, 3)."""
         with tempfile.TemporaryDirectory() as folder:

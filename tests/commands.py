@@ -45,10 +45,10 @@ def store(folder: Path) -> str:
     return f"tracking.uri=sqlite:///{folder / 'mlflow.db'}"
 
 
-def runs_in(folder: Path) -> tuple[MlflowClient, list[Run]]:
+def runs_in(folder: Path, name: str = "style-transfer") -> tuple[MlflowClient, list[Run]]:
     """All runs of a test's store, oldest first, read with MLflow's own client."""
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("style-transfer")
+    experiment = client.get_experiment_by_name(name)
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
     return client, list(found)
