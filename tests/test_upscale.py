@@ -1,12 +1,11 @@
 """Results at the content pictures' own dimensions, against plain interpolation."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio
 
 from backbones import Backbone, load
 from benchmark import losses
@@ -15,6 +14,7 @@ from benchmark.prepare import prepare
 from benchmark.run import batches_of
 from benchmark.stylize import Stopping, stylize
 from benchmark.upscale import to_original_size
+from datasets import sample
 from datasets.pictures import read_file
 from tests.conftest import SHARED
 
@@ -26,20 +26,24 @@ def lanczos(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
+def distance(picture: np.ndarray, other: np.ndarray) -> float:
+    """Root of the mean squared difference, in grey levels."""
+    return float(np.sqrt(np.mean((picture.astype(float) - other) ** 2)))
+
+
 def squashed(original: np.ndarray) -> np.ndarray:
     return lanczos(original, SIZE, SIZE)
 
 
 def painted(original: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Stands in for a result: other colours, other contrast, and strokes of its own."""
-    colours = 255.0 - squashed(original)[..., ::-1] * [0.9, 0.5, 0.7]
+    """Stands in for a result: other colours, other contrast, strokes of its own; some clipped."""
+    colours = 240.0 - squashed(original)[..., ::-1] * [1.5, 0.5, 0.7]
     return np.asarray((colours + random.normal(0, 8, colours.shape)).clip(0, 255).astype("uint8"))
 
 
 @pytest.fixture(scope="module")
 def photograph() -> np.ndarray:
-    """400 × 600; scikit-image's package holds it."""
-    return np.asarray(skimage.data.coffee())
+    return np.asarray(sample.photograph("coffee"))
 
 
 @pytest.mark.parametrize(
@@ -64,28 +68,22 @@ def test_squashing_gives_the_result_back(
 ) -> None:
     original = lanczos(photograph, *shape)
     result = painted(original, random)
-    errors = [
-        np.sqrt(np.mean((squashed(enlarged).astype(float) - result) ** 2))
-        for enlarged in (to_original_size(result, original), lanczos(result, *shape))
-    ]
-    assert errors[0] < 2.0, "grey levels"
-    assert errors[0] < 0.5 * errors[1], errors
+    found = distance(squashed(to_original_size(result, original)), result)
+    assert found < 2.0
+    assert found < 0.6 * distance(squashed(lanczos(result, *shape)), result)
 
 
 def test_an_unchanged_result_gives_the_original_back(photograph: np.ndarray) -> None:
     result = squashed(photograph)
-    found = peak_signal_noise_ratio(photograph, to_original_size(result, photograph))
-    plain = peak_signal_noise_ratio(photograph, lanczos(result, *photograph.shape[:2]))
-    assert found > plain + 6.0, "decibels"
+    found = distance(to_original_size(result, photograph), photograph)
+    assert found < 0.4 * distance(lanczos(result, *photograph.shape[:2]), photograph)
 
 
 def test_detail_fades_as_the_transfer_faded_it(photograph: np.ndarray) -> None:
-    """Half the contrast at S × S: half the photograph's contrast everywhere is what it means."""
+    """A result of half the photograph's contrast means the photograph at half its contrast."""
     faded = (64 + photograph / 2).round().astype("uint8")
-    found = to_original_size(squashed(faded), photograph)
-    plain = lanczos(squashed(faded), *photograph.shape[:2])
-    wanted = peak_signal_noise_ratio(faded, found)
-    assert wanted > peak_signal_noise_ratio(faded, plain) + 4.0, "decibels"
+    found = distance(to_original_size(squashed(faded), photograph), faded)
+    assert found < 0.4 * distance(lanczos(squashed(faded), *photograph.shape[:2]), faded)
 
 
 def test_no_colour_comes_from_the_photograph(photograph: np.ndarray) -> None:
@@ -141,7 +139,7 @@ def centre(picture: np.ndarray, size: int) -> np.ndarray:
 @pytest.mark.real_data
 def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
     """At the photographs' and the paintings' own sizes, centre against centre."""
-    weights, crop = str(SHARED / "weights"), 320
+    weights, crop = str(SHARED / "weights"), 256
     real = prepare(
         composed(
             [
@@ -157,14 +155,13 @@ def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
             ]
         )
     )
-    [batch] = batches_of(real)
     outcome = stylize(
         real.backbone,
-        [batch],
+        batches_of(real),
         real.aggregation,
         real.loss_weights,
         real.optimizer,
-        Stopping(10, patience=None),
+        Stopping(6, patience=None),
     )
     results = (outcome.pictures * 255).round().astype("uint8")
     backbone = load(
@@ -178,12 +175,12 @@ def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
     )
     examples = iter(results)
     for paintings in real.paintings:
-        large = [np.asarray(read_file(SHARED / source)) for source in paintings.sources]
+        large = [np.asarray(read_file(Path(source))) for source in paintings.sources]
         large = [centre(p, crop) for p in large if min(p.shape[:2]) >= crop][:5]
         grams = [layer.mean(0) for layer in gram_matrices(backbone, large)]
         for source in real.content.sources:
-            original = np.asarray(read_file(SHARED / source))
+            original = np.asarray(read_file(Path(source)))
             result = next(examples)
             enlarged = to_original_size(result, original), lanczos(result, *original.shape[:2])
             found, plain = style_distances(backbone, [centre(p, crop) for p in enlarged], grams)
-            assert found < 0.8 * plain
+            assert found < 0.9 * plain
