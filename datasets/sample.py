@@ -1,9 +1,14 @@
-"""The embedded sample data: procedural painters, and scikit-image's photographs as content."""
+"""The embedded sample data: procedural painters, and photographs of well-known libraries."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import numpy as np
 import skimage.data
+from matplotlib.cbook import get_sample_data
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from datasets import painters
 from datasets.catalogue import Artist, Catalogue, style_sets
@@ -12,22 +17,17 @@ from datasets.pictures import Picture, PictureSet, to_rgb
 BODY_OF_WORK = 30
 """Paintings by each painter."""
 
-PHOTOGRAPHS = (
-    "chelsea",
-    "coffee",
-    "astronaut",
-    "rocket",
-    "camera",
-    "coins",
-    "moon",
-    "hubble_deep_field",
-    "retina",
-    "immunohistochemistry",
-    "grass",
-    "gravel",
-    "brick",
-)
-"""Those that scikit-image's package holds itself, so that nothing is downloaded."""
+PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
+    "chelsea": skimage.data.chelsea,
+    "coffee": skimage.data.coffee,
+    "astronaut": skimage.data.astronaut,
+    "rocket": skimage.data.rocket,
+    "temple": partial(load_sample_image, "china.jpg"),
+    "dahlia": partial(load_sample_image, "flower.jpg"),
+    "hopper": lambda: Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)),
+    "camera": skimage.data.camera,
+}
+"""Those that scikit-image, scikit-learn and Matplotlib hold, so that nothing is downloaded."""
 
 
 def paintings(artists: list[str] | None = None) -> list[PictureSet]:
@@ -65,15 +65,16 @@ def body_of_work(painter: str) -> PictureSet:
 
 
 def content() -> PictureSet:
-    """Photographs from scikit-image."""
+    """Photographs that come with the libraries used."""
     return PictureSet(
         "content",
         tuple(
-            Picture(name, f"skimage.data.{name}", partial(photograph, name)) for name in PHOTOGRAPHS
+            Picture(name, f"datasets.sample:{name}", partial(photograph, name))
+            for name in PHOTOGRAPHS
         ),
     )
 
 
 def photograph(name: str) -> Image.Image:
-    """One of scikit-image's photographs, as RGB."""
-    return to_rgb(Image.fromarray(getattr(skimage.data, name)()))
+    """One of the photographs, as RGB."""
+    return to_rgb(Image.fromarray(np.asarray(PHOTOGRAPHS[name]())))

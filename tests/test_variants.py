@@ -178,7 +178,7 @@ def test_experiment_composes(choice: str) -> None:
         ("dataset.clusters=0", "dataset.clusters=0: input should be greater than 0"),
         ("dataset.paintings=many", "dataset.paintings=many: input should be a valid integer"),
         ("content.names=[cofee]", "Did you mean 'coffee'"),
-        ("content.count=99", "set content.count=13"),
+        ("content.count=99", "set content.count=8"),
         ("content.count=many", "content.count=many: input should be a valid integer"),
         ("content.count=0", "content.count=0: must be a number from 1 up"),
     ],
