@@ -33,7 +33,7 @@ by STEP (root mean square), so that one rate serves all backbones. Prints each t
 for the backbone's YAML, and writes the trials' pictures to mlruns/calibration/.
 """
 
-SHARE = 0.99
+SHARE = 0.97
 STEP = 0.003
 
 TRIAL = ("split=train", "content.train=3", "content.test=1", "epochs=40")
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def one_by_one(arguments: Sequence[str]) -> Iterator[list[str]]:
     """The overrides of each backbone in turn."""
-    others = [a for a in arguments if not a.startswith("backbone=")]
+    others = [a for a in arguments if not a.startswith("backbone=") and a != "-m"]
     chosen = [a.removeprefix("backbone=") for a in arguments if a.startswith("backbone=")]
     for backbone in (chosen or ["vgg"])[-1].split(","):
         yield [f"backbone={backbone}", *others]
@@ -87,6 +87,8 @@ def calibrate(overrides: Sequence[str]) -> None:
     prepared = prepare(config)
     if prepared.loss_weights.content == 0:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
+    if prepared.from_noise:
+        raise ConfigError("init=noise: calibration starts at the content pictures")
     output = console()
     announce_weights(output, missing_weights(prepared))
     table = Table("style / content weight", "style loss, of the first", "content kept (SSIM)")
@@ -116,6 +118,11 @@ def search(prepared: Prepared) -> Iterator[Trial]:
     """Trials that close in on the weight that `SHARE` asks for, first the one without content."""
     free = trial(prepared, float("inf"))
     yield free
+    if drop(free) <= 0:
+        raise ConfigError(
+            f"backbone={prepared.backbone.name}: the style loss does not fall even without a "
+            "content loss: lower optimizer.learning_rate, or raise epochs"
+        )
     wanted = SHARE * drop(free)
     weight = prepared.loss_weights.style / prepared.loss_weights.content
     low = high = 0.0
@@ -136,7 +143,7 @@ def search(prepared: Prepared) -> Iterator[Trial]:
 
 def chosen(trials: Sequence[Trial]) -> Trial:
     """The trial of least weight whose style loss fell far enough."""
-    wanted = SHARE * max(drop(trials[0]), 0.0)
+    wanted = SHARE * drop(trials[0])
     return min((t for t in trials[1:] if drop(t) >= wanted), key=lambda t: t.style_weight)
 
 

@@ -87,11 +87,12 @@ class EarlyStopping:
 class Winner:
     """Takes each model's optimiser and epochs from its best training run in an experiment.
 
-    `experiment` (None: they are as configured) is that of MLflow, and the overlay of its name
-    in `conf/experiment/` makes its runs; `optimizers` must all have been tried.
+    `experiment` (None: they are as configured) is that of MLflow, `overlay` the one of
+    `conf/experiment/` that makes its runs; `optimizers` must all have been tried.
     """
 
     experiment: str | None = MISSING
+    overlay: str | None = MISSING
     optimizers: list[str] = MISSING
 
 

@@ -47,13 +47,15 @@ def export_study(options: argparse.Namespace) -> int:
         if getattr(options, name):
             raise ConfigError(f"--{name} and a study cannot go together: leave one out")
     tracker = Tracker(options.tracking_uri, options.study, ROOT, create=False)
-    found = study.models(tracker.all_runs())
+    found = study.gathered(options.study, tracker.all_runs())
     folder = Path(options.output or ROOT / "mlruns" / "exports" / options.study)
-    written = study.write(tracker, found, folder, options.study)
-    print(study.markdown(study.table(found)))
-    untested = [model.title for model in found if model.test is None]
+    written = study.write(tracker, found, folder)
+    print(study.markdown(study.table(found.models)))
+    if found.left_out:
+        print(f"left out: {found.left_out} training runs under other conditions than the last")
+    untested = [model.title for model in found.models if model.test is None]
     if untested:
-        print(f"no finished test run yet of: {', '.join(untested)}")
+        print(f"no finished test run of what won yet: {', '.join(untested)}")
     print(*(f"wrote {path}" for path in written), sep="\n")
     return 0
 

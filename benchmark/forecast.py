@@ -37,8 +37,8 @@ class Forecast:
         costs: the measurements.
         examples: in all runs together.
         steps: picture updates at most, one example one step.
-        seconds: of each run, if none stops early.
-        memory: peak of this process in bytes, after a step of every backbone.
+        seconds: of each run's optimisation, if none stops early; logging comes on top.
+        memory: peak of this process's main memory in bytes, after a step of every backbone.
         began: when the sweep started.
         done: foretold seconds of the runs that are over.
     """
@@ -54,12 +54,12 @@ class Forecast:
     def lines(self) -> list[str]:
         """The forecast for people."""
         measured = ", ".join(f"{c.backbone} {c.step_seconds / c.batch:.3g} s" for c in self.costs)
-        memory = f", memory {self.memory / 2**30:.1f} GiB" if self.memory else ""
+        memory = f", {self.memory / 2**30:.1f} GiB of main memory" if self.memory else ""
         return [
             f"Foretold: {len(self.seconds)} runs, {self.examples} examples, at most "
-            f"{self.steps:,} steps of an example: at most {duration(sum(self.seconds))} "
-            f"on this machine{memory}",
-            f"  measured for a step of one example: {measured}; runs that converge early take less",
+            f"{self.steps:,} steps of an example: about {duration(sum(self.seconds))} here if none "
+            f"converges early, logging apart{memory}",
+            f"  measured for a step of one example: {measured}",
         ]
 
     def after(self, number: int) -> str:
@@ -69,14 +69,14 @@ class Forecast:
         left = sum(self.seconds[number:]) * (passed / self.done if self.done else 1.0)
         whole = f"{number} of {len(self.seconds)} runs done in {duration(passed)}"
         if number == len(self.seconds):
-            return f"{whole}, foretold: at most {duration(sum(self.seconds))}"
+            return f"{whole}, foretold: {duration(sum(self.seconds))}"
         return f"{whole}, about {duration(left)} left"
 
 
 def forecast(runs: Sequence[Prepared]) -> Forecast:
     """Measure a few steps of each backbone, and count the steps of all runs.
 
-    What is built and compiled for it is what the runs use afterwards.
+    What is built and compiled for it, the runs use afterwards as far as the caches hold it.
     """
     costs: dict[tuple[object, int], Cost] = {}
     kinds = set()

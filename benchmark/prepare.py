@@ -1,5 +1,6 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -75,6 +76,11 @@ class Prepared:
     def examples(self) -> list[tuple[str, str]]:
         """(artist, content) of each example, artist by artist."""
         return [(p.name, content) for p in self.paintings for content in self.content.names]
+
+    @property
+    def style_digest(self) -> str:
+        """SHA-256 over the digests of the style sets, in order."""
+        return hashlib.sha256("".join(one.digest for one in self.paintings).encode()).hexdigest()
 
 
 def prepare(config: Config) -> Prepared:

@@ -54,6 +54,8 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
             "weights_digest": prepared.backbone.digest,
             "artists": "; ".join(paintings.name for paintings in prepared.paintings),
             "contents": "; ".join(prepared.content.names),
+            "style_digest": prepared.style_digest,
+            "content_digest": prepared.content.digest,
         }
     )
     for paintings in prepared.paintings:
@@ -109,12 +111,6 @@ def results(
         original_size: whether to write them back at the content pictures' own sizes too.
     """
     pictures = to_uint8(outcome.pictures)
-    if original_size:
-        originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
-        pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
-        for (artist, content), picture, original in pairs:
-            whole = upscale.to_original_size(picture, original)
-            log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
         log.picture(result_file(artist, content), picture)
@@ -138,12 +134,20 @@ def results(
         log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
     log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))
     log.metrics(summary(outcome), outcome.epochs)
+    # Last, because it reads the photographs again: one that is gone costs nothing else.
+    if original_size:
+        originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
+        pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
+        for (artist, content), picture, original in pairs:
+            whole = upscale.to_original_size(picture, original)
+            log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
 
 
 def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
     """One row per example: names, epoch of the picture kept, first and final losses."""
     table = pd.DataFrame(prepared.examples, columns=["artist", "content"])
-    table["paintings"] = len(prepared.paintings[0].names)
+    sizes = [len(paintings.names) for paintings in prepared.paintings]
+    table["paintings"] = np.repeat(sizes, len(prepared.content.names))
     table["epoch"] = outcome.kept_epochs
     for index, name in enumerate(LOSS_NAMES):
         table[name] = outcome.losses[index].astype(float)

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmark import record
+from benchmark import record, training
 from benchmark.errors import ConfigError
 from benchmark.tracking import RunRecord, Tracker, image_key
 
@@ -45,8 +45,8 @@ class Model:
     Attributes:
         backbone: its name.
         agg: the aggregation's name.
-        training: the last training run with each optimiser.
-        test: the last test run; None: there is none.
+        training: the run that counts with each optimiser.
+        test: the last finished test run of the winner; None: there is none.
     """
 
     backbone: str
@@ -61,34 +61,88 @@ class Model:
 
     @property
     def best(self) -> RunRecord | None:
-        """The finished training run with the lowest mean total loss."""
-        finished = [run for run in self.training.values() if run.status == "FINISHED"]
-        return min(finished, key=lambda run: run.metrics["final_total_loss"], default=None)
+        """The training run that won."""
+        return training.best(self.training.values())
 
 
-def models(records: Sequence[RunRecord]) -> list[Model]:
-    """The models among the runs of a study, in the order in which they were first trained.
+@dataclass(frozen=True)
+class Study:
+    """The runs of an MLflow experiment that make one study.
+
+    Attributes:
+        name: of the experiment.
+        models: in the order in which they were first trained.
+        conditions: what all their runs have in common, by option.
+        left_out: how many runs were made under other conditions than the last training run.
+    """
+
+    name: str
+    models: Sequence[Model]
+    conditions: Mapping[str, str]
+    left_out: int
+
+    @property
+    def runs(self) -> list[RunRecord]:
+        """All its runs."""
+        return [r for m in self.models for r in (*m.training.values(), m.test) if r is not None]
+
+
+def gathered(name: str, records: Sequence[RunRecord]) -> Study:
+    """The study to which the last training run belongs.
 
     Args:
-        records: in the order of their start; of runs repeated, the last counts.
+        name: of the MLflow experiment.
+        records: its runs, in the order of their start.
 
     Raises:
         ConfigError: there is no training run.
     """
-    found: dict[tuple[str, str], dict[str, RunRecord]] = {}
-    tests: dict[tuple[str, str], RunRecord] = {}
-    for run in records:
-        model = (run.tags.get("backbone", "?"), run.tags.get("agg", "?"))
-        if run.params.get("split") == "train":
-            found.setdefault(model, {})[run.tags.get("optimizer", "?")] = run
-        elif run.params.get("split") == "test" and run.status == "FINISHED":
-            tests[model] = run
-    if not found:
+    trained = [run for run in records if run.params.get("split") == "train"]
+    tested = [run for run in records if run.params.get("split") == "test"]
+    if not trained:
         raise ConfigError(
-            "there is no training run of a study (split=train) in this experiment: "
+            f"experiment '{name}' has no training run of a study (split=train): "
             "python -m benchmark -m experiment=study makes them"
         )
-    return [Model(*model, runs, tests.get(model)) for model, runs in found.items()]
+    shared = (*training.TRIED, *training.MODEL)
+    wanted = training.conditions(trained[-1], shared)
+    same = [r for r in trained if not training.difference(training.conditions(r, shared), wanted)]
+    runs: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in same:
+        runs.setdefault((run.tags.get("backbone", "?"), run.tags.get("agg", "?")), []).append(run)
+    models = [_model(*cell, one, tested) for cell, one in runs.items()]
+    return Study(name, models, wanted, len(trained) - sum(map(_alike, runs.values())))
+
+
+def _alike(runs: Sequence[RunRecord]) -> int:
+    """How many runs of a model are under the conditions of the last of them."""
+    last = training.conditions(runs[-1], training.TRIED)
+    return sum(not training.difference(training.conditions(r, training.TRIED), last) for r in runs)
+
+
+def _model(
+    backbone: str, agg: str, runs: Sequence[RunRecord], tested: Sequence[RunRecord]
+) -> Model:
+    """A model from its training runs, and the test of what won."""
+    last = training.conditions(runs[-1], training.TRIED)
+    alike = [
+        r for r in runs if not training.difference(training.conditions(r, training.TRIED), last)
+    ]
+    tried = training.trials(alike)
+    won = training.best(tried.values())
+    free = (*training.TRIED, *training.LIMITS, "split")
+    mine = {k: v for k, v in last.items() if not k.startswith(free) and k != "content_digest"}
+    tests = [
+        run
+        for run in tested
+        if won is not None
+        and run.status == "FINISHED"
+        and (run.tags.get("backbone"), run.tags.get("agg")) == (backbone, agg)
+        and run.tags.get("optimizer") == won.tags.get("optimizer")
+        and run.metrics.get("epochs_done") == won.metrics["epochs_done"]
+        and not training.difference(training.conditions(run, free), mine)
+    ]
+    return Model(backbone, agg, tried, tests[-1] if tests else None)
 
 
 def table(found: Sequence[Model]) -> pd.DataFrame:
@@ -111,11 +165,6 @@ def table(found: Sequence[Model]) -> pd.DataFrame:
                 "epochs": best.metrics["epochs_done"] if best else None,
                 "published_optimizer": published[0],
                 "published_epochs": published[1],
-                "same_optimizer": None
-                if None in (optimizer, published[0])
-                else "yes"
-                if optimizer == published[0]
-                else "no",
                 **{f"loss_{name}": _loss(model.training.get(name)) for name in optimizers},
                 "weights": best.tags.get("weights") if best else None,
                 "lacking": ", ".join(_lacking(model, optimizers)),
@@ -149,13 +198,13 @@ def test_sheet(tracker: Tracker, model: Model) -> np.ndarray | None:
     return tracker.read_picture(model.test.run_id, record.CONTACT_SHEET)
 
 
-def write(tracker: Tracker, found: Sequence[Model], folder: Path, name: str) -> list[Path]:
+def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     """Write a study's table, curves and test sheets; returns the files.
 
     `study.csv`, `.md`, `.tex`, `curves/MODEL.png`, `tests/MODEL.png`, and `study.html`, one file
     that holds them all.
     """
-    results = table(found)
+    results = table(study.models)
     texts = {
         "study.csv": results.to_csv(index=False),
         "study.md": markdown(results) + "\n",
@@ -163,7 +212,7 @@ def write(tracker: Tracker, found: Sequence[Model], folder: Path, name: str) -> 
     }
     pages = []
     pictures: dict[str, Image.Image] = {}
-    for model in found:
+    for model in study.models:
         file = image_key(model.title).replace(" ", "_")
         pictures[f"curves/{file}.png"] = curve = drawn(curves(tracker, model))
         sheet = test_sheet(tracker, model)
@@ -175,12 +224,12 @@ def write(tracker: Tracker, found: Sequence[Model], folder: Path, name: str) -> 
         pages.append((model, embedded(curve, "png"), small and embedded(small, "jpeg")))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     texts["study.html"] = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        name=name,
+        study=study,
+        conditions=facts(study),
         columns=list(shown(results).columns),
         rows=shown(results).to_numpy().tolist(),
         pages=pages,
-        runs=[run for model in found for run in (*model.training.values(), model.test) if run],
-        random="random" in set(results["weights"]),
+        random=any(run.tags.get("weights") == "random" for run in study.runs),
     )
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
@@ -189,6 +238,28 @@ def write(tracker: Tracker, found: Sequence[Model], folder: Path, name: str) -> 
         (folder / file).parent.mkdir(exist_ok=True)
         picture.save(folder / file)
     return [folder / file for file in (*texts, *pictures)]
+
+
+def facts(study: Study) -> dict[str, str]:
+    """Under what conditions a study was made, for people."""
+    trained = next(
+        (r for m in study.models for r in m.training.values() if "artists" in r.tags), None
+    )
+    test = next((model.test for model in study.models if model.test is not None), None)
+    option = study.conditions.get
+    return {
+        "artists": trained.tags["artists"] if trained else "-",
+        "paintings of each": f"{option('dataset.paintings')}, {option('dataset.selection')}",
+        "training pictures": trained.tags.get("contents", "-") if trained else "-",
+        "test pictures": test.tags.get("contents", "-") if test else "not tested yet",
+        "pixels a side": str(option("image_size")),
+        "epochs": f"at most {option('epochs')}; less than "
+        f"{option('early_stopping.min_improvement')} improvement in "
+        f"{option('early_stopping.patience')} ends a run",
+        "weights": ", ".join(
+            sorted({r.tags["weights"] for r in study.runs if "weights" in r.tags})
+        ),
+    }
 
 
 def shown(results: pd.DataFrame) -> pd.DataFrame:

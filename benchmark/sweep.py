@@ -27,7 +27,7 @@ from benchmark.summary import (
     sweep_sheet,
 )
 from benchmark.tracking import RunRecord, Tracker
-from benchmark.winner import with_winner
+from benchmark.training import check_data, with_winners
 
 RUNS_VARIABLE = "BENCHMARK_SWEEP_RUNS"
 """Environment variable that tells the runs of a sweep, in whatever process, how many there are."""
@@ -46,17 +46,19 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
     output = console()
     try:
         Tracker.check_reachable(config.tracking.uri)
-        config = with_winner(config, overrides)
+        [config] = with_winners([config], [overrides])
         prepared = prepare(config)
-        if config.forecast is not Forecast.skip:
-            output.print(*forecasts.forecast([prepared]).lines(), sep="\n", soft_wrap=True)
+        check_data(config, prepared)
+        announce_weights(output, missing_weights(prepared))
         if config.forecast is Forecast.only:
+            foretell([config], output)
             return True
         tracker = tracker_of(config)
         refuse_known(tracker, config.tracking.sweep or "")
     except InputError as error:
         raise SystemExit(refuse(error)) from error
-    announce_weights(output, missing_weights(prepared))
+    if config.forecast is Forecast.show:
+        foretell([config], output)
     finished = attempt(record.title(config), config, overrides, tracker, None, output)
     summarise(output, tracker, tracker.runs_of(config.tracking.sweep or ""))
     return finished
@@ -69,7 +71,7 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
     pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
     title = record.title(config, pairs)
     try:
-        config = with_winner(config, overrides)
+        [config] = with_winners([config], [overrides])
         title = record.title(config, pairs)
         tracker = tracker_of(config)
         parent = tracker.sweep_run(config.tracking.sweep or "")
@@ -148,15 +150,17 @@ class SweepCallback(Callback):
             jobs = jobs_of(config)
             configs = [composed(overrides) for overrides in jobs]
             Tracker.check_reachable(configs[0].tracking.uri)
-            pairs = zip(configs, jobs, strict=True)
-            configs = [with_winner(one, overrides) for one, overrides in pairs]
+            configs = with_winners(configs, jobs)
             output.print(f"Preparing {counted(len(configs), 'run')} …")
             examples, fallbacks = check_all(configs)
-            if configs[0].forecast is not Forecast.skip:
-                SweepCallback.forecast = foretell(configs, output)
+            announce_weights(output, fallbacks)
             if configs[0].forecast is Forecast.only:
+                foretell(configs, output)
                 raise SystemExit(0)
             tracker = tracker_of(configs[0])
+            refuse_known(tracker, configs[0].tracking.sweep or "")
+            if configs[0].forecast is Forecast.show:
+                SweepCallback.forecast = foretell(configs, output)
             begin(tracker, configs)
         except (*InputError, *CompositionError) as error:
             # Hydra turns a callback's exceptions into warnings, but not SystemExit.
@@ -173,7 +177,6 @@ class SweepCallback(Callback):
             f"MLflow {tracker.uri}",
             soft_wrap=True,
         )
-        announce_weights(output, fallbacks)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise the sweep; exit code 1 if a run did not finish."""
@@ -222,6 +225,7 @@ def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str]]:
     fallbacks: dict[str, str] = {}
     for config in configs:
         prepared = prepare(config)
+        check_data(config, prepared)
         examples += len(prepared.examples)
         fallbacks |= missing_weights(prepared)
     return examples, fallbacks
@@ -238,7 +242,6 @@ def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
 def begin(tracker: Tracker, configs: Sequence[Config]) -> None:
     """Open the parent run of a sweep, with what all its runs have in common."""
     name = configs[0].tracking.sweep or ""
-    refuse_known(tracker, name)
     log = tracker.start(name, {"kind": "sweep", "sweep": name, "runs": str(len(configs))})
     options = [flat(config) for config in configs]
     log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})

@@ -52,6 +52,10 @@ PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
 
 
+class NotThereError(ConfigError):
+    """A store or an experiment to be read does not exist."""
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """A run as the store has it.
@@ -193,7 +197,7 @@ class Tracker:
         self.experiment = experiment
         file = self._local_file()
         if file and not file.exists() and not create:
-            raise ConfigError(f"{self.uri}: there is no such store; nothing was run into it yet")
+            raise NotThereError(f"{self.uri}: there is no such store; nothing was run into it yet")
         try:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -211,7 +215,7 @@ class Tracker:
             raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
         if found is None:
             known = ", ".join(e.name for e in self._client.search_experiments())
-            raise ConfigError(f"{self.uri} has no experiment '{experiment}'. It has: {known}")
+            raise NotThereError(f"{self.uri} has no experiment '{experiment}'. It has: {known}")
         self._experiment_ids = [found.experiment_id]
 
     @staticmethod

@@ -72,9 +72,13 @@ def paintings_or_sample(root: str | None, artists: list[str] | None = None) -> l
     Raises:
         DatasetError: `root` is no archive, or has no such artist.
     """
-    if root is None and kaggle.cached(NAME) is None:
-        return sample.paintings(artists)
-    return paintings(root, artists)
+    return style_sets(catalogue_or_sample(root), artists)
+
+
+def catalogue_or_sample(root: str | None) -> Catalogue:
+    """What `paintings_or_sample` chooses from."""
+    here = root is not None or kaggle.cached(NAME) is not None
+    return catalogue(root) if here else sample.catalogue()
 
 
 def catalogue(root: str | None) -> Catalogue:

@@ -183,7 +183,7 @@ def _meant(option: str, wanted: Iterable[str], catalogue: Catalogue, fact: str) 
     for value in wanted:
         if key(value) not in by_key:
             raise unknown_name(option, value, known)
-    return [by_key[key(value)] for value in wanted]
+    return list(dict.fromkeys(by_key[key(value)] for value in wanted))
 
 
 def _unknown_facts(catalogue: Catalogue) -> str:

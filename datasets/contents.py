@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from datasets.errors import DatasetError
-from datasets.pictures import PictureSet, chosen
+from datasets.pictures import Picture, PictureSet, chosen
 
 Split = Literal["train", "test"]
 
@@ -23,11 +23,7 @@ def named_or_first(available: PictureSet, names: Sequence[str] | None, count: in
     Raises:
         DatasetError: no such picture, two of one name, or too few.
     """
-    by_name = {picture.name: picture for picture in available.pictures}
-    if len(by_name) < len(available.pictures):
-        seen = [picture.name for picture in available.pictures]
-        twice = next(name for name in seen if seen.count(name) > 1)
-        raise DatasetError(f"content: two pictures are called '{twice}'; rename one")
+    by_name = _by_name(available)
     if count < 1:
         raise DatasetError(f"content.count={count}: must be a number from 1 up")
     if names is None and len(by_name) < count:
@@ -42,8 +38,8 @@ def named_or_first(available: PictureSet, names: Sequence[str] | None, count: in
 def drawn(available: PictureSet, split: Split, train: int, test: int, seed: int) -> PictureSet:
     """A seeded draw of content pictures for training, or of others for testing.
 
-    All pictures are shuffled; training takes from the front, testing from the back, so that no
-    number of either ever moves a picture from one to the other.
+    All pictures are shuffled; training takes from the front, testing from the back, so that the
+    two share none, and how many either takes does not change which the other does.
 
     Args:
         available: all there are.
@@ -53,7 +49,7 @@ def drawn(available: PictureSet, split: Split, train: int, test: int, seed: int)
         seed: of the draw.
 
     Raises:
-        DatasetError: there are fewer than both together.
+        DatasetError: there are fewer than both together, or two of one name.
 
     Source: the study, section 1.
     """
@@ -66,7 +62,16 @@ def drawn(available: PictureSet, split: Split, train: int, test: int, seed: int)
             f"split={split}: content.train={train} and content.test={test} others need "
             f"{train + test} content pictures, there are {there}: lower them or add pictures"
         )
-    in_order = sorted(available.pictures, key=lambda picture: picture.name)
+    in_order = [picture for _, picture in sorted(_by_name(available).items())]
     shuffled = np.random.default_rng([seed, zlib.crc32(b"content")]).permutation(there)
     places = shuffled[:train] if split == "train" else shuffled[-test:]
     return PictureSet(available.name, tuple(in_order[place] for place in sorted(places)))
+
+
+def _by_name(available: PictureSet) -> dict[str, Picture]:
+    by_name = {picture.name: picture for picture in available.pictures}
+    if len(by_name) < len(available.pictures):
+        seen = [picture.name for picture in available.pictures]
+        twice = next(name for name in seen if seen.count(name) > 1)
+        raise DatasetError(f"content: two pictures are called '{twice}'; rename one")
+    return by_name

@@ -1,14 +1,14 @@
 """What a dataset holds: `python -m datasets.describe dataset=best_artworks`."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
@@ -58,11 +58,14 @@ def options(arguments: Sequence[str]) -> dict[str, Any]:
     choice = given.pop("dataset", "sample")
     if choice not in choices:
         raise unknown_name("dataset", choice, choices)
-    variant = OmegaConf.load(CONF / f"{choice}.yaml")
-    known = [f"dataset.{key!s}" for key in variant]
+    variant = DictConfig(OmegaConf.load(CONF / f"{choice}.yaml"))
+    parameters = signature(
+        catalogue_function({"_target_": variant["_target_"], "name": choice})
+    ).parameters
+    known = ["dataset", *(f"dataset.{parameter}" for parameter in parameters)]
     for option in given:
         if option not in known:
-            raise unknown_name("option", option, ["dataset", *known])
+            raise unknown_name("option", option, known)
     try:
         changed = OmegaConf.from_dotlist([f"{k[8:]}={value}" for k, value in given.items()])
         merged = OmegaConf.to_container(OmegaConf.merge(variant, changed))
@@ -73,22 +76,37 @@ def options(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def catalogue_of(variant: Mapping[str, Any]) -> Catalogue:
-    """The catalogue of a dataset, from the function `catalogue` beside its own.
+    """The catalogue of a dataset.
 
     Raises:
         DatasetError: it has none, needs an option, or cannot be had.
     """
-    module = str(variant["_target_"]).rpartition(".")[0]
-    try:
-        function = resolve_name(f"{module}.catalogue")
-    except (ImportError, AttributeError) as error:
-        raise DatasetError(f"dataset={variant['name']}: it has no catalogue ({error})") from error
-    arguments = {name: variant[name] for name in signature(function).parameters}
+    function = catalogue_function(variant)
+    arguments = {
+        name: variant[name] if variant[name] is None else str(variant[name])
+        for name in signature(function).parameters
+    }
     missing = [f"dataset.{name}" for name, value in arguments.items() if value == "???"]
     if missing:
         raise DatasetError(f"{missing[0]} must be given: add {missing[0]}=… to the command")
     found: Catalogue = function(**arguments)
     return found
+
+
+def catalogue_function(variant: Mapping[str, Any]) -> Callable[..., Catalogue]:
+    """The function that lists what a dataset's own, `paintings…`, chooses from: `catalogue…`.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    module, _, name = str(variant["_target_"]).rpartition(".")
+    try:
+        function: Callable[..., Catalogue] = resolve_name(
+            f"{module}.{name.replace('paintings', 'catalogue')}"
+        )
+    except (ImportError, AttributeError) as error:
+        raise DatasetError(f"dataset={variant['name']}: it has no catalogue ({error})") from error
+    return function
 
 
 def broken_files(catalogue: Catalogue, output: Console) -> dict[str, str]:

@@ -27,7 +27,7 @@ LAYERS = [
     "benchmark.record",
     "benchmark.run",
     "benchmark.forecast",
-    "benchmark.winner",
+    "benchmark.training",
     "benchmark.study",
     "benchmark.export",
     "benchmark.summary",

@@ -1,0 +1,67 @@
+"""The search for loss weights, on an invented backbone whose answer is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import calibrate
+from benchmark.calibrate import SHARE, TOLERANCE, Trial
+from benchmark.errors import ConfigError
+from benchmark.prepare import Prepared, prepare
+from tests.commands import TINY
+
+OVERRIDES = ["backbone=mobilenet", *TINY, *calibrate.TRIAL, "epochs=2", "content.train=2"]
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return prepare(calibrate.composed(OVERRIDES))
+
+
+@pytest.mark.parametrize("half", [1e-3, 40.0, 1e9])
+def test_the_weight_found_is_the_least_that_drops_far_enough(
+    half: float, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drop of 2·w / (w + half) reaches SHARE of its most, 2, at w = half·SHARE / (1 − SHARE)."""
+
+    def invented(_: Prepared, weight: float) -> Trial:
+        share = 1.0 if np.isinf(weight) else weight / (weight + half)
+        return Trial(weight, float(np.exp(-2 * share)), 0.5, np.zeros((1, 2, 2, 3)))
+
+    monkeypatch.setattr(calibrate, "trial", invented)
+    found = calibrate.chosen(list(calibrate.search(prepared)))
+    expected = half * SHARE / (1 - SHARE)
+    assert 0 <= np.log10(found.style_weight / expected) <= TOLERANCE
+
+
+def test_a_style_loss_that_never_falls_is_told(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rose = Trial(float("inf"), 1.2, 0.5, np.zeros((1, 2, 2, 3)))
+    monkeypatch.setattr(calibrate, "trial", lambda *_: rose)
+    with pytest.raises(ConfigError, match="does not fall even without a content loss"):
+        list(calibrate.search(prepared))
+
+
+def test_the_command_really_calibrates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(calibrate, "ROOT", tmp_path)
+    assert calibrate.main([*OVERRIDES, "-m"]) == 0
+    told = capsys.readouterr().out
+    assert "trial 1: inf" in told
+    assert "mobilenet with weights random, in conf/backbone/:" in told
+    assert (tmp_path / "mlruns" / "calibration" / "mobilenet.png").is_file()
+    assert calibrate.main([*OVERRIDES, "init=noise"]) == 2
+    assert "calibration starts at the content pictures" in capsys.readouterr().err
+
+
+def test_the_first_step_of_sgd_follows_the_weights(prepared: Prepared) -> None:
+    """The gradient is linear in the weights, so half of both halves a step that clips nothing."""
+    step = calibrate.first_step(prepared)
+    tiny = prepared.loss_weights._replace(
+        content=prepared.loss_weights.content / 2, style=prepared.loss_weights.style / 2
+    )
+    halved = calibrate.first_step(calibrate.replace(prepared, loss_weights=tiny))
+    assert halved == pytest.approx(step / 2, rel=0.05)
