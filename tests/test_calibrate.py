@@ -1,5 +1,6 @@
 """The search for loss weights, on an invented backbone whose answer is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from benchmark import calibrate
 from benchmark.calibrate import SHARE, TOLERANCE, Trial
+from benchmark.config import composed
 from benchmark.errors import ConfigError
 from benchmark.prepare import Prepared, prepare
 from tests.commands import TINY
@@ -16,7 +18,7 @@ OVERRIDES = ["backbone=mobilenet", *TINY, *calibrate.TRIAL, "epochs=2", "content
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    return prepare(calibrate.composed(OVERRIDES))
+    return prepare(composed(OVERRIDES))
 
 
 @pytest.mark.parametrize("half", [1e-3, 40.0, 1e9])
@@ -63,5 +65,5 @@ def test_the_first_step_of_sgd_follows_the_weights(prepared: Prepared) -> None:
     tiny = prepared.loss_weights._replace(
         content=prepared.loss_weights.content / 2, style=prepared.loss_weights.style / 2
     )
-    halved = calibrate.first_step(calibrate.replace(prepared, loss_weights=tiny))
+    halved = calibrate.first_step(replace(prepared, loss_weights=tiny))
     assert halved == pytest.approx(step / 2, rel=0.05)
