@@ -66,8 +66,11 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE.replace("SHARE", f"{SHARE:.0%}").replace("STEP", f"{STEP:g}"))
         return 0
     try:
-        for overrides in one_by_one(arguments):
-            calibrate([*TRIAL, *overrides])
+        jobs = [[*TRIAL, *overrides] for overrides in one_by_one(arguments)]
+        for job in jobs:
+            composed(job)  # a typo in the last is told before the first takes its minutes
+        for job in jobs:
+            calibrate(job)
     except (*InputError, *CompositionError) as error:
         return refuse(error)
     return 0

@@ -69,7 +69,7 @@ class Forecast:
         left = sum(self.seconds[number:]) * (passed / self.done if self.done else 1.0)
         whole = f"{number} of {len(self.seconds)} runs done in {duration(passed)}"
         if number == len(self.seconds):
-            return f"{whole}, foretold: {duration(sum(self.seconds))}"
+            return f"{whole}, foretold: {duration(sum(self.seconds))}, logging apart"
         return f"{whole}, about {duration(left)} left"
 
 

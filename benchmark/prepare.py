@@ -198,7 +198,8 @@ def aggregation(variant: dict[str, Any], paintings: Sequence[int]) -> Aggregatio
         for number in paintings:
             if len(weights) != number:
                 raise ConfigError(
-                    f"agg.weights has {len(weights)} numbers for {number} paintings: give one each"
+                    f"agg.weights has {len(weights)} numbers for {number} paintings of a set: give "
+                    "one each"
                 )
         if not all(isinstance(w, (int, float)) and 0 < w < float("inf") for w in weights):
             raise ConfigError(f"agg.weights={weights}: every weight must be a positive number")

@@ -207,18 +207,24 @@ def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     results = table(study.models)
     texts = {
         "study.csv": results.to_csv(index=False),
-        "study.md": markdown(results) + "\n",
+        "study.md": "\n".join(
+            [
+                markdown(results),
+                "",
+                *(f"- {fact}: {value}" for fact, value in facts(study).items()),
+                "",
+            ]
+        ),
         "study.tex": shown(results).to_latex(index=False, escape=True),
     }
     pages = []
     pictures: dict[str, Image.Image] = {}
     for model in study.models:
-        file = image_key(model.title).replace(" ", "_")
-        pictures[f"curves/{file}.png"] = curve = drawn(curves(tracker, model))
+        pictures[sheet_file(model, "curves")] = curve = drawn(curves(tracker, model))
         sheet = test_sheet(tracker, model)
         small = None
         if sheet is not None:
-            pictures[f"tests/{file}.png"] = whole = Image.fromarray(sheet)
+            pictures[sheet_file(model)] = whole = Image.fromarray(sheet)
             small = whole.copy()
             small.thumbnail((SHEET_WIDTH, SHEET_WIDTH))
         pages.append((model, embedded(curve, "png"), small and embedded(small, "jpeg")))
@@ -237,7 +243,15 @@ def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     for file, picture in pictures.items():
         (folder / file).parent.mkdir(exist_ok=True)
         picture.save(folder / file)
+    for model in study.models:
+        if model.test is None:  # the sheet of an earlier export would belong to other runs
+            (folder / sheet_file(model)).unlink(missing_ok=True)
     return [folder / file for file in (*texts, *pictures)]
+
+
+def sheet_file(model: Model, folder: str = "tests") -> str:
+    """Where a model's picture is written."""
+    return f"{folder}/{image_key(model.title).replace(' ', '_')}.png"
 
 
 def facts(study: Study) -> dict[str, str]:

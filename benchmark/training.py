@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from omegaconf import OmegaConf
 
-from benchmark.config import ROOT, Config, flat
+from benchmark.config import ROOT, Config, Split, flat
 from benchmark.errors import ConfigError
 from benchmark.prepare import Prepared
 from benchmark.tracking import NotThereError, RunRecord, Tracker
@@ -52,10 +52,14 @@ def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
 
     A run that failed early lacks some.
     """
-    for name in sorted(found.keys() & wanted.keys()):
-        if found[name] != wanted[name]:
-            return f"had {name}={found[name]}, not {wanted[name]}"
-    return ""
+    apart = differing(found, wanted)
+    return f"had {apart[0]}={found[apart[0]]}, not {wanted[apart[0]]}" if apart else ""
+
+
+def differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """The conditions in which two differ, those that a person sets first."""
+    apart = [name for name in found.keys() & wanted.keys() if found[name] != wanted[name]]
+    return sorted(apart, key=lambda name: (name.endswith("_target_"), name))
 
 
 def trials(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
@@ -101,6 +105,11 @@ def with_winners(configs: Sequence[Config], overrides: Sequence[Sequence[str]]) 
     lacking: list[Lacking] = []
     found: list[Config] = []
     for config in configs:
+        if config.winner.experiment is not None and config.split is not Split.test:
+            raise ConfigError(
+                f"winner.experiment={config.winner.experiment}: what won in training is for "
+                "split=test; add that"
+            )
         runs = candidates(config)
         wrong = _states(config, runs)
         if wrong:
@@ -197,15 +206,14 @@ def _states(config: Config, runs: Sequence[RunRecord]) -> dict[str, str]:
 
 
 def _why_not(config: Config, runs: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
-    """In what the last run with an optimiser differs from the test, or from the last training."""
+    """In what the nearest of an optimiser's runs differs from the test, or the last training."""
     wanted = {option: str(value) for option, value in flat(config).items()}
     free = (*TRIED, *LIMITS, "split")
-    apart = {run.run_id: difference(conditions(run, free), wanted) for run in others}
-    near = [run for run in others if not apart[run.run_id]]
-    if not near:
-        return apart[others[-1].run_id]
-    limits = conditions(_matching(config, runs)[-1], TRIED)
-    return difference(conditions(near[-1], TRIED), limits)
+    near = min(reversed(others), key=lambda run: len(differing(conditions(run, free), wanted)))
+    apart = difference(conditions(near, free), wanted)
+    if apart:
+        return apart
+    return difference(conditions(near, TRIED), conditions(_matching(config, runs)[-1], TRIED))
 
 
 def _won(config: Config, runs: Sequence[RunRecord]) -> Config:
@@ -237,10 +245,19 @@ def _optimizer(run: RunRecord) -> dict[str, object]:
 
 def _command(config: Config, overrides: Sequence[str], lacking: Sequence[Lacking]) -> str:
     """The command that makes some training runs."""
-    changed = ("experiment=", "backbone=", "agg=", "optimizer=", "tracking.sweep=", *TEST_ONLY)
+    changed: tuple[str, ...] = (
+        "experiment=",
+        "backbone=",
+        "agg=",
+        "optimizer=",
+        "tracking.sweep=",
+        *TEST_ONLY,
+    )
+    if not config.winner.overlay:
+        changed = (*changed, "tracking.experiment=")
     parts = {
         "experiment": [config.winner.overlay] if config.winner.overlay else [],
-        "split": [] if config.winner.overlay else ["train"],
+        **({} if config.winner.overlay else _no_overlay(config)),
         "backbone": [one.model[0] for one in lacking],
         "agg": [one.model[1].partition(" ")[0] for one in lacking],
         "optimizer": [name for one in lacking for name in one.optimizers],
@@ -248,6 +265,10 @@ def _command(config: Config, overrides: Sequence[str], lacking: Sequence[Lacking
     made = [f"{key}={','.join(dict.fromkeys(values))}" for key, values in parts.items() if values]
     own = [override for override in overrides if not override.startswith(changed)]
     return f"python -m benchmark -m {shlex.join([*made, *own])}"
+
+
+def _no_overlay(config: Config) -> dict[str, list[str]]:
+    return {"split": ["train"], "tracking.experiment": [config.winner.experiment or ""]}
 
 
 TEST_ONLY = ("split=", "original_size=", "forecast=", "winner.")

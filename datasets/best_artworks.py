@@ -39,7 +39,7 @@ NUMBERED = re.compile(r"(?P<artist>.+)_(?P<number>\d+)")
 
 def paintings(
     root: str | None,
-    artists: list[str] | None = None,
+    artists: list[str] | str | None = None,
     genre: list[str] | str | None = None,
     nationality: list[str] | str | None = None,
     born: list[int] | None = None,
@@ -62,7 +62,9 @@ def paintings(
     return style_sets(catalogue(root), artists, genre, nationality, born, group_by)
 
 
-def paintings_or_sample(root: str | None, artists: list[str] | None = None) -> list[PictureSet]:
+def paintings_or_sample(
+    root: str | None, artists: list[str] | str | None = None
+) -> list[PictureSet]:
     """Sets of the archive's paintings if a copy is there, else of the embedded painters'.
 
     Args:

@@ -66,7 +66,7 @@ class Catalogue:
 
 def style_sets(
     catalogue: Catalogue,
-    artists: Sequence[str] | None = None,
+    artists: Sequence[str] | str | None = None,
     genre: Sequence[str] | str | None = None,
     nationality: Sequence[str] | str | None = None,
     born: Sequence[int] | None = None,
@@ -93,7 +93,7 @@ def style_sets(
     genres, countries = _as_list(genre), _as_list(nationality)
     found = [artist for artist in catalogue.artists if artist.pictures]
     if artists is not None:
-        found = _named(catalogue, artists)
+        found = _named(catalogue, _as_list(artists))
     if genres:
         meant = _meant("dataset.genre", genres, catalogue, "genres")
         found = [artist for artist in found if set(meant) & set(artist.genres)]
@@ -134,7 +134,9 @@ def style_sets(
 
 def _named(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
     """The artists named, in that order; of those that a pattern names, the ones with paintings."""
-    by_name = {artist.name: artist for artist in catalogue.artists}
+    # Those with paintings first, so that a message names them.
+    in_order = sorted(catalogue.artists, key=lambda artist: not artist.pictures)
+    by_name = {artist.name: artist for artist in in_order}
     aliases = {name: artist.aliases for name, artist in by_name.items()}
     found = [by_name[name] for name in chosen_artists("dataset.artists", aliases, wanted)]
     present = [artist for artist in found if artist.pictures]

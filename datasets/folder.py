@@ -10,7 +10,7 @@ ARCHIVE_FOLDERS = {"images", "resized"}
 """Names that show the folder to be Kaggle's archive, not one of artists."""
 
 
-def paintings(root: str, artists: list[str] | None = None) -> list[PictureSet]:
+def paintings(root: str, artists: list[str] | str | None = None) -> list[PictureSet]:
     """One set of paintings for each subfolder wanted.
 
     Args:

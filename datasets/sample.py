@@ -30,7 +30,7 @@ PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
 """Those that scikit-image, scikit-learn and Matplotlib hold, so that nothing is downloaded."""
 
 
-def paintings(artists: list[str] | None = None) -> list[PictureSet]:
+def paintings(artists: list[str] | str | None = None) -> list[PictureSet]:
     """Sets of paintings by the embedded procedural painters.
 
     Args:

@@ -131,7 +131,8 @@ def test_the_test_phase_takes_what_won_and_the_export_says_so(
     assert page.count('<img src="data:image/png;base64,') == len(MODELS)
     assert page.count('<img src="data:image/jpeg;base64,') == len(MODELS)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert (tmp_path / "study.md").read_text().count("\n") == len(MODELS) + 2
+    assert (tmp_path / "study.md").read_text().count("\n|") == len(MODELS) + 1
+    assert "- pixels a side: 64\n" in (tmp_path / "study.md").read_text()
     assert r"\toprule" in (tmp_path / "study.tex").read_text()
     for backbone, agg in MODELS:
         for kind in ("curves", "tests"):
