@@ -26,7 +26,7 @@ from benchmark.step import (
 ADVICE = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
 
 PREDICTION_BATCH = 5
-"""Pictures measured at a time; 30, 25 and 10 are multiples."""
+"""Pictures measured at a time; 30, 25 and 10 are multiples, so that only one shape is compiled."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,11 @@ def measure(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
         pictures: shape (N, S, S, 3), values in [0, 1].
     """
     model = measurer(backbone.network)
-    # Filled up to whole batches: every other shape would be compiled anew.
-    places = np.arange(-(-len(pictures) // PREDICTION_BATCH) * PREDICTION_BATCH) % len(pictures)
     parts = [
-        model.predict_on_batch(pictures[places[start : start + PREDICTION_BATCH]])
-        for start in range(0, len(places), PREDICTION_BATCH)
+        model.predict_on_batch(pictures[start : start + PREDICTION_BATCH])
+        for start in range(0, len(pictures), PREDICTION_BATCH)
     ]
-    return [np.concatenate(arrays)[: len(pictures)] for arrays in zip(*parts, strict=True)]
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
 def channel_energies(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
