@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,9 @@ from datasets import DatasetError, best_artworks, describe, names
 BELOW = ("", "images", "images/images", "resized", "resized/resized")
 
 
-def sets_of(root: Path, **conditions: object) -> dict[str, list[str]]:
+def sets_of(root: Path, **conditions: Any) -> dict[str, list[str]]:
     """Names of the sets and of their paintings."""
-    found = best_artworks.paintings(str(root), **conditions)  # type: ignore[arg-type]
+    found = best_artworks.paintings(str(root), **conditions)
     return {group.name: [picture.name for picture in group.pictures] for group in found}
 
 
