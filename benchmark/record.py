@@ -134,13 +134,9 @@ def results(
         log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
     log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))
     log.metrics(summary(outcome), outcome.epochs)
-    # Last, because it reads the photographs again: one that is gone costs nothing else.
     if original_size:
-        originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
-        pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
-        for (artist, content), picture, original in pairs:
-            whole = upscale.to_original_size(picture, original)
-            log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
+        # Last, because it reads the photographs again: one that is gone costs nothing else.
+        _log_original_sizes(log, prepared, pictures)
 
 
 def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
@@ -203,6 +199,15 @@ def git_commit() -> str:
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -> None:
+    """Write results, uint8 (N, S, S, 3), back at their content pictures' own sizes."""
+    originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
+    pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
+    for (artist, content), picture, original in pairs:
+        whole = upscale.to_original_size(picture, original)
+        log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
 
 
 def _log_set(log: RunLog, loaded: Loaded, context: str) -> None:

@@ -106,41 +106,32 @@ def gathered(name: str, records: Sequence[RunRecord]) -> Study:
         )
     shared = (*training.TRIED, *training.MODEL)
     wanted = training.conditions(trained[-1], shared)
-    same = [r for r in trained if not training.difference(training.conditions(r, shared), wanted)]
+    same = training.alike(trained, wanted, shared)
     runs: dict[tuple[str, str], list[RunRecord]] = {}
     for run in same:
         runs.setdefault((run.tags.get("backbone", "?"), run.tags.get("agg", "?")), []).append(run)
-    models = [_model(*cell, one, tested) for cell, one in runs.items()]
-    return Study(name, models, wanted, len(trained) - sum(map(_alike, runs.values())))
-
-
-def _alike(runs: Sequence[RunRecord]) -> int:
-    """How many runs of a model are under the conditions of the last of them."""
-    last = training.conditions(runs[-1], training.TRIED)
-    return sum(not training.difference(training.conditions(r, training.TRIED), last) for r in runs)
+    counted = {cell: training.like_the_last(one) for cell, one in runs.items()}
+    models = [_model(*cell, one, tested) for cell, one in counted.items()]
+    return Study(name, models, wanted, len(trained) - sum(map(len, counted.values())))
 
 
 def _model(
     backbone: str, agg: str, runs: Sequence[RunRecord], tested: Sequence[RunRecord]
 ) -> Model:
-    """A model from its training runs, and the test of what won."""
-    last = training.conditions(runs[-1], training.TRIED)
-    alike = [
-        r for r in runs if not training.difference(training.conditions(r, training.TRIED), last)
-    ]
-    tried = training.trials(alike)
+    """A model from its training runs under like conditions, and the test of what won."""
+    tried = training.trials(runs)
     won = training.best(tried.values())
     free = (*training.TRIED, *training.LIMITS, "split")
-    mine = {k: v for k, v in last.items() if not k.startswith(free) and k != "content_digest"}
+    wanted = training.conditions(runs[-1], free)
+    wanted.pop("content_digest", None)  # a test's pictures are others
     tests = [
         run
-        for run in tested
+        for run in training.alike(tested, wanted, free)
         if won is not None
         and run.status == "FINISHED"
         and (run.tags.get("backbone"), run.tags.get("agg")) == (backbone, agg)
         and run.tags.get("optimizer") == won.tags.get("optimizer")
         and run.metrics.get("epochs_done") == won.metrics["epochs_done"]
-        and not training.difference(training.conditions(run, free), mine)
     ]
     return Model(backbone, agg, tried, tests[-1] if tests else None)
 

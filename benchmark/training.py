@@ -23,6 +23,9 @@ MODEL = ("backbone.", "agg.", "loss.")
 DATA_TAGS = ("style_digest", "content_digest")
 """Tags that tell which pictures were really read, which options alone do not."""
 
+TEST_ONLY = ("split=", "original_size=", "forecast=", "winner.")
+"""Overrides of a test that its training does not have."""
+
 MOST_NAMED = 3
 """Models that one message names; the others are counted."""
 
@@ -60,6 +63,18 @@ def differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """The conditions in which two differ, those that a person sets first."""
     apart = [name for name in found.keys() & wanted.keys() if found[name] != wanted[name]]
     return sorted(apart, key=lambda name: (name.endswith("_target_"), name))
+
+
+def alike(
+    runs: Iterable[RunRecord], wanted: Mapping[str, str], without: tuple[str, ...] = TRIED
+) -> list[RunRecord]:
+    """The runs that were made under some conditions, whatever else they were made under."""
+    return [run for run in runs if not difference(conditions(run, without), wanted)]
+
+
+def like_the_last(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The training runs of a model under the conditions of the last of them."""
+    return alike(runs, conditions(runs[-1], TRIED)) if runs else []
 
 
 def trials(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
@@ -180,11 +195,7 @@ def _matching(config: Config, runs: Sequence[RunRecord]) -> list[RunRecord]:
         for option, value in flat(config).items()
         if not option.startswith((*TRIED, *LIMITS, "split"))
     }
-    same = [run for run in runs if not difference(conditions(run, TRIED), wanted)]
-    if not same:
-        return []
-    limits = conditions(same[-1], TRIED)
-    return [run for run in same if not difference(conditions(run, TRIED), limits)]
+    return like_the_last(alike(runs, wanted))
 
 
 def _states(config: Config, runs: Sequence[RunRecord]) -> dict[str, str]:
@@ -268,11 +279,8 @@ def _command(config: Config, overrides: Sequence[str], lacking: Sequence[Lacking
 
 
 def _no_overlay(config: Config) -> dict[str, list[str]]:
+    """What an overlay would have said."""
     return {"split": ["train"], "tracking.experiment": [config.winner.experiment or ""]}
-
-
-TEST_ONLY = ("split=", "original_size=", "forecast=", "winner.")
-"""Overrides of a test that its training does not have."""
 
 
 def _rank(run: RunRecord) -> float:

@@ -1,7 +1,7 @@
 """Artists with what is known of them, and the style sets that can be made of their paintings."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -90,27 +90,16 @@ def style_sets(
     Raises:
         DatasetError: a name, genre or nationality is not there, or nobody is left.
     """
-    genres, countries = _as_list(genre), _as_list(nationality)
     found = [artist for artist in catalogue.artists if artist.pictures]
     if artists is not None:
         found = _named(catalogue, _as_list(artists))
-    if genres:
-        meant = _meant("dataset.genre", genres, catalogue, "genres")
-        found = [artist for artist in found if set(meant) & set(artist.genres)]
-        genres = meant
-    if countries:
-        meant = _meant("dataset.nationality", countries, catalogue, "nationalities")
-        found = [artist for artist in found if set(meant) & set(artist.nationalities)]
-        countries = meant
+    genres = _meant("dataset.genre", _as_list(genre), catalogue, "genres")
+    countries = _meant("dataset.nationality", _as_list(nationality), catalogue, "nationalities")
+    for fact, wanted in (("genres", genres), ("nationalities", countries)):
+        if wanted:
+            found = [artist for artist in found if set(wanted) & set(getattr(artist, fact))]
     if born is not None:
-        if len(born) != 2 or born[0] > born[1]:
-            raise DatasetError(
-                f"dataset.born={list(born)}: give the first and the last year, such as [1830,1870]"
-            )
-        first, last = born
-        if not any(artist.born for artist in catalogue.artists):
-            raise DatasetError(f"dataset.born=[{first},{last}]: {_unknown_facts(catalogue)}")
-        found = [artist for artist in found if artist.born and first <= artist.born <= last]
+        found = _born_within(catalogue, found, born)
     conditions = [*genres, *countries, *([f"born {born[0]}-{born[1]}"] if born else [])]
     if not found:
         among = "among dataset.artists" if artists is not None else f"in {catalogue.place}"
@@ -140,7 +129,7 @@ def _named(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
     aliases = {name: artist.aliases for name, artist in by_name.items()}
     found = [by_name[name] for name in chosen_artists("dataset.artists", aliases, wanted)]
     present = [artist for artist in found if artist.pictures]
-    if len(present) < len(found) and not any(is_pattern(name) for name in wanted):
+    if not present or (len(present) < len(found) and not any(map(is_pattern, wanted))):
         missing = ", ".join(artist.name for artist in found if not artist.pictures)
         there = [artist.name for artist in catalogue.artists if artist.pictures]
         shown = ", ".join(there[:12]) + (" and others" if len(there) > 12 else "")
@@ -149,6 +138,19 @@ def _named(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
             f"names them; it has paintings by {shown}"
         )
     return present
+
+
+def _born_within(
+    catalogue: Catalogue, artists: Sequence[Artist], born: Sequence[int]
+) -> list[Artist]:
+    """The artists born in a span of years."""
+    if len(born) != 2 or born[0] > born[1]:
+        raise DatasetError(
+            f"dataset.born={list(born)}: give the first and the last year, such as [1830,1870]"
+        )
+    if not any(artist.born for artist in catalogue.artists):
+        raise DatasetError(f"dataset.born={list(born)}: {_unknown_facts(catalogue)}")
+    return [artist for artist in artists if artist.born and born[0] <= artist.born <= born[1]]
 
 
 def _grouped(
@@ -176,10 +178,10 @@ def _together(name: str, artists: Sequence[Artist]) -> PictureSet:
     return PictureSet(name, tuple(picture for one in rounds for picture in one if picture))
 
 
-def _meant(option: str, wanted: Iterable[str], catalogue: Catalogue, fact: str) -> list[str]:
+def _meant(option: str, wanted: Sequence[str], catalogue: Catalogue, fact: str) -> list[str]:
     """Genres or nationalities in any spelling, as the catalogue writes them."""
     known = sorted({value for artist in catalogue.artists for value in getattr(artist, fact)})
-    if not known:
+    if wanted and not known:
         raise DatasetError(f"{option}={', '.join(wanted)}: {_unknown_facts(catalogue)}")
     by_key = {key(value): value for value in known}
     for value in wanted:
