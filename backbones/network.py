@@ -36,6 +36,7 @@ class Network:
 
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that mean nothing yet."""
+        self.architecture = architecture
         self._preprocess = preprocess = resolve(architecture.preprocessing)
         size = architecture.image_size
         with _dtype_policy(architecture.precision):

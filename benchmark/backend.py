@@ -1,10 +1,13 @@
 """The one place that knows Keras's backends apart: compilation, devices, versions."""
 
+import importlib
 import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import psutil
 
 from backbones._keras import keras
 
@@ -14,6 +17,11 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pillow", "hydra-core", "mlfl
 def name() -> str:
     """The active backend: "tensorflow", "jax" or "torch"."""
     return str(keras.backend.backend())
+
+
+def numerics() -> str:
+    """The software whose change may change the last digits of a result."""
+    return f"keras {keras.__version__}, {name()} {importlib.import_module(name()).__version__}"
 
 
 def accelerators() -> list[str]:
@@ -28,6 +36,51 @@ def compiles_with_xla() -> bool:
     own (VGG19, 224 × 224, 4 examples), so it is on only where there is an accelerator.
     """
     return name() == "jax" or (name() == "tensorflow" and bool(accelerators()))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the memory, main or the accelerator's, was not enough.
+
+    Each backend has its own class for it, and Keras may raise another around it.
+    """
+    known = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
+    said = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc")
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return not kinds.isdisjoint(known) or any(sign in str(error) for sign in said)
+
+
+def free_memory() -> int:
+    """Bytes that can still be taken where the backend computes: of the accelerator or in main."""
+    return (_free_on_accelerator() if accelerators() else None) or _free_main_memory()
+
+
+def _free_on_accelerator() -> int | None:
+    """Bytes left of what the backend may take of the first accelerator; None if it won't say."""
+    module = importlib.import_module(name())
+    if name() == "jax":
+        stats = module.devices()[0].memory_stats() or {}
+        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
+    if name() == "torch":
+        return int(module.cuda.mem_get_info()[0])
+    # TensorFlow takes nearly all memory at its start and tells that limit only here.
+    devices = importlib.import_module(f"{name()}.python.client.device_lib").list_local_devices()
+    limit = next((d.memory_limit for d in devices if d.device_type != "CPU"), None)
+    used = module.config.experimental.get_memory_info(accelerators()[0])["current"]
+    return limit - used if limit else None
+
+
+def _free_main_memory() -> int:
+    """Bytes of main memory that this process can take, within its container's limit."""
+    free = psutil.virtual_memory().available
+    limit, used = (Path(f"/sys/fs/cgroup/memory.{part}") for part in ("max", "current"))
+    if limit.is_file() and used.is_file() and limit.read_text().strip().isdigit():
+        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    return max(free, 0)
+
+
+def memory_in_use() -> int:
+    """Bytes of main memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def versions() -> dict[str, str]:

@@ -122,7 +122,9 @@ class Config:
     image_size: int = MISSING
     epochs: int = MISSING
     steps_per_epoch: int = MISSING
-    batch: int = MISSING
+    batch: int | str = MISSING
+    memory_gb: float | None = MISSING
+    cache: str | None = MISSING
     precision: Precision = MISSING
     init: Init = MISSING
     keep: Keep = MISSING
@@ -216,7 +218,7 @@ def check(config: Config) -> None:
         ("image_size", config.image_size, 32),
         ("epochs", config.epochs, 1),
         ("steps_per_epoch", config.steps_per_epoch, 1),
-        ("batch", config.batch, 1),
+        *([("batch", config.batch, 1)] if isinstance(config.batch, int) else []),
         ("seed", config.seed, 0),
         ("loss.content_weight", config.loss.content_weight, 0),
         ("loss.style_weight", config.loss.style_weight, 0),
@@ -228,6 +230,10 @@ def check(config: Config) -> None:
     for option, value, least in positive:
         if not (value >= least and math.isfinite(value)):
             raise ConfigError(f"{option}={value}: must be a number from {least} up")
+    if isinstance(config.batch, str) and config.batch != "auto":
+        raise ConfigError(f"batch={config.batch}: must be a number from 1 up, or auto")
+    if config.memory_gb is not None and not 0 < config.memory_gb < math.inf:
+        raise ConfigError(f"memory_gb={config.memory_gb}: must be a positive number of gigabytes")
     if config.image_size > LARGEST_SIZE:
         raise ConfigError(f"image_size={config.image_size}: must be at most {LARGEST_SIZE}")
     patience = config.early_stopping.patience

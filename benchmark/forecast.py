@@ -6,7 +6,7 @@ from time import perf_counter
 
 from benchmark import backend
 from benchmark.prepare import Prepared
-from benchmark.run import batches_of
+from benchmark.run import batches_of, largest_batch
 from benchmark.stylize import Trajectory
 
 MEASURED_STEPS = 3
@@ -83,8 +83,7 @@ def forecast(runs: Sequence[Prepared]) -> Forecast:
     seconds = []
     steps = 0
     for run in runs:
-        size = -(-len(run.content.names) // -(-len(run.content.names) // run.batch))
-        place = (run.backbone.shared, size)
+        place = (run.backbone.shared, largest_batch(run))
         kind = (
             *place,
             run.aggregation.function,

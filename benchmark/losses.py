@@ -1,5 +1,6 @@
 """Losses of neural style transfer, per example, as pure functions of feature maps and pictures."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -18,24 +19,26 @@ def gram_matrix(features: Tensor) -> Tensor:
         features: activations F, shape (N, H, W, C), of any float type.
 
     Returns:
-        Shape (N, C, C), float32: sums over positions lose too much in a shorter type.
+        Shape (N, C, C), float32: sums over positions lose too much in a shorter type. Its gradient
+        holds for losses that treat A_cd and A_dc alike, as every distance of two such does.
 
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, equations 3 and 4.
     """
     _, height, width, channels = ops.shape(features)
     columns = ops.reshape(ops.cast(features, "float32"), (-1, height * width, channels))
-    # Scaling before the sum keeps the squares of large activations inside float32's range.
-    columns = columns * (2.0 * height * width * channels) ** -0.5
-    return ops.matmul(ops.transpose(columns, (0, 2, 1)), columns)
+    # By symmetry both factors have the same gradient: left to automatic differentiation it would
+    # be computed twice, a third of this function's cost.
+    half = ops.matmul(ops.transpose(ops.stop_gradient(columns), (0, 2, 1)), columns)
+    return (2.0 * half - ops.stop_gradient(half)) / (2.0 * height * width * channels)
 
 
 class PaintingGrams(NamedTuple):
-    """Gram matrices of n paintings at one layer, centred on their mean.
+    """Gram matrices of artists' paintings at one layer, n each, centred on each artist's mean.
 
     Attributes:
-        mean: mean matrix Ā, shape (C, C).
-        deviations: A_i − Ā, flattened, shape (n, C·C).
-        squared_norms: ‖A_i − Ā‖², shape (n,).
+        mean: mean matrix Ā of each artist, shape (artists, C, C).
+        deviations: A_i − Ā, flattened, shape (artists, n, C·C).
+        squared_norms: ‖A_i − Ā‖², shape (artists, n).
     """
 
     mean: Tensor
@@ -44,14 +47,21 @@ class PaintingGrams(NamedTuple):
 
 
 def centre(grams: Tensor) -> PaintingGrams:
-    """Centre the Gram matrices of n paintings, shape (n, C, C), on their mean."""
+    """Centre the Gram matrices of one artist's n paintings, shape (n, C, C), on their mean."""
     mean = ops.mean(grams, axis=0)
-    deviations = ops.reshape(grams - mean, (ops.shape(grams)[0], -1))
-    return PaintingGrams(mean, deviations, ops.sum(ops.square(deviations), axis=1))
+    deviations = ops.reshape(grams - mean, (1, ops.shape(grams)[0], -1))
+    return PaintingGrams(mean[None], deviations, ops.sum(ops.square(deviations), axis=2))
+
+
+def of_artists(targets: Sequence[PaintingGrams]) -> PaintingGrams:
+    """The matrices of several artists with equally many paintings, in one."""
+    if len(targets) == 1:
+        return targets[0]
+    return PaintingGrams(*(ops.concatenate(parts) for parts in zip(*targets, strict=True)))
 
 
 def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
-    """Style loss of every example against every painting at one layer.
+    """Style loss of every example against every painting of its artist at one layer.
 
     L_ji = ‖G_j − A_i‖² = ‖G_j − Ā‖² − 2⟨G_j − Ā, A_i − Ā⟩ + ‖A_i − Ā‖²
 
@@ -60,23 +70,31 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     cancel and which low powers weigh most, is taken from the left side.
 
     Args:
-        grams: `gram_matrix` of N examples, shape (N, C, C).
-        paintings: the n paintings' matrices, centred.
+        grams: `gram_matrix` of N examples, shape (N, C, C), artist by artist, equally many each.
+        paintings: the artists' n paintings' matrices, centred.
 
     Returns:
         Shape (N, n), each ≥ 0.
 
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, equation 4.
     """
-    offset = ops.reshape(grams - paintings.mean, (ops.shape(grams)[0], -1))
-    products = ops.matmul(offset, ops.transpose(paintings.deviations))
-    squared_offset = ops.sum(ops.square(offset), axis=1, keepdims=True)
-    expanded = ops.maximum(squared_offset - 2.0 * products + paintings.squared_norms, 0.0)
-    nearest = ops.argmin(expanded, axis=1)
-    difference = offset - ops.take(paintings.deviations, nearest, axis=0)
-    exact = ops.sum(ops.square(difference), axis=1, keepdims=True)
-    columns = ops.arange(ops.shape(expanded)[1])
-    return ops.where(columns == ops.expand_dims(nearest, 1), exact, expanded)
+    artists, number, size = ops.shape(paintings.deviations)
+    offset = ops.reshape(grams, (artists, -1, size)) - ops.reshape(paintings.mean, (artists, 1, -1))
+    # In this order only the small factor is ever copied to be transposed.
+    products = ops.matmul(paintings.deviations, ops.transpose(offset, (0, 2, 1)))
+    squared_offset = ops.sum(ops.square(offset), axis=2, keepdims=True)
+    expanded = (
+        squared_offset
+        - 2.0 * ops.transpose(products, (0, 2, 1))
+        + ops.expand_dims(paintings.squared_norms, 1)
+    )
+    expanded = ops.maximum(expanded, 0.0)
+    nearest = ops.argmin(expanded, axis=2)
+    rows = nearest + number * ops.arange(artists, dtype=nearest.dtype)[:, None]
+    closest = ops.take(ops.reshape(paintings.deviations, (-1, size)), rows, axis=0)
+    exact = ops.sum(ops.square(offset - closest), axis=2, keepdims=True)
+    is_nearest = ops.arange(number, dtype=nearest.dtype) == ops.expand_dims(nearest, 2)
+    return ops.reshape(ops.where(is_nearest, exact, expanded), (-1, number))
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -104,6 +122,14 @@ def total_variation(pictures: Tensor) -> Tensor:
     Returns:
         Shape (N,), ≥ 0. A sum, not a mean, as in TensorFlow's style-transfer tutorial.
     """
-    vertical = ops.abs(pictures[:, 1:] - pictures[:, :-1])
-    horizontal = ops.abs(pictures[:, :, 1:] - pictures[:, :, :-1])
+    pictures = ops.convert_to_tensor(pictures)
+    number, height, width, channels = ops.shape(pictures)
+
+    def differences(size: tuple[int, ...], step: tuple[int, ...]) -> Tensor:
+        # `ops.slice`, because TensorFlow's gradient of Python's slices is ten times slower.
+        moved = ops.slice(pictures, step, size)
+        return ops.abs(moved - ops.slice(pictures, (0, 0, 0, 0), size))
+
+    vertical = differences((number, height - 1, width, channels), (0, 1, 0, 0))
+    horizontal = differences((number, height, width - 1, channels), (0, 0, 1, 0))
     return ops.sum(vertical, axis=(1, 2, 3)) + ops.sum(horizontal, axis=(1, 2, 3))

@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 import datasets
 from backbones import Backbone, BackboneError, LayerReport, describe
-from benchmark import choose
+from benchmark import choose, memory
 from benchmark.choose import Selection
-from benchmark.config import Config, Init
+from benchmark.config import ROOT, Config, Init
 from benchmark.errors import ConfigError
 from benchmark.step import Aggregation, LossWeights, OptimizerChoice
 from benchmark.stylize import Stopping
@@ -59,6 +60,7 @@ class Prepared:
         batch: most examples to optimise together.
         from_noise: whether pictures start from noise instead of their content.
         seed: of that noise.
+        cache: folder for style targets.
     """
 
     paintings: Sequence[Loaded]
@@ -71,6 +73,7 @@ class Prepared:
     batch: int
     from_noise: bool
     seed: int
+    cache: Path | None
 
     @property
     def examples(self) -> list[tuple[str, str]]:
@@ -99,11 +102,13 @@ def prepare(config: Config) -> Prepared:
         else choose.without_looking(groups, choice, config.seed)
     )
     paintings = [datasets.load(one, config.image_size) for one in sets]
+    combine = aggregation(config.agg, [len(one.names) for one in paintings])
+    backbone = load_backbone(config)
     return Prepared(
         paintings=paintings,
         content=content,
-        aggregation=aggregation(config.agg, [len(one.names) for one in paintings]),
-        backbone=load_backbone(config),
+        aggregation=combine,
+        backbone=backbone,
         optimizer=optimizer,
         loss_weights=LossWeights(
             config.loss.content_weight, config.loss.style_weight, config.loss.variation_weight
@@ -115,9 +120,10 @@ def prepare(config: Config) -> Prepared:
             config.early_stopping.patience,
             config.explosion_factor,
         ),
-        batch=config.batch,
+        batch=batch_size(config, backbone, paintings, content),
         from_noise=config.init is Init.noise,
         seed=config.seed,
+        cache=ROOT / config.cache / "style_targets" if config.cache else None,
     )
 
 
@@ -133,6 +139,29 @@ def load_backbone(config: Config) -> Backbone:
         seed=config.seed,
     )
     return backbone
+
+
+def batch_size(
+    config: Config, backbone: Backbone, paintings: Sequence[Loaded], content: Loaded
+) -> int:
+    """Most examples to optimise together: as configured, or what the memory holds.
+
+    Raises:
+        ConfigError: `memory_gb` is given for a batch that is not chosen by it.
+    """
+    if isinstance(config.batch, int):
+        if config.memory_gb is not None:
+            raise ConfigError(
+                f"memory_gb={config.memory_gb}: needs batch=auto, for batch={config.batch} is fixed"
+            )
+        return config.batch
+    return memory.largest_batch(
+        backbone,
+        config.memory_gb,
+        artists=len(paintings),
+        paintings=max(len(one.names) for one in paintings),
+        contents=len(content.names),
+    )
 
 
 def load_layers(config: Config) -> list[LayerReport]:

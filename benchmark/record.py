@@ -56,6 +56,7 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
             "contents": "; ".join(prepared.content.names),
             "style_digest": prepared.style_digest,
             "content_digest": prepared.content.digest,
+            "batch": str(prepared.batch),
         }
     )
     for paintings in prepared.paintings:

@@ -2,18 +2,16 @@
 
 import zlib
 from collections.abc import Mapping
-from functools import lru_cache
 
 import numpy as np
 from rich.console import Console
 
-from backbones import Backbone
 from benchmark import interrupt, record
 from benchmark.config import Config, Keep, flat
-from benchmark.losses import PaintingGrams
 from benchmark.prepare import Prepared, prepare
 from benchmark.progress import EpochProgress
-from benchmark.stylize import Batch, Epoch, measure, style_targets, stylize
+from benchmark.stylize import Batch, Epoch, measure, stylize
+from benchmark.targets import style_targets
 from benchmark.tracking import Tracker
 from datasets import Loaded
 
@@ -47,6 +45,13 @@ def run(
         history: list[np.ndarray] = []
         with EpochProgress(title, config.epochs, len(prepared.examples), console) as progress:
 
+            def on_smaller_batch(examples: int) -> None:
+                console.print(
+                    f"  out of memory: goes on with at most {examples} of the examples at a time",
+                    style="yellow",
+                )
+                log.tags({"batch": str(examples)})
+
             def on_epoch(epoch: Epoch) -> None:
                 interrupt.check()
                 history.append(epoch.losses)
@@ -62,6 +67,7 @@ def run(
                 prepared.stopping,
                 keep_best=config.keep is Keep.best,
                 on_epoch=on_epoch,
+                on_smaller_batch=on_smaller_batch,
             )
         record.results(
             log,
@@ -78,25 +84,46 @@ def run(
 
 
 def batches_of(prepared: Prepared) -> list[Batch]:
-    """The examples in batches: for each artist, the content pictures a few at a time."""
+    """The examples in batches: an artist's contents a few at a time, or several artists at once."""
     contents = prepared.content.pixels / np.float32(255.0)
     *_, activations = measure(prepared.backbone, contents)
     parts = np.array_split(np.arange(len(contents)), -(-len(contents) // prepared.batch))
     return [
         Batch(
-            targets_of(prepared.backbone, paintings),
-            activations[part],
-            noise(prepared, paintings.name, part) if prepared.from_noise else contents[part],
+            [style_targets(prepared.backbone, one, prepared.cache) for one in artists],
+            np.concatenate([activations[part]] * len(artists)),
+            np.concatenate(
+                [
+                    noise(prepared, paintings.name, part) if prepared.from_noise else contents[part]
+                    for paintings in artists
+                ]
+            ),
         )
-        for paintings in prepared.paintings
+        for artists in artists_together(prepared)
         for part in parts
     ]
 
 
-@lru_cache(maxsize=16)
-def targets_of(backbone: Backbone, paintings: Loaded) -> list[PaintingGrams]:
-    """Style targets, computed once for all runs with these paintings, backbone and layers."""
-    return style_targets(backbone, paintings.pixels / np.float32(255.0))
+def largest_batch(prepared: Prepared) -> int:
+    """Examples in the largest of a run's batches."""
+    contents = len(prepared.content.names)
+    artists = max(len(group) for group in artists_together(prepared))
+    return artists * -(-contents // -(-contents // prepared.batch))
+
+
+def artists_together(prepared: Prepared) -> list[list[Loaded]]:
+    """The artists in order, as many together as a batch has room for all their examples.
+
+    Only neighbours with equally many paintings: their Gram matrices are stacked.
+    """
+    room = max(prepared.batch // len(prepared.content.names), 1)
+    groups: list[list[Loaded]] = []
+    for paintings in prepared.paintings:
+        if groups and len(groups[-1]) < room and len(groups[-1][0].names) == len(paintings.names):
+            groups[-1].append(paintings)
+        else:
+            groups.append([paintings])
+    return groups
 
 
 def noise(prepared: Prepared, artist: str, part: np.ndarray) -> np.ndarray:

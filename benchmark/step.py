@@ -51,7 +51,7 @@ class StepInputs(NamedTuple):
     """All that a step needs besides the pictures; inputs, so that jobs share its compiled form.
 
     Attributes:
-        style: the paintings' Gram matrices, one entry a style layer.
+        style: the artists' Gram matrices, one entry a style layer.
         content: the content layer's target, (N, H, W, C).
         painting_weights: (n,), positive, summing to 1.
         numbers: the aggregation's.
@@ -145,12 +145,12 @@ def compiled_step(
     arguments: tuple[tuple[str, Any], ...],
     *,
     examples: int,
-    paintings: int,
+    paintings: tuple[int, int],
 ) -> Stylization:
     """The step for one network, aggregation, optimiser and shape, shared by all jobs alike.
 
-    Loss weights, the aggregation's numbers and the learning rate are inputs of it. `paintings`
-    only tells shapes apart: another number of paintings would compile anew all the same.
+    Loss weights, the aggregation's numbers and the learning rate are inputs of it. `paintings`,
+    (artists, paintings of each), only tells shapes apart: others would compile anew all the same.
     """
     model = Stylization(network, function, examples)
     optimizer = constructor(learning_rate=1.0, **dict(arguments))
@@ -165,7 +165,7 @@ def step_inputs(
     loss_weights: LossWeights,
 ) -> StepInputs:
     """The inputs of a step as tensors; painting weights are scaled to sum to 1."""
-    weights = np.asarray(aggregation.weights or np.ones(len(style[0].deviations)), "float64")
+    weights = np.asarray(aggregation.weights or np.ones(style[0].deviations.shape[1]), "float64")
     return StepInputs(
         list(style),
         ops.convert_to_tensor(content),

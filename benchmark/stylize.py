@@ -6,24 +6,28 @@ from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from benchmark import losses
-from benchmark.losses import PaintingGrams, Tensor
+from benchmark import backend
+from benchmark.losses import PaintingGrams, Tensor, of_artists
 from benchmark.step import (
     Aggregation,
     LossWeights,
     OptimizerChoice,
+    StepInputs,
+    Stylization,
     compiled_step,
     measurer,
     step_inputs,
 )
 
 ADVICE = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
+
+Result = TypeVar("Result")
 
 PREDICTION_BATCH = 5
 """Pictures measured at a time; 30, 25 and 10 are multiples, so that only one shape is compiled."""
@@ -58,17 +62,32 @@ class Ending(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples that are optimised together: one artist's paintings, several content pictures.
+    """Examples that are optimised together, artist by artist, equally many of each.
 
     Attributes:
-        style: the paintings' Gram matrices, one entry a style layer.
+        style: for each artist the paintings' Gram matrices, one entry a style layer.
         content: the content layer's activations of the content pictures, (N, H, W, C).
         start: the pictures to start from, (N, S, S, 3) in [0, 1].
     """
 
-    style: Sequence[PaintingGrams]
+    style: Sequence[Sequence[PaintingGrams]]
     content: np.ndarray
     start: np.ndarray
+
+    def halves(self) -> "list[tuple[slice, Batch]]":
+        """Two batches in its place, and which of its examples each has; one example has none."""
+        artists, examples = len(self.style), len(self.start)
+        if examples == 1:
+            return []
+        styles, middle = [self.style, self.style], examples // 2
+        if artists > 1:
+            styles = [self.style[: artists // 2], self.style[artists // 2 :]]
+            middle = examples // artists * (artists // 2)
+        parts = [slice(0, middle), slice(middle, examples)]
+        return [
+            (part, Batch(style, self.content[part], self.start[part]))
+            for part, style in zip(parts, styles, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -153,12 +172,6 @@ def channel_energies(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarra
     return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]
 
 
-def style_targets(backbone: Backbone, paintings: np.ndarray) -> list[PaintingGrams]:
-    """The Gram matrices of n paintings, (n, S, S, 3) in [0, 1], at each style layer."""
-    *grams, _ = measure(backbone, paintings)
-    return [losses.centre(ops.convert_to_tensor(layer)) for layer in grams]
-
-
 def stylize(
     backbone: Backbone,
     batches: Sequence[Batch],
@@ -169,11 +182,13 @@ def stylize(
     *,
     keep_best: bool = False,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_smaller_batch: Callable[[int], None] = lambda examples: None,
 ) -> Outcome:
     """Optimise the pictures of all batches, epoch by epoch, until `stopping` ends it.
 
     The loss is a sum over examples and Adam, SGD and RMSProp act on each pixel alone, so how
-    the examples are batched changes none of their results.
+    the examples are batched changes none of their results. A batch that does not fit into memory
+    is halved, and goes on from where it was.
 
     Args:
         backbone: the network that made the batches' targets.
@@ -184,10 +199,16 @@ def stylize(
         stopping: when to end.
         keep_best: keep each example's picture of lowest total loss instead of the last.
         on_epoch: called after each epoch, from 0 on; not part of the time measured.
+        on_smaller_batch: called when batches were halved, with the examples now in one at most.
+
+    Raises:
+        MemoryError: a single example does not fit into memory.
     """
     trajectories = [
         Trajectory(backbone, batch, aggregation, loss_weights, optimizer) for batch in batches
     ]
+    in_each = partial(each, trajectories, on_smaller_batch)
+    in_each(Trajectory.begin)
     clock = Clock()
     history: list[float] = []
     while True:
@@ -196,7 +217,7 @@ def stylize(
         step_seconds = clock.lap() / stopping.steps_per_epoch if number else float("nan")
         # The losses of these pictures come with the step that moves on from them.
         with clock:
-            all_losses = np.concatenate([t.run(steps=1) for t in trajectories], axis=1)
+            all_losses = np.concatenate(in_each(Trajectory.run), axis=1)
         epoch = Epoch(number, all_losses, pictures, step_seconds)
         history.append(float(np.mean(all_losses[0])))
         ending = judge(history, stopping)
@@ -217,8 +238,39 @@ def stylize(
             )
         if stopping.steps_per_epoch > 1:
             with clock:
-                for trajectory in trajectories:
-                    trajectory.run(stopping.steps_per_epoch - 1)
+                in_each(partial(Trajectory.run, steps=stopping.steps_per_epoch - 1))
+
+
+def each(
+    trajectories: "list[Trajectory]",
+    on_smaller_batch: Callable[[int], None],
+    action: "Callable[[Trajectory], Result]",
+) -> list[Result]:
+    """Results of an action on each trajectory; in the list, halves replace what did not fit.
+
+    Raises:
+        MemoryError: a single example does not fit into memory.
+    """
+    results: list[Result] = []
+    while len(results) < len(trajectories):
+        trajectory = trajectories[len(results)]
+        try:
+            results.append(action(trajectory))
+            continue
+        except Exception as error:
+            if not backend.out_of_memory(error):
+                raise
+            if trajectory.examples == 1:
+                raise MemoryError(
+                    "out of memory with a single picture: lower image_size, use "
+                    "precision=bfloat16, or choose fewer or shallower layers"
+                ) from error
+        # Here, because the exception above kept what is to be freed.
+        most = max(half.examples for half in trajectory.halves())
+        left = trajectories[len(results) :]
+        trajectories[len(results) :] = [part for one in left for part in one.at_most(most)]
+        on_smaller_batch(most)
+    return results
 
 
 def judge(history: Sequence[float], stopping: Stopping) -> Ending | None:
@@ -291,32 +343,74 @@ class Trajectory:
         loss_weights: LossWeights,
         optimizer: OptimizerChoice,
     ) -> None:
-        """Put the batch at its start; compiles the step if this process never did."""
-        paintings = len(batch.style[0].deviations)
-        self._inputs = step_inputs(batch.style, batch.content, aggregation, loss_weights)
-        self._step = compiled_step(
-            backbone.network,
-            aggregation.function,
-            optimizer.constructor,
-            optimizer.arguments,
-            examples=len(batch.start),
-            paintings=paintings,
-        )
-        self._step.begin(batch.start, optimizer.learning_rate, self._inputs)
-        self._state = self._step.state()
+        """Of a batch at its start."""
+        self._backbone = backbone
+        self._batch = batch
+        self._aggregation = aggregation
+        self._loss_weights = loss_weights
+        self._optimizer = optimizer
+        self._state: list[Tensor] | None = None
+        self._begun: tuple[Stylization, StepInputs] | None = None
+
+    @property
+    def examples(self) -> int:
+        """How many it optimises."""
+        return len(self._batch.start)
 
     @property
     def pictures(self) -> Tensor:
         """The pictures now, (N, S, S, 3) in [0, 1]."""
-        return self._state[0]
+        return self._batch.start if self._state is None else self._state[0]
 
-    def run(self, steps: int) -> np.ndarray:
+    def begin(self) -> tuple[Stylization, StepInputs]:
+        """The step, compiled if this process never did, and its inputs."""
+        if self._begun is None:
+            batch, optimizer = self._batch, self._optimizer
+            style = [of_artists(layer) for layer in zip(*batch.style, strict=True)]
+            inputs = step_inputs(style, batch.content, self._aggregation, self._loss_weights)
+            artists, paintings = style[0].squared_norms.shape
+            step = compiled_step(
+                self._backbone.network,
+                self._aggregation.function,
+                optimizer.constructor,
+                optimizer.arguments,
+                examples=self.examples,
+                paintings=(artists, paintings),
+            )
+            step.begin(batch.start, optimizer.learning_rate, inputs)
+            self._state = self._state or step.state()
+            self._begun = step, inputs
+        return self._begun
+
+    def run(self, steps: int = 1) -> np.ndarray:
         """Do some steps; the losses (3, N) of the pictures before the last of them."""
-        self._step.restore(self._state)
+        step, inputs = self.begin()
+        assert self._state is not None
+        step.restore(self._state)
         for _ in range(steps):
-            self._step.train_on_batch(self._inputs)
-        self._state = self._step.state()
-        return np.asarray(ops.convert_to_numpy(self._step.example_losses))
+            step.train_on_batch(inputs)
+        self._state = step.state()
+        return np.asarray(ops.convert_to_numpy(step.example_losses))
+
+    def halves(self) -> "list[Trajectory]":
+        """Two that go on from here, each with half of the examples."""
+        return [self._part(part, batch) for part, batch in self._batch.halves()]
+
+    def at_most(self, examples: int) -> "list[Trajectory]":
+        """Itself, or halves of it, and so on, until none has more examples."""
+        if self.examples <= examples:
+            return [self]
+        return [part for half in self.halves() for part in half.at_most(examples)]
+
+    def _part(self, part: slice, batch: Batch) -> "Trajectory":
+        half = Trajectory(
+            self._backbone, batch, self._aggregation, self._loss_weights, self._optimizer
+        )
+        if self._state is not None:
+            whole = self._state[0].shape
+            # What an optimiser remembers is either of each pixel or of the whole batch.
+            half._state = [v[part] if v.shape == whole else v for v in self._state]
+        return half
 
 
 class Clock:

@@ -11,7 +11,17 @@ from benchmark.errors import ConfigError
 from benchmark.prepare import Prepared
 from benchmark.tracking import NotThereError, RunRecord, Tracker
 
-TRIED = ("optimizer.", "batch", "snapshots", "original_size", "forecast", "winner.", "tracking.")
+TRIED = (
+    "optimizer.",
+    "batch",
+    "memory_gb",
+    "cache",
+    "snapshots",
+    "original_size",
+    "forecast",
+    "winner.",
+    "tracking.",
+)
 """Options in which the training runs of one model may differ."""
 
 LIMITS = ("epochs", "early_stopping.", "explosion_factor", "keep")

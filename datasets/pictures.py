@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
@@ -87,25 +88,33 @@ def load(pictures: PictureSet, size: int) -> Loaded:
     Raises:
         DatasetError: names the files that cannot be read.
     """
-    pixels, digests, broken = [], [], []
-    for picture in pictures.pictures:
-        try:
-            with warnings.catch_warnings():
-                # A picture of over 89 megapixels is more likely an attack than a painting.
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                image = picture.read()
-        except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-            broken.append(f"{picture.source} ({type(error).__name__}: {error})")
-            continue
-        digests.append(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest())
-        pixels.append(np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)))
+    with warnings.catch_warnings(), ThreadPoolExecutor() as threads:
+        # A picture of over 89 megapixels is more likely an attack than a painting.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = list(threads.map(partial(_read, size=size), pictures.pictures))
+    broken = [result for result in results if isinstance(result, str)]
     if broken:
         more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
         raise DatasetError(
             f"{len(broken)} of the {len(pictures.pictures)} pictures of '{pictures.name}' cannot "
             f"be read: {'; '.join(broken[:MOST_NAMED])}{more}. Repair or remove them"
         )
-    return Loaded(pictures, np.stack(pixels), tuple(digests))
+    whole = [result for result in results if not isinstance(result, str)]
+    return Loaded(
+        pictures,
+        np.stack([pixels for _, pixels in whole]),
+        tuple(digest for digest, _ in whole),
+    )
+
+
+def _read(picture: Picture, size: int) -> tuple[str, np.ndarray] | str:
+    """A picture's digest and its pixels at size × size, or why it cannot be read."""
+    try:
+        image = picture.read()
+    except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
+        return f"{picture.source} ({type(error).__name__}: {error})"
+    digest = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+    return digest, np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def read_file(path: Path) -> Image.Image:

@@ -11,7 +11,13 @@ from mlflow.entities import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 
-TINY = ["image_size=48", "epochs=3", "dataset.paintings=3", "backbone.weights=random"]
+TINY = [
+    "image_size=48",
+    "epochs=3",
+    "dataset.paintings=3",
+    "backbone.weights=random",
+    "cache=null",
+]
 """Overrides that make a run a matter of seconds."""
 
 

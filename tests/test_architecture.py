@@ -18,6 +18,8 @@ LAYERS = [
     "benchmark.backend",
     "benchmark.step",
     "benchmark.stylize",
+    "benchmark.targets",
+    "benchmark.memory",
     "benchmark.choose",
     "benchmark.prepare",
     "benchmark.upscale",

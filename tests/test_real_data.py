@@ -16,7 +16,8 @@ from benchmark.config import composed
 from benchmark.prepare import Prepared, prepare
 from benchmark.run import batches_of
 from benchmark.step import Aggregation, LossWeights
-from benchmark.stylize import Stopping, measure, style_targets, stylize
+from benchmark.stylize import Stopping, measure, stylize
+from benchmark.targets import measured_targets
 from tests.commands import command, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss
@@ -33,6 +34,7 @@ REAL = [
     f"content.root={SHARED / 'data' / 'content'}",
     "content.names=[chicago,tubingen]",
     "image_size=96",
+    "cache=null",
 ]
 
 
@@ -52,7 +54,7 @@ def test_golden_numbers_on_real_features(name: str) -> None:
     content = activations(real.backbone, real.content.pixels)
     monet, gogh = (activations(real.backbone, p.pixels) for p in real.paintings)
     *content_grams, _ = measure(real.backbone, real.content.pixels / np.float32(255))
-    targets = style_targets(real.backbone, real.paintings[1].pixels / np.float32(255))
+    targets = measured_targets(real.backbone, real.paintings[1].pixels / np.float32(255))
     by_layer = [
         np.asarray(losses.style_losses(gram, target))
         for gram, target in zip(content_grams, targets, strict=True)
@@ -118,9 +120,9 @@ def test_simple_is_matching_the_mean_gram() -> None:
     """mean_i ‖G − A_i‖² = ‖G − Ā‖² + const, so both give the same picture (study, section 1)."""
     real = prepared("vgg_shallow", "batch=1")
     batch = batches_of(real)[0]
-    mean_only = [losses.centre(layer.mean[None]) for layer in batch.style]
+    mean_only = [losses.centre(layer.mean) for layer in batch.style[0]]
     pictures = []
-    for style in (batch.style, mean_only):
+    for style in (batch.style, [mean_only]):
         outcome = stylize(
             real.backbone,
             [type(batch)(style, batch.content, batch.start)],

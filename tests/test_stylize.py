@@ -20,9 +20,9 @@ from benchmark.stylize import (
     Stopping,
     judge,
     measure,
-    style_targets,
     stylize,
 )
+from benchmark.targets import measured_targets
 
 SIZE = 32
 OPTIMIZERS = {
@@ -78,7 +78,9 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
         **options: Any,
     ) -> Outcome:
         batches = [
-            Batch(style_targets(backbone, paintings), activations[list(part)], start[list(part)])
+            Batch(
+                [measured_targets(backbone, paintings)], activations[list(part)], start[list(part)]
+            )
             for part in parts
         ]
         aggregation = Aggregation(power_mean, {"p": p})

@@ -1,0 +1,125 @@
+"""Style targets of an artist: computed once for all runs, and kept on disk for other processes."""
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from backbones import Backbone
+from benchmark import backend
+from benchmark.losses import PaintingGrams, centre
+from benchmark.stylize import measure
+from datasets import Loaded
+
+CACHE_LIMIT = 5 * 2**30
+"""Bytes of the cache on disk; beyond it the entries longest unused go."""
+
+
+@lru_cache(maxsize=16)
+def style_targets(
+    backbone: Backbone, paintings: Loaded, cache: Path | None = None
+) -> list[PaintingGrams]:
+    """The paintings' Gram matrices at each style layer, for all runs with this backbone.
+
+    With a cache folder they are read from there, or else written there. The same to the bit
+    either way, for only one triangle of each matrix is used.
+    """
+    triangles = _read(cache, backbone, paintings) if cache else None
+    if triangles is None:
+        triangles = gram_triangles(backbone, paintings.pixels / np.float32(255.0))
+        if cache:
+            _write(cache, key(backbone, paintings), triangles)
+    return from_triangles(triangles)
+
+
+def measured_targets(backbone: Backbone, pictures: np.ndarray) -> list[PaintingGrams]:
+    """The Gram matrices of n pictures, (n, S, S, 3) in [0, 1], at each style layer."""
+    return from_triangles(gram_triangles(backbone, pictures))
+
+
+def gram_triangles(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
+    """Upper triangles, (n, C·(C+1)/2), of the scaled Gram matrices at each style layer.
+
+    Args:
+        backbone: the network.
+        pictures: shape (n, S, S, 3), values in [0, 1].
+    """
+    *grams, _ = measure(backbone, pictures)
+    return [gram[(slice(None), *np.triu_indices(gram.shape[-1]))] for gram in grams]
+
+
+def from_triangles(triangles: Sequence[np.ndarray]) -> list[PaintingGrams]:
+    """The whole symmetric matrices, centred."""
+    found = []
+    for triangle in triangles:
+        channels = int((2 * triangle.shape[1]) ** 0.5)
+        rows, columns = np.triu_indices(channels)
+        grams = np.empty((len(triangle), channels, channels), "float32")
+        grams[:, rows, columns] = grams[:, columns, rows] = triangle
+        found.append(centre(ops.convert_to_tensor(grams)))
+    return found
+
+
+def key(backbone: Backbone, paintings: Loaded) -> str:
+    """What the targets depend on, as one hash: network, weights, pictures, software."""
+    parts = (
+        backend.numerics(),
+        backbone.shared.architecture,
+        backbone.digest,
+        paintings.pixels.shape,
+        hashlib.sha256(paintings.pixels.tobytes()).hexdigest(),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _read(cache: Path, backbone: Backbone, paintings: Loaded) -> list[np.ndarray] | None:
+    """The triangles in the cache; None where there are none, or not what was written."""
+    file = cache / f"{key(backbone, paintings)}.npz"
+    shapes = [
+        (len(paintings.pixels), layer.shape[-1] * (layer.shape[-1] + 1) // 2)
+        for layer in backbone.shared.cut.outputs[:-1]
+    ]
+    if not file.is_file():
+        return None
+    try:
+        # Reading checks the checksums that the format holds; pickles are refused.
+        with np.load(file) as stored:
+            triangles = [stored[f"arr_{index}"] for index in range(len(shapes))]
+        file.touch()
+    except Exception as error:  # A damaged zip file raises errors of many kinds.
+        logging.warning("%s: damaged (%s), made anew", file, error)
+        return None
+    found = [(triangle.shape, triangle.dtype) for triangle in triangles]
+    return triangles if found == [(shape, np.dtype("float32")) for shape in shapes] else None
+
+
+def _write(cache: Path, name: str, triangles: Sequence[np.ndarray]) -> None:
+    """Add an entry, whole or not at all; without room for it the run goes on."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=cache, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, *triangles)
+            Path(temporary).replace(cache / f"{name}.npz")
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        _prune(cache)
+    except OSError as error:
+        logging.warning("%s: style targets are not kept (%s)", cache, error)
+
+
+def _prune(cache: Path) -> None:
+    """Remove the entries longest unused until the rest is within the limit."""
+    entries = sorted(cache.glob("*.npz"), key=lambda file: file.stat().st_mtime, reverse=True)
+    total = 0
+    for entry in entries:
+        total += entry.stat().st_size
+        if total > CACHE_LIMIT:
+            entry.unlink(missing_ok=True)
