@@ -6,7 +6,7 @@ URI ?= sqlite:///$(CURDIR)/mlruns/mlflow.db
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test ui clean
+.PHONY: help install quickstart test bench ui clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
 	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet tests/test_losses.py tests/test_stylize.py
+
+bench: install ## measure speed and memory against the usual script (an hour; BENCH="--only step")
+	$(RUN) -m benchmark.bench $(BENCH)
 
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT)   (Ctrl-C ends it)"

@@ -7,8 +7,6 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
-
 from backbones._keras import keras
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pillow", "hydra-core", "mlflow-skinny")
@@ -19,9 +17,15 @@ def name() -> str:
     return str(keras.backend.backend())
 
 
+def is_default() -> bool:
+    """Whether the active backend is the one that the project's dependencies bring."""
+    return name() == "tensorflow"
+
+
 def numerics() -> str:
-    """The software whose change may change the last digits of a result."""
-    return f"keras {keras.__version__}, {name()} {importlib.import_module(name()).__version__}"
+    """The software and the kind of device whose change may change the last digits of a result."""
+    version = importlib.import_module(name()).__version__
+    return f"keras {keras.__version__}, {name()} {version}, {accelerators() or 'processor'}"
 
 
 def accelerators() -> list[str]:
@@ -44,14 +48,18 @@ def out_of_memory(error: BaseException) -> bool:
     Each backend has its own class for it, and Keras may raise another around it.
     """
     known = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
-    said = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc")
+    said = (
+        *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "Out of memory"),
+        *("can't allocate memory", "ALLOC_FAILED", "bad_alloc"),
+    )
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return not kinds.isdisjoint(known) or any(sign in str(error) for sign in said)
 
 
 def free_memory() -> int:
     """Bytes that can still be taken where the backend computes: of the accelerator or in main."""
-    return (_free_on_accelerator() if accelerators() else None) or _free_main_memory()
+    free = _free_on_accelerator() if accelerators() else None
+    return _free_main_memory() if free is None else free
 
 
 def _free_on_accelerator() -> int | None:
@@ -65,21 +73,43 @@ def _free_on_accelerator() -> int | None:
     # TensorFlow takes nearly all memory at its start and tells that limit only here.
     devices = importlib.import_module(f"{name()}.python.client.device_lib").list_local_devices()
     limit = next((d.memory_limit for d in devices if d.device_type != "CPU"), None)
-    used = module.config.experimental.get_memory_info(accelerators()[0])["current"]
+    used = module.config.experimental.get_memory_info(accelerators()[0].upper())["current"]
     return limit - used if limit else None
 
 
 def _free_main_memory() -> int:
     """Bytes of main memory that this process can take, within its container's limit."""
+    # Not at the top: a machine that lends its accelerator may have only Keras.
+    import psutil
+
     free = psutil.virtual_memory().available
-    limit, used = (Path(f"/sys/fs/cgroup/memory.{part}") for part in ("max", "current"))
-    if limit.is_file() and used.is_file() and limit.read_text().strip().isdigit():
-        free = min(free, int(limit.read_text()) - int(used.read_text()))
-    return max(free, 0)
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = (int((group / f"memory.{part}").read_text()) for part in ("max", "current"))
+        parts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no container, or one without a limit
+        return int(free)
+    # Files that were read lie in memory too, until somebody needs it.
+    return max(min(free, limit - used + int(parts.get("inactive_file", 0))), 0)
+
+
+def accelerator_peak() -> int | None:
+    """Bytes of the first accelerator that were in use at the most; None where that is not known."""
+    if not accelerators():
+        return None
+    module = importlib.import_module(name())
+    if name() == "jax":
+        peak = (module.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+        return None if peak is None else int(peak)
+    if name() == "torch":
+        return int(module.cuda.max_memory_allocated())
+    return int(module.config.experimental.get_memory_info(accelerators()[0].upper())["peak"])
 
 
 def memory_in_use() -> int:
     """Bytes of main memory that this process holds now."""
+    import psutil
+
     return int(psutil.Process().memory_info().rss)
 
 

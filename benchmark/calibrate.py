@@ -16,7 +16,7 @@ from benchmark.errors import CompositionError, ConfigError
 from benchmark.prepare import InputError, Prepared, optimizer_choice, prepare
 from benchmark.progress import console
 from benchmark.run import batches_of
-from benchmark.stylize import Trajectory, stylize
+from benchmark.stylize import Trajectory, each, stylize
 from benchmark.summary import announce_weights, missing_weights
 
 USAGE = """\
@@ -193,11 +193,12 @@ def first_step(prepared: Prepared) -> float:
     sgd = optimizer_choice(composed(["optimizer=sgd"]).optimizer)
     moves = []
     for batch in batches_of(prepared):
-        trajectory = Trajectory(
-            prepared.backbone, batch, prepared.aggregation, prepared.loss_weights, sgd
-        )
-        trajectory.run(steps=1)
-        moves.append(np.asarray(trajectory.pictures) - batch.start)
+        trajectories = [
+            Trajectory(prepared.backbone, batch, prepared.aggregation, prepared.loss_weights, sgd)
+        ]
+        each(trajectories, lambda examples: None, Trajectory.run)
+        moved = np.concatenate([np.asarray(one.pictures) for one in trajectories])
+        moves.append(moved - batch.start)
     return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
 
 

@@ -232,6 +232,10 @@ def check(config: Config) -> None:
             raise ConfigError(f"{option}={value}: must be a number from {least} up")
     if isinstance(config.batch, str) and config.batch != "auto":
         raise ConfigError(f"batch={config.batch}: must be a number from 1 up, or auto")
+    if config.memory_gb is not None and config.batch != "auto":
+        raise ConfigError(
+            f"memory_gb={config.memory_gb}: needs batch=auto, for batch={config.batch} is fixed"
+        )
     if config.memory_gb is not None and not 0 < config.memory_gb < math.inf:
         raise ConfigError(f"memory_gb={config.memory_gb}: must be a positive number of gigabytes")
     if config.image_size > LARGEST_SIZE:

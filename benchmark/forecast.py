@@ -6,8 +6,8 @@ from time import perf_counter
 
 from benchmark import backend
 from benchmark.prepare import Prepared
-from benchmark.run import batches_of, largest_batch
-from benchmark.stylize import Trajectory
+from benchmark.run import artists_together, batches_of, largest_batch
+from benchmark.stylize import Trajectory, each
 
 MEASURED_STEPS = 3
 
@@ -90,6 +90,7 @@ def forecast(runs: Sequence[Prepared]) -> Forecast:
             run.optimizer.constructor,
             run.optimizer.arguments,
             len(run.paintings[0].names),
+            len(artists_together(run)[0]),
         )
         if place not in costs:
             costs[place] = measured(run)
@@ -108,12 +109,13 @@ def measured(run: Prepared) -> Cost:
     """The cost of a step of a run's first batch."""
     batch = max(batches_of(run), key=lambda one: len(one.start))
     began = perf_counter()
-    trajectory = Trajectory(run.backbone, batch, run.aggregation, run.loss_weights, run.optimizer)
-    trajectory.run(steps=1)
+    whole = Trajectory(run.backbone, batch, run.aggregation, run.loss_weights, run.optimizer)
+    trajectories = [whole]
+    each(trajectories, lambda examples: None, Trajectory.run)
     compiled = perf_counter()
-    trajectory.run(steps=MEASURED_STEPS)
+    trajectories[0].run(steps=MEASURED_STEPS)
     step_seconds = (perf_counter() - compiled) / MEASURED_STEPS
-    return Cost(run.backbone.name, len(batch.start), step_seconds, compiled - began)
+    return Cost(run.backbone.name, trajectories[0].examples, step_seconds, compiled - began)
 
 
 def duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from backbones import Backbone
+from backbones.network import Network
 from benchmark import backend
 
 SAFE_SHARE = 0.7
@@ -53,14 +54,27 @@ def largest_batch(
     backbone: Backbone, memory_gb: float | None, *, artists: int, paintings: int, contents: int
 ) -> int:
     """Most examples, at least 1, whose step stays within the budget beside all style targets."""
-    left = budget(memory_gb) - COMPILATION - of_targets(backbone, artists, paintings)
+    left = budget(memory_gb) - COMPILATION - of_targets(backbone, 2 * artists, paintings)
     return int(np.clip(left // of_example(backbone), 1, artists * contents))
 
 
 def foretold(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
     """Bytes that a run with such a batch will add to what this process holds.
 
-    The targets count twice for one artist, whose Gram matrices are centred into new arrays.
+    Style targets count twice: alone for later runs, and stacked with others' for a step.
     """
-    targets = of_targets(backbone, artists + 1, paintings)
+    targets = of_targets(backbone, 2 * artists, paintings)
     return int(COMPILATION + targets + examples * of_example(backbone))
+
+
+_fitted: dict[Network, int] = {}
+
+
+def learn(backbone: Backbone, examples: int) -> None:
+    """Remember that no more examples than this fit into memory, for the runs after this one."""
+    _fitted[backbone.shared] = examples
+
+
+def fitting(backbone: Backbone, examples: int) -> int:
+    """So many examples, or fewer if earlier runs of this process found no room for them."""
+    return min(examples, _fitted.get(backbone.shared, examples))

@@ -144,24 +144,17 @@ def load_backbone(config: Config) -> Backbone:
 def batch_size(
     config: Config, backbone: Backbone, paintings: Sequence[Loaded], content: Loaded
 ) -> int:
-    """Most examples to optimise together: as configured, or what the memory holds.
-
-    Raises:
-        ConfigError: `memory_gb` is given for a batch that is not chosen by it.
-    """
+    """Most examples to optimise together: as configured, or what the memory holds."""
     if isinstance(config.batch, int):
-        if config.memory_gb is not None:
-            raise ConfigError(
-                f"memory_gb={config.memory_gb}: needs batch=auto, for batch={config.batch} is fixed"
-            )
-        return config.batch
-    return memory.largest_batch(
+        return memory.fitting(backbone, config.batch)
+    most = memory.largest_batch(
         backbone,
         config.memory_gb,
         artists=len(paintings),
         paintings=max(len(one.names) for one in paintings),
         contents=len(content.names),
     )
+    return memory.fitting(backbone, most)
 
 
 def load_layers(config: Config) -> list[LayerReport]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from rich.console import Console
 
-from benchmark import interrupt, record
+from benchmark import interrupt, memory, record
 from benchmark.config import Config, Keep, flat
 from benchmark.prepare import Prepared, prepare
 from benchmark.progress import EpochProgress
@@ -51,6 +51,7 @@ def run(
                     style="yellow",
                 )
                 log.tags({"batch": str(examples)})
+                memory.learn(prepared.backbone, examples)
 
             def on_epoch(epoch: Epoch) -> None:
                 interrupt.check()

@@ -1,6 +1,7 @@
 """Style transfer from many paintings: its targets, the optimisation loop, and how that ends."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -216,8 +217,7 @@ def stylize(
         pictures = partial(_to_numpy, [trajectory.pictures for trajectory in trajectories])
         step_seconds = clock.lap() / stopping.steps_per_epoch if number else float("nan")
         # The losses of these pictures come with the step that moves on from them.
-        with clock:
-            all_losses = np.concatenate(in_each(Trajectory.run), axis=1)
+        all_losses = np.concatenate(in_each(partial(Trajectory.run, clock=clock)), axis=1)
         epoch = Epoch(number, all_losses, pictures, step_seconds)
         history.append(float(np.mean(all_losses[0])))
         ending = judge(history, stopping)
@@ -237,8 +237,8 @@ def stylize(
                 clock.seconds,
             )
         if stopping.steps_per_epoch > 1:
-            with clock:
-                in_each(partial(Trajectory.run, steps=stopping.steps_per_epoch - 1))
+            steps = stopping.steps_per_epoch - 1
+            in_each(partial(Trajectory.run, steps=steps, clock=clock))
 
 
 def each(
@@ -253,22 +253,23 @@ def each(
     """
     results: list[Result] = []
     while len(results) < len(trajectories):
-        trajectory = trajectories[len(results)]
+        place = len(results)
         try:
-            results.append(action(trajectory))
+            results.append(action(trajectories[place]))
             continue
         except Exception as error:
             if not backend.out_of_memory(error):
                 raise
-            if trajectory.examples == 1:
+            if trajectories[place].examples == 1:
                 raise MemoryError(
                     "out of memory with a single picture: lower image_size, use "
                     "precision=bfloat16, or choose fewer or shallower layers"
                 ) from error
-        # Here, because the exception above kept what is to be freed.
-        most = max(half.examples for half in trajectory.halves())
-        left = trajectories[len(results) :]
-        trajectories[len(results) :] = [part for one in left for part in one.at_most(most)]
+        # Here, and without a name for what is replaced, so that nothing keeps it in memory; nor
+        # is a step used again that failed halfway.
+        compiled_step.cache_clear()
+        most = max(half.examples for half in trajectories[place].halves())
+        trajectories[place:] = [part for one in trajectories[place:] for part in one.at_most(most)]
         on_smaller_batch(most)
     return results
 
@@ -382,15 +383,19 @@ class Trajectory:
             self._begun = step, inputs
         return self._begun
 
-    def run(self, steps: int = 1) -> np.ndarray:
-        """Do some steps; the losses (3, N) of the pictures before the last of them."""
+    def run(self, steps: int = 1, clock: "Clock | None" = None) -> np.ndarray:
+        """Do some steps; the losses (3, N) of the pictures before the last of them.
+
+        The clock runs meanwhile, but not for compilation.
+        """
         step, inputs = self.begin()
         assert self._state is not None
-        step.restore(self._state)
-        for _ in range(steps):
-            step.train_on_batch(inputs)
-        self._state = step.state()
-        return np.asarray(ops.convert_to_numpy(step.example_losses))
+        with clock or nullcontext():
+            step.restore(self._state)
+            for _ in range(steps):
+                step.train_on_batch(inputs)
+            self._state = step.state()
+            return np.asarray(ops.convert_to_numpy(step.example_losses))
 
     def halves(self) -> "list[Trajectory]":
         """Two that go on from here, each with half of the examples."""
@@ -414,7 +419,7 @@ class Trajectory:
 
 
 class Clock:
-    """Adds up the time spent inside `with clock:`."""
+    """Adds up the time spent inside `with clock:`, where that succeeded."""
 
     def __init__(self) -> None:
         """At zero."""
@@ -429,7 +434,8 @@ class Clock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.seconds += perf_counter() - self._entered
+        if error is None:
+            self.seconds += perf_counter() - self._entered
 
     def lap(self) -> float:
         """Seconds added since the last lap."""

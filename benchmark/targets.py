@@ -1,21 +1,30 @@
 """Style targets of an artist: computed once for all runs, and kept on disk for other processes."""
 
 import hashlib
+import inspect
 import logging
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone
+from backbones.network import resolve
 from benchmark import backend
 from benchmark.losses import PaintingGrams, centre
 from benchmark.stylize import measure
-from datasets import Loaded
+
+if TYPE_CHECKING:  # Computing needs no library that reads pictures.
+    from datasets import Loaded
+
+FORMULA = 1
+"""To be raised whenever what is computed here, or in `losses.gram_matrix`, changes."""
 
 CACHE_LIMIT = 5 * 2**30
 """Bytes of the cache on disk; beyond it the entries longest unused go."""
@@ -23,7 +32,7 @@ CACHE_LIMIT = 5 * 2**30
 
 @lru_cache(maxsize=16)
 def style_targets(
-    backbone: Backbone, paintings: Loaded, cache: Path | None = None
+    backbone: Backbone, paintings: "Loaded", cache: Path | None = None
 ) -> list[PaintingGrams]:
     """The paintings' Gram matrices at each style layer, for all runs with this backbone.
 
@@ -66,11 +75,15 @@ def from_triangles(triangles: Sequence[np.ndarray]) -> list[PaintingGrams]:
     return found
 
 
-def key(backbone: Backbone, paintings: Loaded) -> str:
-    """What the targets depend on, as one hash: network, weights, pictures, software."""
+def key(backbone: Backbone, paintings: "Loaded") -> str:
+    """What the targets depend on, as one hash: network, weights, pictures, software, device."""
+    architecture = backbone.shared.architecture
+    functions = (architecture.model, architecture.preprocessing)
     parts = (
+        FORMULA,
         backend.numerics(),
-        backbone.shared.architecture,
+        architecture,
+        *(inspect.getsource(resolve(function)) for function in functions),
         backbone.digest,
         paintings.pixels.shape,
         hashlib.sha256(paintings.pixels.tobytes()).hexdigest(),
@@ -78,7 +91,7 @@ def key(backbone: Backbone, paintings: Loaded) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _read(cache: Path, backbone: Backbone, paintings: Loaded) -> list[np.ndarray] | None:
+def _read(cache: Path, backbone: Backbone, paintings: "Loaded") -> list[np.ndarray] | None:
     """The triangles in the cache; None where there are none, or not what was written."""
     file = cache / f"{key(backbone, paintings)}.npz"
     shapes = [
@@ -89,12 +102,13 @@ def _read(cache: Path, backbone: Backbone, paintings: Loaded) -> list[np.ndarray
         return None
     try:
         # Reading checks the checksums that the format holds; pickles are refused.
-        with np.load(file) as stored:
+        with file.open("rb") as opened, np.load(opened) as stored:
             triangles = [stored[f"arr_{index}"] for index in range(len(shapes))]
-        file.touch()
     except Exception as error:  # A damaged zip file raises errors of many kinds.
         logging.warning("%s: damaged (%s), made anew", file, error)
         return None
+    with suppress(OSError):  # Another process may have removed it meanwhile.
+        os.utime(file)
     found = [(triangle.shape, triangle.dtype) for triangle in triangles]
     return triangles if found == [(shape, np.dtype("float32")) for shape in shapes] else None
 
@@ -103,23 +117,27 @@ def _write(cache: Path, name: str, triangles: Sequence[np.ndarray]) -> None:
     """Add an entry, whole or not at all; without room for it the run goes on."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=cache, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, *triangles)
-            Path(temporary).replace(cache / f"{name}.npz")
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-        _prune(cache)
+        with tempfile.TemporaryDirectory(dir=cache, suffix=".part") as folder:
+            temporary = Path(folder) / "entry.npz"
+            np.savez(temporary, *triangles)
+            temporary.replace(cache / f"{name}.npz")
     except OSError as error:
         logging.warning("%s: style targets are not kept (%s)", cache, error)
+    _prune(cache)
 
 
 def _prune(cache: Path) -> None:
-    """Remove the entries longest unused until the rest is within the limit."""
-    entries = sorted(cache.glob("*.npz"), key=lambda file: file.stat().st_mtime, reverse=True)
+    """Remove the entries longest unused until the rest is within the limit.
+
+    Another process may do the same at the same time.
+    """
+    found: list[tuple[float, int, Path]] = []
+    for entry in cache.glob("*.npz"):
+        with suppress(OSError):
+            found.append((entry.stat().st_mtime, entry.stat().st_size, entry))
     total = 0
-    for entry in entries:
-        total += entry.stat().st_size
+    for _, size, entry in sorted(found, reverse=True):
+        total += size
         if total > CACHE_LIMIT:
-            entry.unlink(missing_ok=True)
+            with suppress(OSError):
+                entry.unlink()

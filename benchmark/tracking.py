@@ -297,6 +297,11 @@ class Tracker:
         in_order = sorted((point.step, point.value) for point in points)
         return np.array([s for s, _ in in_order], int), np.array([v for _, v in in_order], float)
 
+    def first_logged(self, run_id: str, metric: str) -> float:
+        """When the first value of a metric was logged, in seconds since the epoch."""
+        points = self._client.get_metric_history(run_id, metric)
+        return min(float(point.timestamp) for point in points) / 1000
+
     def read_picture(self, run_id: str, file: str) -> np.ndarray:
         """A picture artifact as uint8, (H, W, 3)."""
         with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """Reading pictures: any file that Pillow reads becomes RGB pixels of one size."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,9 @@ from natsort import natsorted
 from PIL import Image, ImageOps
 
 from datasets.errors import DatasetError, unknown_name
+
+THREADS = min(os.cpu_count() or 1, 8)
+"""Pictures read at a time; each may be large."""
 
 MOST_NAMED = 5
 """Broken files that one error names; the others are counted."""
@@ -88,7 +92,7 @@ def load(pictures: PictureSet, size: int) -> Loaded:
     Raises:
         DatasetError: names the files that cannot be read.
     """
-    with warnings.catch_warnings(), ThreadPoolExecutor() as threads:
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
         # A picture of over 89 megapixels is more likely an attack than a painting.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         results = list(threads.map(partial(_read, size=size), pictures.pictures))
@@ -113,8 +117,9 @@ def _read(picture: Picture, size: int) -> tuple[str, np.ndarray] | str:
         image = picture.read()
     except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
         return f"{picture.source} ({type(error).__name__}: {error})"
-    digest = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
-    return digest, np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+    digest = hashlib.sha256(f"{image.size}".encode())
+    digest.update(np.asarray(image).tobytes())
+    return digest.hexdigest(), np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def read_file(path: Path) -> Image.Image:

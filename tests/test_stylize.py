@@ -12,7 +12,14 @@ from backbones import Backbone
 from benchmark.aggregate import power_mean
 from benchmark.config import ROOT, composed
 from benchmark.prepare import optimizer_choice
-from benchmark.step import Aggregation, LossWeights, OptimizerChoice, compiled_step
+from benchmark.step import (
+    Aggregation,
+    LossWeights,
+    OptimizerChoice,
+    StepInputs,
+    Stylization,
+    compiled_step,
+)
 from benchmark.stylize import (
     Batch,
     Epoch,
@@ -89,6 +96,19 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
     return run
 
 
+@pytest.fixture(scope="module")
+def stylized(backbone: Backbone) -> Callable[..., Outcome]:
+    """Stylises batches as given."""
+
+    def run(batches: Sequence[Batch], **options: Any) -> Outcome:
+        aggregation = Aggregation(power_mean, {"p": 2.0})
+        return stylize(
+            backbone, batches, aggregation, WEIGHTS, OPTIMIZERS["adam"], SIX_EPOCHS, **options
+        )
+
+    return run
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_batches_change_no_result(transfer: Callable[..., Outcome], name: str) -> None:
     together = transfer(optimizer=OPTIMIZERS[name])
@@ -96,6 +116,61 @@ def test_batches_change_no_result(transfer: Callable[..., Outcome], name: str) -
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-4)
     assert np.abs(together.pictures - apart.pictures).mean() < 1e-4
     assert together.losses[0].mean() < together.first_losses[0].mean()
+
+
+def test_several_artists_together_change_no_result(
+    backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray], stylized: Callable[..., Outcome]
+) -> None:
+    paintings, contents = pictures
+    artists = [measured_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
+    *_, activations = measure(backbone, contents)
+    both = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
+    together = stylized([both])
+    apart = stylized([Batch([one], activations, contents) for one in artists])
+    np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-4)
+    assert np.abs(together.pictures - apart.pictures).mean() < 1e-4
+    assert np.abs(apart.losses[1, :3] / apart.losses[1, 3:] - 1).min() > 0.01
+
+
+def test_without_memory_batches_are_halved_and_go_on(
+    backbone: Backbone,
+    pictures: tuple[np.ndarray, np.ndarray],
+    stylized: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paintings, contents = pictures
+    artists = [measured_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
+    *_, activations = measure(backbone, contents)
+    batch = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
+    undisturbed = stylized([batch])
+    done: list[int] = []
+    told: list[int] = []
+    whole = Stylization.train_on_batch
+
+    def scarce(self: Stylization, inputs: StepInputs) -> Any:
+        done.append(self.pictures.shape[0])
+        # The fourth step and all after it find room for two examples; before, for all six.
+        if self.pictures.shape[0] > 2 and len(done) > 3:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+        return whole(self, inputs)
+
+    monkeypatch.setattr(Stylization, "train_on_batch", scarce)
+    halved = stylized([batch], on_smaller_batch=told.append)
+    assert told == [3, 2]
+    assert set(done) >= {1, 2, 3, 6}
+    np.testing.assert_allclose(halved.losses, undisturbed.losses, rtol=1e-4)
+    assert np.abs(halved.pictures - undisturbed.pictures).mean() < 1e-4
+
+
+def test_without_memory_for_one_picture_the_run_says_so(
+    transfer: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: Stylization, inputs: StepInputs) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Stylization, "train_on_batch", none)
+    with pytest.raises(MemoryError, match="single picture: lower image_size"):
+        transfer()
 
 
 def test_a_run_repeats_to_the_bit_and_is_left_alone_by_others(

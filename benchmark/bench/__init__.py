@@ -1,0 +1,1 @@
+"""What a step, a sweep and a study cost: `python -m benchmark.bench --help`."""

@@ -1,0 +1,112 @@
+"""Measures what a step, a sweep and a process cost, ours and the yardstick's in turn.
+
+Prints a table and writes bench.json, growth.png and the table as Markdown.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+FIGURES = {
+    "step": "time of a step, one example",
+    "batch": "… of a batch",
+    "bfloat16": "… in bfloat16",
+    "matrix": "share of the machine's matrix-product rate, float32",
+    "matrix_bfloat16": "… in bfloat16",
+    "paintings": "time of a step at 100 paintings against 1",
+    "bfloat16_loss": "final loss of bfloat16 against float32",
+    "descent": "time to the yardstick's loss",
+    "memory": "peak memory against the foretold",
+    "cache": "time to the first step with style targets on disk",
+    "sweep": "a whole sweep",
+    "sweep_bfloat16": "… in bfloat16",
+    "jobs": "memory after 1,000 runs in one process",
+    "growth": "how cost grows with paintings, examples, size and steps",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what the arguments ask for; 1 if a figure is out of its bounds."""
+    parser = argparse.ArgumentParser(prog="python -m benchmark.bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=FIGURES,
+        metavar="FIGURE",
+        help="; ".join(f"{name}: {what}" for name, what in FIGURES.items()),
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny, to see that it works")
+    parser.add_argument(
+        "--gpu", action="store_true", help="the study's compute and a large picture instead"
+    )
+    parser.add_argument("--output", type=Path, help="folder; by default mlruns/bench")
+    given = parser.parse_args(arguments)
+    if given.gpu:
+        if given.only:
+            parser.error("--gpu measures its own figures: leave --only out")
+        # Imports nothing but Keras beside the backend: such machines may have no more.
+        from benchmark.bench import gpu
+
+        return gpu.main(given.quick, given.output or gpu.OUTPUT)
+    return compare(set(given.only or FIGURES), given.quick, given.output)
+
+
+def compare(wanted: set[str], quick: bool, output: Path | None) -> int:
+    """All figures wanted, printed as they come and written at the end."""
+    from benchmark import backend, record
+    from benchmark.bench import footprint, growth, steps, sweeps
+    from benchmark.bench.figures import Figure, markdown, table, write
+    from benchmark.bench.workload import QUICK, Size
+    from benchmark.config import ROOT
+    from benchmark.progress import console
+
+    if not backend.is_default():
+        print(
+            f"KERAS_BACKEND={backend.name()}: the yardstick is TensorFlow's tutorial and needs "
+            "TensorFlow; other backends are measured with --gpu",
+            file=sys.stderr,
+        )
+        return 2
+    screen = console()
+    size = QUICK if quick else Size()
+    folder = output or ROOT / "mlruns" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": record.git_commit(),
+        "quick": quick,
+        **backend.hardware(),
+        **backend.versions(),
+    }
+    screen.print(", ".join(f"{k} {v}" for k, v in about.items()), soft_wrap=True)
+
+    def measured() -> Iterator[Figure]:
+        for part in (
+            steps.step_figures,
+            footprint.footprint_figures,
+            sweeps.sweep_figures,
+        ):
+            yield from part(size, wanted)
+
+    figures: list[Figure] = []
+    for figure in measured():
+        if figure.name in wanted:
+            figures.append(figure)
+            screen.print(f"  {figure.title}: {figure.value:.3g} ({figure.detail})", soft_wrap=True)
+            write(folder / "bench.json", figures, about)
+    curves = {}
+    if "growth" in wanted:
+        curves = growth.growth(size, screen.print)
+        growth.plot(curves, folder / "growth.png")
+        screen.print(*growth.lines(curves), sep="\n", soft_wrap=True)
+    write(folder / "bench.json", figures, {**about, "growth": curves})
+    (folder / "bench.md").write_text(markdown(figures))
+    screen.print(table(figures))
+    screen.print(f"written: {folder}", soft_wrap=True)
+    return 0 if all(figure.reached for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,144 @@
+"""Style targets on disk, and how many examples the memory holds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import backend, memory, targets
+from benchmark.config import composed
+from benchmark.errors import ConfigError
+from benchmark.losses import PaintingGrams
+from benchmark.prepare import Prepared, prepare
+from benchmark.run import artists_together, batches_of, largest_batch
+from tests.commands import TINY
+
+
+def prepared(*overrides: str) -> Prepared:
+    return prepare(composed([*TINY, "backbone=mobilenet", *overrides]))
+
+
+def read(run: Prepared, cache: Path | None) -> list[PaintingGrams]:
+    """Style targets as a new process would get them."""
+    targets.style_targets.cache_clear()
+    return targets.style_targets(run.backbone, run.paintings[0], cache)
+
+
+def assert_equal(first: list[PaintingGrams], second: list[PaintingGrams]) -> None:
+    for one, other in zip(first, second, strict=True):
+        for part, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(np.asarray(part), np.asarray(same))
+
+
+def test_targets_come_from_disk_the_same_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepared()
+    computed = read(run, None)
+    assert_equal(read(run, tmp_path / "cache"), computed)
+    monkeypatch.setattr(targets, "measure", None)  # whoever measures again fails
+    assert_equal(read(run, tmp_path / "cache"), computed)
+    assert not list((tmp_path / "cache").glob("*.part"))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "another network's"])
+def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
+    run = prepared()
+    computed = read(run, tmp_path)
+    [entry] = tmp_path.iterdir()
+    content = entry.read_bytes()
+    if damage == "another network's":
+        np.savez(entry, *(np.zeros((3, 3), "float32") for _ in range(5)))
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+        entry.write_bytes({"truncated": content[:middle], "flipped": flipped}.get(damage, b""))
+    assert_equal(read(run, tmp_path), computed)
+    assert entry.read_bytes() == content
+
+
+def test_the_key_is_of_all_that_matters() -> None:
+    run, paintings = prepared(), prepared().paintings[0]
+    keys = {
+        targets.key(run.backbone, paintings),
+        targets.key(run.backbone, replace(paintings, pixels=paintings.pixels[::-1])),
+        targets.key(run.backbone, prepared("image_size=64").paintings[0]),
+        *(
+            targets.key(prepared(option).backbone, paintings)
+            for option in ("seed=1", "precision=bfloat16", "backbone=mobilenetv2")
+        ),
+    }
+    assert len(keys) == 6
+    assert targets.key(prepared("optimizer=sgd").backbone, paintings) in keys
+
+
+def test_without_room_on_disk_the_targets_are_there_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    run = prepared()
+    assert_equal(read(run, tmp_path / "file"), read(run, None))
+    assert "style targets are not kept" in caplog.text
+
+
+def test_the_cache_keeps_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read(prepared(), tmp_path)
+    [first] = tmp_path.iterdir()
+    monkeypatch.setattr(targets, "CACHE_LIMIT", int(1.5 * first.stat().st_size))
+    read(prepared("seed=1"), tmp_path)
+    [second] = tmp_path.iterdir()
+    assert second != first
+
+
+@pytest.mark.parametrize(
+    ("contents", "batch", "groups", "largest"),
+    [(1, 4, [2], 2), (2, 4, [2], 4), (3, 4, [1, 1], 3), (2, 3, [1, 1], 2), (3, 2, [1, 1], 2)],
+)
+def test_artists_share_a_batch_that_has_room(
+    contents: int, batch: int, groups: list[int], largest: int
+) -> None:
+    run = prepared(f"content.count={contents}", f"batch={batch}")
+    assert [len(group) for group in artists_together(run)] == groups
+    batches = batches_of(run)
+    assert max(len(one.start) for one in batches) == largest_batch(run) == largest
+    starts = np.concatenate([one.start for one in batches])
+    expected = np.tile(run.content.pixels / np.float32(255), (2, 1, 1, 1))
+    np.testing.assert_array_equal(starts, expected)
+
+
+def test_the_batch_grows_with_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = int(0.8e9)
+    monkeypatch.setattr(backend, "free_memory", lambda: free)
+    memory.budget.cache_clear()
+    wanted = ["batch=auto", "image_size=224", "content.count=8"]
+    found = [prepared(*wanted, f"memory_gb={gb}").batch for gb in (0.001, 0.5, 0.7, 100)]
+    assert found[0] == 1
+    assert found[-1] == 16  # two artists × eight contents
+    assert found == sorted(found)
+    assert 1 < found[1] < found[2] < 16
+    assert 1 <= prepared(*wanted).batch <= found[2]
+    memory.budget.cache_clear()
+
+
+def test_memory_gb_needs_batch_auto() -> None:
+    with pytest.raises(ConfigError, match=r"memory_gb=2\.0: needs batch=auto"):
+        prepared("memory_gb=2")
+
+
+def test_a_step_takes_the_memory_foretold_for_its_arrays() -> None:
+    """Against the sizes of VGG19's activations up to block2, counted by hand."""
+    run = prepare(
+        composed(
+            [
+                *TINY,
+                "backbone=vgg",
+                "backbone.style_layers=[block1_conv1,block1_conv2]",
+                "backbone.content_layer=block2_conv1",
+            ]
+        )
+    )
+    kept = 48 * 48 * 64 * 2 + 24 * 24 * 64 + 24 * 24 * 128
+    largest = 48 * 48 * 64
+    assert memory.of_example(run.backbone) == 4 * kept + memory.GRADIENT_ARRAYS * 4 * largest
+    assert memory.of_targets(run.backbone, 2, 3) == 4 * 2 * (3 + 1) * 2 * 64**2
