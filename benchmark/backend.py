@@ -59,7 +59,7 @@ def out_of_memory(error: BaseException) -> bool:
 def free_memory() -> int:
     """Bytes that can still be taken where the backend computes: of the accelerator or in main."""
     free = _free_on_accelerator() if accelerators() else None
-    return _free_main_memory() if free is None else free
+    return free_main_memory() if free is None else free
 
 
 def _free_on_accelerator() -> int | None:
@@ -77,13 +77,12 @@ def _free_on_accelerator() -> int | None:
     return limit - used if limit else None
 
 
-def _free_main_memory() -> int:
+def free_main_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
     """Bytes of main memory that this process can take, within its container's limit."""
     # Not at the top: a machine that lends its accelerator may have only Keras.
     import psutil
 
     free = psutil.virtual_memory().available
-    group = Path("/sys/fs/cgroup")
     try:
         limit, used = (int((group / f"memory.{part}").read_text()) for part in ("max", "current"))
         parts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())

@@ -157,3 +157,16 @@ def test_gradient_of_the_power_mean(random: np.random.Generator, p: float) -> No
     assert np.isfinite(found).all()
     # Below 1e-36 float32 itself ends.
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-36)
+
+
+def test_gradient_of_the_style_loss(random: np.random.Generator) -> None:
+    """∂/∂F Σ_i ‖G − A_i‖² = Σ_i 4 F (G − A_i) / 2HWC in float64, for two artists."""
+    features = random.normal(1, 1, (4, 5, 7, 6)).astype("float32")
+    paintings = [random.normal(1, 1, (3, 5, 7, 6)).astype("float32") for _ in range(2)]
+    targets = losses.of_artists([losses.centre(losses.gram_matrix(one)) for one in paintings])
+    found = gradient(lambda f: losses.style_losses(losses.gram_matrix(f), targets), features)
+    scale = 2 * 5 * 7 * 6
+    for example, values in enumerate(features.astype(float)):
+        apart = gram(features[[example]]) / scale - gram(paintings[example // 2]) / scale
+        expected = 4 * np.einsum("hwc,icd->hwd", values, apart) / scale
+        np.testing.assert_allclose(found[example], expected, rtol=1e-3, atol=1e-5)

@@ -1,5 +1,6 @@
 """The optimisation loop on a tiny backbone: exactness, stopping, divergence, what is kept."""
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from benchmark.stylize import (
     Epoch,
     Outcome,
     Stopping,
+    Trajectory,
     judge,
     measure,
     stylize,
@@ -102,9 +104,8 @@ def stylized(backbone: Backbone) -> Callable[..., Outcome]:
 
     def run(batches: Sequence[Batch], **options: Any) -> Outcome:
         aggregation = Aggregation(power_mean, {"p": 2.0})
-        return stylize(
-            backbone, batches, aggregation, WEIGHTS, OPTIMIZERS["adam"], SIX_EPOCHS, **options
-        )
+        chosen = {"optimizer": OPTIMIZERS["adam"], "stopping": SIX_EPOCHS, **options}
+        return stylize(backbone, batches, aggregation, WEIGHTS, **chosen)
 
     return run
 
@@ -132,32 +133,52 @@ def test_several_artists_together_change_no_result(
     assert np.abs(apart.losses[1, :3] / apart.losses[1, 3:] - 1).min() > 0.01
 
 
+@pytest.mark.parametrize(
+    ("name", "done_before", "steps_per_epoch"),
+    [("adam", 3, 1), ("adam", 0, 1), ("adam", 4, 3), ("rmsprop", 3, 1), ("sgd", 3, 1)],
+)
 def test_without_memory_batches_are_halved_and_go_on(
     backbone: Backbone,
     pictures: tuple[np.ndarray, np.ndarray],
     stylized: Callable[..., Outcome],
     monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    done_before: int,
+    steps_per_epoch: int,
 ) -> None:
+    """After some steps with all six examples there is room for two, and they go on from there."""
     paintings, contents = pictures
     artists = [measured_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
     *_, activations = measure(backbone, contents)
     batch = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
-    undisturbed = stylized([batch])
+    momentum = (("momentum", 0.9),) if name == "sgd" else OPTIMIZERS[name].arguments
+    options: dict[str, Any] = {
+        "optimizer": replace(OPTIMIZERS[name], arguments=momentum),
+        "stopping": Stopping(4, steps_per_epoch=steps_per_epoch, patience=None),
+        "keep_best": True,
+    }
+    undisturbed = stylized([batch], **options)
+    compiled_step.cache_clear()
     done: list[int] = []
     told: list[int] = []
     whole = Stylization.train_on_batch
 
     def scarce(self: Stylization, inputs: StepInputs) -> Any:
-        done.append(self.pictures.shape[0])
-        # The fourth step and all after it find room for two examples; before, for all six.
-        if self.pictures.shape[0] > 2 and len(done) > 3:
+        examples = self.pictures.shape[0]
+        done.append(examples)
+        if examples > 2 and len(done) > done_before:
+            # As a step leaves it that failed halfway.
+            self.optimizer.iterations.assign_add(1)
+            self.pictures.assign(self.pictures * 0.0)
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+        held = [t.examples for t in gc.get_objects() if isinstance(t, Trajectory)]
+        assert max(held) <= examples or examples < 2, "what was halved is still in memory"
         return whole(self, inputs)
 
     monkeypatch.setattr(Stylization, "train_on_batch", scarce)
-    halved = stylized([batch], on_smaller_batch=told.append)
+    halved = stylized([batch], on_smaller_batch=told.append, **options)
     assert told == [3, 2]
-    assert set(done) >= {1, 2, 3, 6}
+    assert set(done) == {1, 2, 3, 6}
     np.testing.assert_allclose(halved.losses, undisturbed.losses, rtol=1e-4)
     assert np.abs(halved.pictures - undisturbed.pictures).mean() < 1e-4
 

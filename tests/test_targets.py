@@ -107,6 +107,62 @@ def test_artists_share_a_batch_that_has_room(
     np.testing.assert_array_equal(starts, expected)
 
 
+def test_artists_with_other_numbers_of_paintings_are_apart() -> None:
+    run = prepared("content.count=1")
+    first, second = run.paintings
+    fewer = replace(
+        second,
+        pictures=replace(second.pictures, pictures=second.pictures.pictures[:2]),
+        pixels=second.pixels[:2],
+        digests=second.digests[:2],
+    )
+    assert artists_together(replace(run, paintings=[first, fewer])) == [[first], [fewer]]
+
+
+def test_noise_is_an_examples_own_however_artists_are_batched() -> None:
+    together, apart = (batches_of(prepared("init=noise", f"batch={n}")) for n in (4, 1))
+    assert (len(together), len(apart)) == (1, 4)
+    np.testing.assert_array_equal(together[0].start, np.concatenate([b.start for b in apart]))
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (OutOfMemoryError("CUDA"), True),
+        (RuntimeError("RESOURCE_EXHAUSTED: failed to allocate"), True),
+        (RuntimeError("OOM when allocating tensor with shape[4,224,224,64]"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDNN_STATUS_ALLOC_FAILED"), True),
+        (ValueError("shapes do not match"), False),
+        (KeyboardInterrupt(), False),
+    ],
+)
+def test_what_counts_as_out_of_memory(error: BaseException, expected: bool) -> None:
+    assert backend.out_of_memory(error) is expected
+
+
+def test_a_containers_limit_counts_and_files_read_do_not(tmp_path: Path) -> None:
+    files = {"max": "3000000", "current": "2500000", "stat": "anon 5\ninactive_file 1000000\n"}
+    for name, content in files.items():
+        (tmp_path / f"memory.{name}").write_text(content)
+    assert backend.free_main_memory(tmp_path) == 1_500_000
+    (tmp_path / "memory.max").write_text("max")
+    assert backend.free_main_memory(tmp_path) > 10_000_000
+
+
+def test_what_did_not_fit_is_not_tried_again() -> None:
+    run = prepared("content.count=4")
+    memory.learn(run.backbone, 3)
+    assert prepared("content.count=4").batch == 3
+    assert prepared("content.count=4", "batch=2").batch == 2
+    memory.learn(run.backbone, 1000)
+
+
 def test_the_batch_grows_with_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     free = int(0.8e9)
     monkeypatch.setattr(backend, "free_memory", lambda: free)
