@@ -6,8 +6,13 @@ Prints a table and writes bench.json, growth.png and the table as Markdown.
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is told at once.
+    from benchmark.bench.workload import Size
 
 FIGURES = {
     "step": "time of a step, one example",
@@ -41,6 +46,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--gpu", action="store_true", help="the study's compute and a large picture instead"
     )
+    parser.add_argument(
+        "--sweep-repeats", type=int, metavar="N", help="of each whole sweep; by default 2"
+    )
     parser.add_argument("--output", type=Path, help="folder; by default mlruns/bench")
     given = parser.parse_args(arguments)
     if given.gpu:
@@ -50,15 +58,21 @@ def main(arguments: list[str]) -> int:
         from benchmark.bench import gpu
 
         return gpu.main(given.quick, given.output or gpu.OUTPUT)
-    return compare(set(given.only or FIGURES), given.quick, given.output)
+    from benchmark.bench.workload import QUICK, Size
+
+    size = QUICK if given.quick else Size()
+    if given.sweep_repeats is not None:
+        if given.sweep_repeats < 1:
+            parser.error("--sweep-repeats: must be 1 or more")
+        size = replace(size, sweep_repeats=given.sweep_repeats)
+    return compare(set(given.only or FIGURES), size, given.output)
 
 
-def compare(wanted: set[str], quick: bool, output: Path | None) -> int:
+def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
     """All figures wanted, printed as they come and written at the end."""
     from benchmark import backend, record
     from benchmark.bench import footprint, growth, steps, sweeps
     from benchmark.bench.figures import Figure, markdown, table, write
-    from benchmark.bench.workload import QUICK, Size
     from benchmark.config import ROOT
     from benchmark.progress import console
 
@@ -70,17 +84,17 @@ def compare(wanted: set[str], quick: bool, output: Path | None) -> int:
         )
         return 2
     screen = console()
-    size = QUICK if quick else Size()
     folder = output or ROOT / "mlruns" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": record.git_commit(),
-        "quick": quick,
+        "size": asdict(size),
         **backend.hardware(),
         **backend.versions(),
     }
-    screen.print(", ".join(f"{k} {v}" for k, v in about.items()), soft_wrap=True)
+    shown = ", ".join(f"{key} {value}" for key, value in about.items() if key != "size")
+    screen.print(shown, soft_wrap=True)
 
     def measured() -> Iterator[Figure]:
         for part in (
