@@ -23,7 +23,7 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/pytest
 	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet tests/test_losses.py tests/test_stylize.py
 
-bench: install ## measure speed and memory against the usual script (an hour; BENCH="--only step")
+bench: install ## measure speed and memory against the usual script (up to an hour; BENCH="--only step")
 	$(RUN) -m benchmark.bench $(BENCH)
 
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)

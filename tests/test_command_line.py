@@ -207,7 +207,9 @@ def test_jax_gives_the_same_losses(alone: np.ndarray, tmp_path: Path) -> None:
         backend="jax",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    np.testing.assert_allclose(last_losses(tmp_path), alone, rtol=1e-3)
+    # At the start the content loss is 0 but for rounding: JAX sums otherwise in batches of another
+    # size, as the contents alone are one; a step later it is about 100.
+    np.testing.assert_allclose(last_losses(tmp_path), alone, rtol=1e-3, atol=1e-6)
 
 
 def test_a_diverged_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ Speed does not depend on weights, and these need no download.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -182,9 +182,9 @@ def yardstick_network(config: Config, like: Backbone | None = None) -> Network:
     """The same backbone as the yardstick takes it; with the weights of ours where that is given."""
     variant = config.backbone
 
-    def build() -> keras.Model:
+    def build() -> Any:
         shape = (config.image_size, config.image_size, 3)
-        model = resolve(variant["model"])(include_top=False, weights=None, input_shape=shape)
+        model: Any = resolve(variant["model"])(include_top=False, weights=None, input_shape=shape)
         if like is not None:
             assert like.network is not None  # puts its weights into the layers read here
             for layer in (one for one in like.shared.cut.layers if one.weights):
