@@ -5,7 +5,7 @@ import inspect
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -39,11 +39,12 @@ def style_targets(
     With a cache folder they are read from there, or else written there. The same to the bit
     either way, for only one triangle of each matrix is used.
     """
-    triangles = _read(cache, backbone, paintings) if cache else None
+    entry = cache / f"{key(backbone, paintings)}.npz" if cache else None
+    triangles = _read(entry, backbone, len(paintings.pixels)) if entry else None
     if triangles is None:
         triangles = gram_triangles(backbone, paintings.pixels / np.float32(255.0))
-        if cache:
-            _write(cache, key(backbone, paintings), triangles)
+        if entry:
+            _write(entry, triangles)
     return from_triangles(triangles)
 
 
@@ -83,7 +84,7 @@ def key(backbone: Backbone, paintings: "Loaded") -> str:
         FORMULA,
         backend.numerics(),
         architecture,
-        *(inspect.getsource(resolve(function)) for function in functions),
+        *(_source(resolve(function)) for function in functions),
         backbone.digest,
         paintings.pixels.shape,
         hashlib.sha256(paintings.pixels.tobytes()).hexdigest(),
@@ -91,11 +92,18 @@ def key(backbone: Backbone, paintings: "Loaded") -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _read(cache: Path, backbone: Backbone, paintings: "Loaded") -> list[np.ndarray] | None:
-    """The triangles in the cache; None where there are none, or not what was written."""
-    file = cache / f"{key(backbone, paintings)}.npz"
+def _source(function: Callable[..., object]) -> str:
+    """A function's source, where it has one."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # compiled, or an object that can be called
+        return repr(function)
+
+
+def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | None:
+    """The triangles of so many paintings in an entry; None where it is not there or damaged."""
     shapes = [
-        (len(paintings.pixels), layer.shape[-1] * (layer.shape[-1] + 1) // 2)
+        (paintings, layer.shape[-1] * (layer.shape[-1] + 1) // 2)
         for layer in backbone.shared.cut.outputs[:-1]
     ]
     if not file.is_file():
@@ -113,14 +121,15 @@ def _read(cache: Path, backbone: Backbone, paintings: "Loaded") -> list[np.ndarr
     return triangles if found == [(shape, np.dtype("float32")) for shape in shapes] else None
 
 
-def _write(cache: Path, name: str, triangles: Sequence[np.ndarray]) -> None:
+def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
     """Add an entry, whole or not at all; without room for it the run goes on."""
+    cache = entry.parent
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, suffix=".part") as folder:
             temporary = Path(folder) / "entry.npz"
             np.savez(temporary, *triangles)
-            temporary.replace(cache / f"{name}.npz")
+            temporary.replace(entry)
     except OSError as error:
         logging.warning("%s: style targets are not kept (%s)", cache, error)
     _prune(cache)
