@@ -13,6 +13,7 @@ import numpy as np
 from backbones import weights as weight_sources
 from backbones._keras import keras
 from backbones.errors import BackboneError, unknown_layer
+from backbones.smoothing import Smoothing, smoothed
 
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
@@ -29,6 +30,7 @@ class Architecture:
     pooling: str
     image_size: int
     precision: str
+    smoothing: Smoothing = "none"
 
 
 class Network:
@@ -49,7 +51,9 @@ class Network:
             pictures = keras.Input((size, size, 3), dtype="float32", name="pictures")
             # Keras casts to the precision only here, after the subtraction of the mean colour.
             features = self.cut(preprocess(pictures * 255.0), training=False)
-            self.model = keras.Model(pictures, features)
+            self.model = keras.Model(
+                pictures, [smoothed(architecture.smoothing, layer, size) for layer in features]
+            )
         self._held: object = None
 
     def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
@@ -93,8 +97,9 @@ class Backbone:
     def network(self) -> keras.Model:
         """Pictures (N, S, S, 3) in [0, 1] → activations of the style layers, then the content's.
 
-        Each (N, H, W, C) in the precision's type. To be asked for anew after another backbone
-        was used: only one holds its weights in the shared network at a time.
+        Each (N, H, W, C), smoothed, in the precision's type, after a softmax in float32. To be
+        asked for anew after another backbone was used: only one holds its weights in the shared
+        network at a time.
         """
         return self.shared.holding(self.arrays)
 
@@ -128,6 +133,7 @@ def load(
     pooling: Literal["max", "avg"] = "max",
     image_size: int = 224,
     precision: str = "float32",
+    smoothing: Smoothing = "none",
     seed: int = 0,
 ) -> Backbone:
     """Load a backbone, frozen and cut; a second call with the same arguments costs nothing.
@@ -147,6 +153,8 @@ def load(
             pooling, which Gatys et al. found slightly better.
         image_size: S, pixels a side of the square pictures.
         precision: type of the activations, "float32" or "bfloat16".
+        smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
+            "scale" to weigh deep layers down; see `smoothing.smoothed`.
         seed: of the random weights.
 
     Raises:
@@ -162,7 +170,7 @@ def load(
         weights, note = ("random", trained) if isinstance(trained, str) else ("imagenet", "")
     layers = (*style_layers, content_layer)
     return _loaded(
-        Architecture(name, model, preprocessing, layers, pooling, image_size, precision),
+        Architecture(name, model, preprocessing, layers, pooling, image_size, precision, smoothing),
         weights,
         note,
         random_scale,

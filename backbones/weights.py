@@ -63,7 +63,9 @@ def file_for(model: str, path: Path) -> Path:
     architecture = model.rpartition(".")[2].lower()
     own = re.compile(rf"{re.escape(architecture)}(?!v\d)")
     found = [
-        file for file in sorted(path.glob("*.h5")) if own.match(file.stem.replace("_", "").lower())
+        file
+        for file in sorted(path.glob("*.h5"))
+        if own.match(re.sub("[_-]", "", file.stem).lower())
     ]
     if len(found) != 1:
         what = f"several: {', '.join(file.name for file in found)}" if found else "none"
@@ -188,7 +190,7 @@ def renumbered(names: Sequence[str]) -> list[str]:
     names are changed: `conv2d_95`, `conv2d_96` → `conv2d`, `conv2d_1`.
     """
     automatic = re.compile(
-        r"(conv2d|batch_normalization|activation|\w*pooling2d|concatenate)(_\d+)?"
+        r"(conv2d|(?:batch_)?normalization|activation|rescaling|\w*pooling2d|concatenate)(_\d+)?"
     )
     found = [automatic.fullmatch(name) for name in names]
     numbers = [int((match[2] or "_0")[1:]) if match else 0 for match in found]

@@ -11,9 +11,10 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 import backbones
-from backbones import BackboneError, weights
+from backbones import BackboneError, smoothing, weights
 
 MOBILENET: dict[str, Any] = {
     "name": "mobilenet",
@@ -231,3 +232,71 @@ def test_automatic_names_do_not_depend_on_what_was_built_before() -> None:
     assert weights.renumbered(names) == expected
     assert weights.renumbered(["conv2d", "conv2d_1"]) == ["conv2d", "conv2d_1"]
     assert weights.renumbered(["block1_conv1", "conv1"]) == ["block1_conv1", "conv1"]
+    assert weights.renumbered(["rescaling_3", "normalization_2"]) == ["rescaling", "normalization"]
+
+
+def test_efficientnet_is_read_from_its_published_file(tmp_path: Path) -> None:
+    """It does its own preprocessing: against (x − mean) / deviation of ImageNet, by hand."""
+    model = "keras.applications.efficientnet_v2"
+    # Of another model built before it, so that Keras numbers the layers of this one on.
+    published = keras.applications.EfficientNetV2B0(
+        include_top=False, weights=None, input_shape=(64, 64, 3)
+    )
+    write_notop(tmp_path / "efficientnetv2-b0_notop.h5", published, until="block2a_expand_conv")
+    loaded = backbones.load(
+        name="efficientnet",
+        model=f"{model}.EfficientNetV2B0",
+        preprocessing=f"{model}.preprocess_input",
+        style_layers=("stem_conv",),
+        content_layer="block2a_expand_conv",
+        weights=str(tmp_path),
+        image_size=64,
+    )
+    assert loaded.weights == "efficientnetv2-b0_notop.h5"
+    picture = np.random.default_rng(4).random((1, 64, 64, 3), dtype=np.float32)
+    means, variances = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]) ** 2
+    standard = (picture - means) / np.sqrt(variances)
+    [kernel] = published.get_layer("stem_conv").get_weights()
+    # At stride 2 an even side is padded at its end alone.
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(standard, ((0, 0), (0, 1), (0, 1), (0, 0))), (3, 3), axis=(1, 2)
+    )[:, ::2, ::2]
+    expected = np.einsum("nhwcij,ijcd->nhwd", windows, kernel)
+    np.testing.assert_allclose(loaded.network(picture)[0], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_softmax_smooths_over_all_channels_and_positions(precision: str) -> None:
+    options: dict[str, Any] = {"weights": "random", "precision": precision}
+    plain = backbones.load(**MOBILENET, **options)
+    smooth = backbones.load(**MOBILENET, **options, smoothing="softmax")
+    assert plain.digest == smooth.digest
+    pictures = np.random.default_rng(3).random((2, 32, 32, 3), dtype=np.float32)
+    before = [np.asarray(ops.cast(a, "float32"), float) for a in plain.network(pictures)]
+    for features, found in zip(before, smooth.network(pictures), strict=True):
+        powers = np.exp(features - features.max())
+        expected = powers / powers.mean(axis=(1, 2, 3), keepdims=True)
+        assert str(ops.convert_to_numpy(found).dtype) == "float32"
+        np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-4)
+        total = np.asarray(found, float).sum(axis=(1, 2, 3))
+        np.testing.assert_allclose(total, np.prod(found.shape[1:]), rtol=1e-5)
+
+
+def test_softmax_of_large_activations_is_finite() -> None:
+    features = np.array([[[[3e4, 0.0], [-3e4, 3e4]]]], "float32")
+    np.testing.assert_allclose(smoothing.softmax(features), [[[[2.0, 0.0], [0.0, 2.0]]]])
+
+
+def test_scale_weighs_down_deep_layers_alone() -> None:
+    """Of 32 pixels a layer of 16 is shallow, one of 4 deep."""
+    layers = {**MOBILENET, "content_layer": "conv_pw_4"}
+    plain, scaled = (
+        backbones.load(**layers, weights="random", smoothing=how) for how in ("none", "scale")
+    )
+    pictures = np.random.default_rng(3).random((2, 32, 32, 3), dtype=np.float32)
+    *shallow, deep = (np.asarray(a) for a in plain.network(pictures))
+    *same, small = (np.asarray(a) for a in scaled.network(pictures))
+    np.testing.assert_array_equal(same[0], shallow[0])
+    np.testing.assert_array_equal(same[1], shallow[1])
+    assert deep.shape[1] == 4
+    np.testing.assert_allclose(small, 0.001 * deep, rtol=1e-6)
