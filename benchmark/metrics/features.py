@@ -1,0 +1,112 @@
+"""Measures in the features of a fixed evaluator network, the same for all backbones compared."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class TooFewError(ValueError):
+    """There are too few pictures for a measure; the message says how many it needs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What an evaluator sees in n pictures.
+
+    Attributes:
+        layers: names of its style layers.
+        grams: Gram matrices at each style layer, (n, C, C).
+        pooled: mean activation of each channel of its content layer, (n, C).
+        content: activations of its content layer, (n, H, W, C); None of paintings.
+        statistics: root mean square of each channel of the style layers and the content layer,
+            each layer's part divided by its number of channels' square root, (n, D).
+    """
+
+    layers: tuple[str, ...]
+    grams: tuple[np.ndarray, ...]
+    pooled: np.ndarray
+    content: np.ndarray | None
+    statistics: np.ndarray
+
+
+def together(parts: list[Features]) -> Features:
+    """The features of several sets of paintings as one set's."""
+    return Features(
+        parts[0].layers,
+        tuple(np.concatenate(one) for one in zip(*(part.grams for part in parts), strict=True)),
+        np.concatenate([part.pooled for part in parts]),
+        None,
+        np.concatenate([part.statistics for part in parts]),
+    )
+
+
+def gram_distance(features: Features, reference_features: Features) -> np.ndarray:
+    """Normalised Gram distance to the reference's paintings, their mean, in [0, 1].
+
+    mean_i ‖G − A_i‖² / (‖G‖² + ‖A_i‖²) at each style layer. 0: the same Gram matrix; 1:
+    orthogonal ones; for Gram matrices ⟨G, A⟩ ≥ 0. Lower: nearer in style.
+
+    Returns:
+        Shape (layers, N).
+
+    Source: the distance of Gatys, Ecker, Bethge, arXiv 1508.06576, equation 4, normalised.
+    """
+    return np.stack(
+        [
+            normalised_distances(ours, paintings).mean(axis=1)
+            for ours, paintings in zip(features.grams, reference_features.grams, strict=True)
+        ]
+    )
+
+
+def normalised_distances(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """‖a_j − b_i‖² / (‖a_j‖² + ‖b_i‖²) of all pairs, (N, n), in float64; 0 where both are 0."""
+    a = np.asarray(ours, "float64").reshape(len(ours), -1)
+    b = np.asarray(theirs, "float64").reshape(len(theirs), -1)
+    energies = (a**2).sum(1)[:, None] + (b**2).sum(1)
+    squared = np.maximum(energies - 2.0 * a @ b.T, 0.0)
+    return np.asarray(squared / np.where(energies > 0, energies, 1.0))
+
+
+def content_distance(features: Features, content_features: Features) -> np.ndarray:
+    """Normalised distance to the content picture in the evaluator's content layer.
+
+    ‖F − P‖² / (‖F‖² + ‖P‖²): in [0, 1] for activations ≥ 0, at most 2 for others. Lower: more of
+    the content is kept.
+
+    Source: the content loss of Gatys, Ecker, Bethge, arXiv 1508.06576, equation 1, normalised.
+    """
+    ours, theirs = (np.asarray(f.content, "float64") for f in (features, content_features))
+    energies = (ours**2 + theirs**2).sum(axis=(1, 2, 3))
+    squared = ((ours - theirs) ** 2).sum(axis=(1, 2, 3))
+    return np.asarray(squared / np.where(energies > 0, energies, 1.0))
+
+
+def kid(features: Features, reference_features: Features) -> np.ndarray:
+    """Kernel distance between the results and the paintings: each result's share of it, unbiased.
+
+    MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_ij k(x_i, y_j) with
+    k(x, y) = (x·y / D + 1)³ on mean activations of the content layer, over the paintings' root
+    mean square, since evaluators differ in scale. A result's share is its row of the first and
+    third term and all of the second, so that the mean of the shares is MMD². 0: alike in
+    distribution; unbiased, so small negative numbers occur. Lower is better.
+
+    Raises:
+        TooFewError: there are not two results and two paintings.
+
+    Source: Bińkowski, Sutherland, Arbel, Gretton, Demystifying MMD GANs, 2018, section 3; on an
+    evaluator's own layer and scale, a departure.
+    """
+    x, y = features.pooled, reference_features.pooled
+    scale = np.sqrt(np.mean(y**2))
+    if min(len(x), len(y)) < 2:
+        raise TooFewError("needs two results of an artist and two held-out paintings")
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray((a @ b.T / (a.shape[1] * scale**2) + 1.0) ** 3)
+
+    def others(square: np.ndarray) -> np.ndarray:
+        return np.asarray((square.sum(1) - np.diag(square)) / (len(square) - 1))
+
+    paintings = others(kernel(y, y)).mean()
+    return np.asarray(others(kernel(x, x)) + paintings - 2.0 * kernel(x, y).mean(axis=1))

@@ -1,0 +1,151 @@
+"""Measures that need no network: what was kept of the content, colours, grain, change."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage.metrics import structural_similarity
+
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue, ITU-R BT.601."""
+
+WINDOW = 11
+"""Pixels a side of the Gaussian window of SSIM, σ = 1.5."""
+
+SCALE_WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+"""Of MS-SSIM's scales, from fine to coarse."""
+
+LUMINANCE_OFF = 1e6
+"""As SSIM's K1 it makes the luminance term 1, so that contrast and structure are left."""
+
+SAMPLING = 4
+"""Colours are compared at every fourth pixel of every fourth row."""
+
+
+def luma(pictures: np.ndarray) -> np.ndarray:
+    """Luma Y = 0.299 R + 0.587 G + 0.114 B of pictures (…, 3), shape (…)."""
+    return np.asarray(np.asarray(pictures, "float64") @ LUMA)
+
+
+def ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Structural similarity of the luma to the content picture's, in [−1, 1], 1 where alike.
+
+    Mean over Gaussian windows of (2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)).
+    Higher: more of the content's structure is kept.
+
+    Args:
+        pictures: (N, S, S, 3) in [0, 1], S ≥ 11.
+        contents: the same shape.
+
+    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004, equation 13.
+    """
+    pairs = zip(luma(pictures), luma(contents), strict=True)
+    return np.array([_similarity(x, y) for x, y in pairs])
+
+
+def ms_ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Multi-scale structural similarity of the luma, in [0, 1], 1 where alike.
+
+    Π_j cs_j^w_j · SSIM_M^w_M over M scales, each half the size of the one before; cs is SSIM
+    without its luminance term, raised to 0. Higher: more of the content's structure is kept.
+
+    Args:
+        pictures: (N, S, S, 3) in [0, 1], S ≥ 11.
+        contents: the same shape.
+
+    A departure from the source: pictures under 176 pixels have fewer than 5 scales, whose weights
+    are made to sum to 1 again.
+
+    Source: Wang, Simoncelli, Bovik, Multi-scale structural similarity, 2003, equation 7.
+    """
+    scales = min(int(np.log2(pictures.shape[1] / WINDOW)) + 1, len(SCALE_WEIGHTS))
+    weights = SCALE_WEIGHTS[:scales] / SCALE_WEIGHTS[:scales].sum()
+    x, y, found = luma(pictures), luma(contents), np.ones(len(pictures))
+    for scale, weight in enumerate(weights, start=1):
+        k1 = 0.01 if scale == scales else LUMINANCE_OFF
+        terms = [_similarity(a, b, K1=k1) for a, b in zip(x, y, strict=True)]
+        found *= np.maximum(terms, 0.0) ** weight
+        x, y = _halved(x), _halved(y)
+    return found
+
+
+def change(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Root mean square of the pixels' difference from the content picture, in [0, 1].
+
+    0: nothing changed; 1/255 is one grey level. Neither high nor low is good.
+    """
+    difference = np.asarray(pictures, "float64") - contents
+    return np.asarray(np.sqrt(np.mean(difference**2, axis=(1, 2, 3))))
+
+
+def colour_distance(
+    pictures: np.ndarray, reference: np.ndarray, directions: int = 64
+) -> np.ndarray:
+    """Sliced Wasserstein distance between a picture's colours and those of all paintings together.
+
+    mean_θ ∫ |F_x^−1(q) − F_y^−1(q)| dq of the colours' projections on directions θ in RGB, in
+    [0, √3] where a channel is in [0, 1]. Lower: more like the paintings' palette.
+
+    Args:
+        pictures: (N, S, S, 3) in [0, 1].
+        reference: (n, S, S, 3), the paintings.
+        directions: how many, drawn once and for all.
+
+    Source: Bonneel, Rabin, Peyré, Pfister, Sliced and Radon Wasserstein barycenters, 2015.
+    """
+    axes = np.random.default_rng(0).standard_normal((3, directions))
+    axes /= np.linalg.norm(axes, axis=0)
+
+    def projections(some: np.ndarray) -> np.ndarray:
+        return np.asarray(some[..., ::SAMPLING, ::SAMPLING, :].reshape(-1, 3) @ axes)
+
+    each = [np.sort(projections(picture), axis=0) for picture in np.asarray(pictures, "float64")]
+    steps = (np.arange(len(each[0])) + 0.5) / len(each[0])
+    pool = np.quantile(
+        projections(np.asarray(reference, "float64")), steps, axis=0, method="inverted_cdf"
+    )
+    return np.array([np.abs(one - pool).mean() for one in each])
+
+
+def grain(pictures: np.ndarray, reference: np.ndarray, sigma: float = 1.0) -> np.ndarray:
+    """High-frequency energy of a picture over that of the artist's median painting, ≥ 0.
+
+    E = mean (Y − g_σ ∗ Y)² of the luma Y; E(picture) / median_i E(painting_i). 1: as smooth as the
+    paintings; far above: grainy, "pixel-y"; below: smoother than they are.
+
+    Args:
+        pictures: (N, S, S, 3) in [0, 1].
+        reference: (n, S, S, 3), the paintings at the same size.
+        sigma: of the Gaussian, in pixels.
+    """
+    typical = float(np.median(high_frequency(reference, sigma)))
+    return high_frequency(pictures, sigma) / max(typical, np.finfo(float).tiny)
+
+
+def high_frequency(pictures: np.ndarray, sigma: float) -> np.ndarray:
+    """Mean square of each picture's luma without its low frequencies, (N,)."""
+    return np.array([np.mean((y - gaussian_filter(y, sigma)) ** 2) for y in luma(pictures)])
+
+
+def _similarity(x: np.ndarray, y: np.ndarray, **constants: float) -> float:
+    """SSIM of two luma pictures with the window of the source."""
+    similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
+    return float(
+        similarity(
+            x,
+            y,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            **constants,
+        )
+    )
+
+
+def _halved(pictures: np.ndarray) -> np.ndarray:
+    """Means of 2 × 2 pixels, (N, S, S) → (N, S/2, S/2)."""
+    height, width = (side // 2 for side in pictures.shape[1:])
+    even = pictures[:, : 2 * height, : 2 * width]
+    return np.asarray(even.reshape(len(even), height, 2, width, 2).mean((2, 4)))

@@ -1,0 +1,46 @@
+"""Paintings outside every style set: an artist's own held-out ones, and other artists'."""
+
+from collections.abc import Sequence
+
+from datasets import PictureSet
+
+
+def held_out(
+    sets: Sequence[PictureSet], groups: Sequence[PictureSet], most: int
+) -> list[PictureSet]:
+    """For each style set the last paintings of its group that are in no style set.
+
+    The last ones, so that sets of the group's first 3 or 30 paintings are compared with the same.
+    They carry their group's name; several sets of one group have the same.
+
+    Args:
+        sets: the style sets of a run.
+        groups: the artists, genres or the like that they were chosen from.
+        most: paintings of each at most.
+    """
+    used = {picture.source for one in sets for picture in one.pictures}
+    by_source = {picture.source: group for group in groups for picture in group.pictures}
+    found = []
+    for one in sets:
+        group = by_source[one.pictures[0].source]
+        left = tuple(picture for picture in group.pictures if picture.source not in used)
+        found.append(PictureSet(group.name, left[max(len(left) - most, 0) :]))
+    return found
+
+
+def others(
+    groups: Sequence[PictureSet], everyone: Sequence[PictureSet], artists: int, most: int
+) -> list[PictureSet]:
+    """The first few artists who share no painting with a run's groups, at most so many of each.
+
+    Args:
+        groups: those of the run.
+        everyone: all artists there are.
+        artists: how many to take.
+        most: paintings of each.
+    """
+    known = {picture.source for group in groups for picture in group.pictures}
+    strangers = [
+        one for one in everyone if known.isdisjoint(picture.source for picture in one.pictures)
+    ]
+    return [PictureSet(one.name, one.pictures[:most]) for one in strangers[:artists]]
