@@ -11,7 +11,7 @@ from rich.table import Table
 from skimage.metrics import structural_similarity
 
 from benchmark import record, sheets
-from benchmark.config import ROOT, composed, refuse
+from benchmark.config import ROOT, composed, one_by_one, refuse
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.prepare import InputError, Prepared, optimizer_choice, prepare
 from benchmark.progress import console
@@ -29,14 +29,15 @@ Any option of `python -m benchmark` may be given. On the training draw of conten
 finds the least style weight with which the style loss falls by SHARE of what it could fall
 without any content loss, on a logarithmic scale: visible style, and as much content as that
 leaves. Then both weights are scaled until SGD's first step at its default rate moves the pixels
-by STEP (root mean square), so that one rate serves all backbones. Prints each trial and the lines
-for the backbone's YAML, and writes the trials' pictures to mlruns/calibration/.
+by STEP (root mean square), so that one rate serves all backbones. Prints each trial and the weights
+for conf/backbone/ (with loss=normalised for conf/loss/, one pair for all backbones), and writes the
+trials' pictures to mlruns/calibration/.
 """
 
 SHARE = 0.97
 STEP = 0.003
 
-TRIAL = ("split=train", "content.train=3", "content.test=1", "epochs=40")
+TRIAL = ("split=train", "content.train=3", "content.test=1", "epochs=40", "metrics=[]")
 """What a trial is unless the command line says otherwise."""
 
 TOLERANCE = 0.15
@@ -76,19 +77,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def one_by_one(arguments: Sequence[str]) -> Iterator[list[str]]:
-    """The overrides of each backbone in turn."""
-    others = [a for a in arguments if not a.startswith("backbone=") and a != "-m"]
-    chosen = [a.removeprefix("backbone=") for a in arguments if a.startswith("backbone=")]
-    for backbone in (chosen or ["vgg"])[-1].split(","):
-        yield [f"backbone={backbone}", *others]
-
-
 def calibrate(overrides: Sequence[str]) -> None:
     """Find the weights of one backbone, and print and draw how."""
     config = composed(overrides)
     prepared = prepare(config)
-    if prepared.loss_weights.content == 0:
+    weights = prepared.loss.weights
+    if weights.content == 0:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
     if prepared.from_noise:
         raise ConfigError("init=noise: calibration starts at the content pictures")
@@ -103,13 +97,14 @@ def calibrate(overrides: Sequence[str]) -> None:
     for one in sorted(trials, key=lambda trial: trial.style_weight):
         table.add_row(*_shown(one), style="bold" if one is found else None)
     output.print(table)
-    balanced = prepared.loss_weights._replace(
-        style=prepared.loss_weights.content * found.style_weight
+    balanced = weights._replace(style=weights.content * found.style_weight)
+    loss = prepared.loss._replace(weights=balanced)
+    factor = STEP / first_step(replace(prepared, loss=loss))
+    output.print(
+        f"{prepared.backbone.name} with weights {prepared.backbone.weights}, "
+        f"loss={config.loss.name}:"
     )
-    factor = STEP / first_step(replace(prepared, loss_weights=balanced))
-    weights = prepared.backbone.weights
-    output.print(f"{prepared.backbone.name} with weights {weights}, in conf/backbone/:")
-    output.print(f"loss:\n  content_weight: {balanced.content * factor:.1e}")
+    output.print(f"  content_weight: {balanced.content * factor:.1e}")
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
     file = ROOT / "mlruns" / "calibration" / f"{prepared.backbone.name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +122,7 @@ def search(prepared: Prepared) -> Iterator[Trial]:
             "content loss: lower optimizer.learning_rate, or raise epochs"
         )
     wanted = SHARE * drop(free)
-    weight = prepared.loss_weights.style / prepared.loss_weights.content
+    weight = prepared.loss.weights.style / prepared.loss.weights.content
     low = high = 0.0
     while not (low and high and np.log10(high / low) < TOLERANCE):
         one = trial(prepared, weight)
@@ -157,18 +152,17 @@ def drop(one: Trial) -> float:
 
 def trial(prepared: Prepared, style_weight: float) -> Trial:
     """Optimise the examples with one ratio of the weights."""
-    content = prepared.loss_weights.content
-    free = not np.isfinite(style_weight)
-    weights = prepared.loss_weights._replace(
-        content=0.0 if free else content,
-        style=prepared.loss_weights.style if free else style_weight * content,
-    )
+    weights = prepared.loss.weights
+    if np.isfinite(style_weight):
+        weights = weights._replace(style=style_weight * weights.content)
+    else:
+        weights = weights._replace(content=0.0)
     batches = batches_of(prepared)
     outcome = stylize(
         prepared.backbone,
         batches,
         prepared.aggregation,
-        weights,
+        prepared.loss._replace(weights=weights),
         prepared.optimizer,
         replace(prepared.stopping, patience=None),
     )
@@ -194,7 +188,7 @@ def first_step(prepared: Prepared) -> float:
     moves = []
     for batch in batches_of(prepared):
         trajectories = [
-            Trajectory(prepared.backbone, batch, prepared.aggregation, prepared.loss_weights, sgd)
+            Trajectory(prepared.backbone, batch, prepared.aggregation, prepared.loss, sgd)
         ]
         each(trajectories, lambda examples: None, Trajectory.run)
         moved = np.concatenate([np.asarray(one.pictures) for one in trajectories])

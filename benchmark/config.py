@@ -3,8 +3,8 @@
 import math
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,14 @@ class Forecast(Enum):
 
 @dataclass
 class Loss:
-    """Weights of total = content·content_loss + style·style_loss + variation·total_variation."""
+    """Total = content_weight·content_loss + style_weight·style_loss + variation_weight·variation.
 
+    `style` and `content` are dotted names of functions, see `benchmark.step.LossFunctions`.
+    """
+
+    name: str = MISSING
+    style: str = MISSING
+    content: str = MISSING
     content_weight: float = MISSING
     style_weight: float = MISSING
     variation_weight: float = MISSING
@@ -81,6 +87,21 @@ class EarlyStopping:
 
     min_improvement: float = MISSING
     patience: int | None = MISSING
+
+
+@dataclass
+class Evaluation:
+    """What the measures of results look with, and at.
+
+    `evaluators` are backbones, the same for all runs; `weights` theirs (auto: ImageNet's, and
+    without them what needs them is left out); `held_out` paintings at most of each artist outside
+    the style sets, and so many `others`, artists who are not in the run.
+    """
+
+    evaluators: list[str] = MISSING
+    weights: str = MISSING
+    held_out: int = MISSING
+    others: int = MISSING
 
 
 @dataclass
@@ -114,6 +135,8 @@ class Config:
     optimizer: Variant = MISSING
     dataset: Variant = MISSING
     content: Variant = MISSING
+    metrics: dict[str, Any] = field(default_factory=dict)
+    evaluation: Evaluation = MISSING
     split: Split | None = MISSING
     loss: Loss = MISSING
     early_stopping: EarlyStopping = MISSING
@@ -162,8 +185,25 @@ def flat(config: Config) -> dict[str, Any]:
             found |= leaves(f"{prefix}.{key}" if prefix else str(key), value)
         return found
 
+    return {key: value for key, value in leaves("", nested(config)).items() if key != "experiment"}
+
+
+def nested(config: Config) -> dict[str, Any]:
+    """The resolved configuration as plain dictionaries, from which `restored` makes it again."""
     container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    return {key: value for key, value in leaves("", container).items() if key != "experiment"}
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def restored(container: dict[str, Any]) -> Config:
+    """A configuration from what `nested` made of it.
+
+    Raises:
+        omegaconf.errors.OmegaConfBaseException: it has options that this version does not know.
+    """
+    plain = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), container))
+    assert isinstance(plain, Config)
+    return plain
 
 
 def composed(overrides: Sequence[str]) -> Config:
@@ -178,6 +218,14 @@ def composed(overrides: Sequence[str]) -> Config:
         return typed(compose("config", overrides=given))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3", job_name="benchmark"):
         return typed(compose("config", overrides=given))
+
+
+def one_by_one(arguments: Sequence[str]) -> Iterator[list[str]]:
+    """The overrides of each backbone in turn."""
+    others = [a for a in arguments if not a.startswith("backbone=") and a != "-m"]
+    chosen = [a.removeprefix("backbone=") for a in arguments if a.startswith("backbone=")]
+    for backbone in (chosen or ["vgg"])[-1].split(","):
+        yield [f"backbone={backbone}", *others]
 
 
 def quoted(override: str) -> str:
@@ -220,6 +268,8 @@ def check(config: Config) -> None:
         ("steps_per_epoch", config.steps_per_epoch, 1),
         *([("batch", config.batch, 1)] if isinstance(config.batch, int) else []),
         ("seed", config.seed, 0),
+        ("evaluation.held_out", config.evaluation.held_out, 0),
+        ("evaluation.others", config.evaluation.others, 0),
         ("loss.content_weight", config.loss.content_weight, 0),
         ("loss.style_weight", config.loss.style_weight, 0),
         ("loss.variation_weight", config.loss.variation_weight, 0),

@@ -58,6 +58,14 @@ def one_line(
         group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
         hint = nearest(choice, error.options)
         return f"{group}={choice}: no such option.{hint} Options: {', '.join(error.options)}."
+    unknown = re.search(r"Could not load '(\w+)/([^']*)'", str(error))
+    if unknown:  # One of a list of choices, for which Hydra does not say what there is.
+        group, choice = unknown.groups()
+        there = owners.get(f"{group}.name", [])
+        return (
+            f"{group}=[{choice}]: no such option.{nearest(choice, there)} "
+            f"Options: {', '.join(there)}."
+        )
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         option = str(cause.full_key or _quoted(str(error)))
         if option in owners:

@@ -86,6 +86,7 @@ def forecast(runs: Sequence[Prepared]) -> Forecast:
         place = (run.backbone.shared, largest_batch(run))
         kind = (
             *place,
+            run.loss.functions,
             run.aggregation.function,
             run.optimizer.constructor,
             run.optimizer.arguments,
@@ -109,7 +110,7 @@ def measured(run: Prepared) -> Cost:
     """The cost of a step of a run's first batch."""
     batch = max(batches_of(run), key=lambda one: len(one.start))
     began = perf_counter()
-    whole = Trajectory(run.backbone, batch, run.aggregation, run.loss_weights, run.optimizer)
+    whole = Trajectory(run.backbone, batch, run.aggregation, run.loss, run.optimizer)
     trajectories = [whole]
     each(trajectories, lambda examples: None, Trajectory.run)
     compiled = perf_counter()

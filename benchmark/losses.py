@@ -8,6 +8,9 @@ from keras import ops
 Tensor = Any
 """A tensor of the active Keras backend, or anything `keras.ops` turns into one."""
 
+SMALLEST_SIZE = 1e-30
+"""Divisors are raised to this, so that two blank things are 0 apart; real ones lie far above."""
+
 
 def gram_matrix(features: Tensor) -> Tensor:
     """Gram matrix of a feature map, scaled as the style loss needs it.
@@ -39,18 +42,21 @@ class PaintingGrams(NamedTuple):
         mean: mean matrix Ā of each artist, shape (artists, C, C).
         deviations: A_i − Ā, flattened, shape (artists, n, C·C).
         squared_norms: ‖A_i − Ā‖², shape (artists, n).
+        squared_sizes: ‖A_i‖², shape (artists, n).
     """
 
     mean: Tensor
     deviations: Tensor
     squared_norms: Tensor
+    squared_sizes: Tensor
 
 
 def centre(grams: Tensor) -> PaintingGrams:
     """Centre the Gram matrices of one artist's n paintings, shape (n, C, C), on their mean."""
     mean = ops.mean(grams, axis=0)
     deviations = ops.reshape(grams - mean, (1, ops.shape(grams)[0], -1))
-    return PaintingGrams(mean[None], deviations, ops.sum(ops.square(deviations), axis=2))
+    norms, sizes = ops.sum(ops.square(deviations), axis=2), ops.sum(ops.square(grams), axis=(1, 2))
+    return PaintingGrams(mean[None], deviations, norms, sizes[None])
 
 
 def of_artists(targets: Sequence[PaintingGrams]) -> PaintingGrams:
@@ -111,6 +117,44 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     """
     difference = ops.cast(features, "float32") - ops.cast(target, "float32")
     return 0.5 * ops.sum(ops.square(difference), axis=(1, 2, 3))
+
+
+def normalised_style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
+    """Normalised Gram distance of every example to every painting of its artist at one layer.
+
+    D_ji = ‖G_j − A_i‖² / (‖G_j‖² + ‖A_i‖²), which no factor common to all activations changes.
+    0 for equal matrices; at most 1, because Gram matrices have ⟨G, A⟩ ≥ 0.
+
+    Args:
+        grams: as for `style_losses`.
+        paintings: as for `style_losses`.
+
+    Returns:
+        Shape (N, n), in [0, 1] but for rounding.
+    """
+    artists, number = ops.shape(paintings.squared_sizes)
+    own = ops.reshape(ops.sum(ops.square(grams), axis=(1, 2)), (artists, -1, 1))
+    sizes = ops.reshape(own + ops.expand_dims(paintings.squared_sizes, 1), (-1, number))
+    return style_losses(grams, paintings) / ops.maximum(sizes, SMALLEST_SIZE)
+
+
+def normalised_content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Normalised content distance ‖F − P‖² / (‖F‖² + ‖P‖²) of each example.
+
+    No factor common to all activations changes it. 0 for equal activations, about 1 for unrelated
+    ones, at most 2, for activations before a ReLU may be opposite; after one at most 1.
+
+    Args:
+        features: as for `content_loss`.
+        target: as for `content_loss`.
+
+    Returns:
+        Shape (N,), float32, in [0, 2] but for rounding.
+    """
+    sizes = sum(
+        ops.sum(ops.square(ops.cast(one, "float32")), axis=(1, 2, 3)) for one in (features, target)
+    )
+    return 2.0 * content_loss(features, target) / ops.maximum(sizes, SMALLEST_SIZE)
 
 
 def total_variation(pictures: Tensor) -> Tensor:

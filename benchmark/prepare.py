@@ -1,8 +1,9 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
-import hashlib
+import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -10,11 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 import datasets
 from backbones import Backbone, BackboneError, LayerReport, describe
-from benchmark import choose, memory
+from benchmark import choose, memory, references
 from benchmark.choose import Selection
-from benchmark.config import ROOT, Config, Init
-from benchmark.errors import ConfigError
-from benchmark.step import Aggregation, LossWeights, OptimizerChoice
+from benchmark.config import ROOT, Config, Init, composed
+from benchmark.errors import ConfigError, nearest
+from benchmark.scoring import Assessment, Measure
+from benchmark.step import Aggregation, Loss, LossFunctions, LossWeights, OptimizerChoice
 from benchmark.stylize import Stopping
 from benchmark.variants import arguments_of, function_of
 from datasets import DatasetError, Loaded, PictureSet, contents
@@ -45,6 +47,26 @@ class ContentChoice(BaseModel):
     test: int = 5
 
 
+class MeasureKeys(BaseModel):
+    """The keys of a measure's YAML that are not for its function.
+
+    Attributes:
+        reference: the paintings it compares with.
+        label: a heading.
+        better: which values are good: "one" those near 1, "none" neither high nor low ones.
+        range: for people.
+        about: a line for people.
+        rate: whether values are 0 or 1, so that their mean is a rate.
+    """
+
+    reference: Literal["style_set", "held_out", "others"] | None = None
+    label: str
+    better: Literal["higher", "lower", "one", "none"]
+    range: str
+    about: str
+    rate: bool = False
+
+
 @dataclass(frozen=True)
 class Prepared:
     """All that a run needs.
@@ -55,12 +77,13 @@ class Prepared:
         backbone: the network.
         aggregation: over the paintings.
         optimizer: Keras's.
-        loss_weights: of the total.
+        loss: the total of an example.
         stopping: when to end.
         batch: most examples to optimise together.
         from_noise: whether pictures start from noise instead of their content.
         seed: of that noise.
         cache: folder for style targets.
+        assessment: with what the results are scored.
     """
 
     paintings: Sequence[Loaded]
@@ -68,12 +91,13 @@ class Prepared:
     backbone: Backbone
     aggregation: Aggregation
     optimizer: OptimizerChoice
-    loss_weights: LossWeights
+    loss: Loss
     stopping: Stopping
     batch: int
     from_noise: bool
     seed: int
     cache: Path | None
+    assessment: Assessment
 
     @property
     def examples(self) -> list[tuple[str, str]]:
@@ -83,7 +107,7 @@ class Prepared:
     @property
     def style_digest(self) -> str:
         """SHA-256 over the digests of the style sets, in order."""
-        return hashlib.sha256("".join(one.digest for one in self.paintings).encode()).hexdigest()
+        return datasets.digest_of(self.paintings)
 
 
 def prepare(config: Config) -> Prepared:
@@ -94,14 +118,10 @@ def prepare(config: Config) -> Prepared:
     """
     # The backbone comes last, so that a wrong number is told before a download.
     optimizer = optimizer_choice(config.optimizer)
+    loss = loss_of(config)
     content = load_content(config)
-    choice, groups = painting_groups(config)
-    sets = (
-        choose.by_looks(groups, choice, load_backbone(config), config.image_size, config.seed)
-        if choice.looks
-        else choose.without_looking(groups, choice, config.seed)
-    )
-    paintings = [datasets.load(one, config.image_size) for one in sets]
+    measures = [measure_of(variant) for variant in config.metrics.values()]
+    groups, paintings = load_paintings(config)
     combine = aggregation(config.agg, [len(one.names) for one in paintings])
     backbone = load_backbone(config)
     return Prepared(
@@ -110,9 +130,7 @@ def prepare(config: Config) -> Prepared:
         aggregation=combine,
         backbone=backbone,
         optimizer=optimizer,
-        loss_weights=LossWeights(
-            config.loss.content_weight, config.loss.style_weight, config.loss.variation_weight
-        ),
+        loss=loss,
         stopping=Stopping(
             config.epochs,
             config.steps_per_epoch,
@@ -124,6 +142,97 @@ def prepare(config: Config) -> Prepared:
         from_noise=config.init is Init.noise,
         seed=config.seed,
         cache=ROOT / config.cache / "style_targets" if config.cache else None,
+        assessment=assessment(config, measures, groups, paintings),
+    )
+
+
+def load_paintings(config: Config) -> tuple[list[PictureSet], list[Loaded]]:
+    """The groups that a run's style sets are chosen from, and these sets."""
+    choice, groups = painting_groups(config)
+    sets = (
+        choose.by_looks(groups, choice, load_backbone(config), config.image_size, config.seed)
+        if choice.looks
+        else choose.without_looking(groups, choice, config.seed)
+    )
+    return groups, [datasets.load(one, config.image_size) for one in sets]
+
+
+def assessment(
+    config: Config,
+    measures: Sequence[Measure],
+    groups: Sequence[PictureSet],
+    paintings: Sequence[Loaded],
+) -> Assessment:
+    """With what the results of a run are scored.
+
+    Raises:
+        InputError: no such evaluator, or not with these weights.
+    """
+    wanted = config.evaluation
+    found = {
+        name: evaluator(name, wanted.weights, config.image_size)
+        for name in (wanted.evaluators if any(one.sees for one in measures) else [])
+    }
+    strangers = everyone(config) if wanted.others and found else []
+    sets = [one.pictures for one in paintings]
+    return Assessment(
+        measures=measures,
+        evaluators={name: one for name, one in found.items() if isinstance(one, Backbone)},
+        unavailable={name: one for name, one in found.items() if isinstance(one, str)},
+        held_out=references.held_out(sets, groups, wanted.held_out),
+        others=references.others(groups, strangers, wanted.others, wanted.held_out),
+        size=config.image_size,
+    )
+
+
+@lru_cache(maxsize=32)
+def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
+    """A backbone to look at results through; with weights="auto" perhaps why it can't be had.
+
+    Raises:
+        ConfigError: no such backbone.
+        BackboneError: not with these weights.
+    """
+    known = sorted(path.stem for path in (ROOT / "conf" / "backbone").glob("*.yaml"))
+    if name not in known:
+        raise ConfigError(
+            f"evaluation.evaluators: there is no backbone '{name}'.{nearest(name, known)} "
+            f"Known: {', '.join(known)}"
+        )
+    chosen = composed([f"backbone={name}", f"image_size={image_size}"])
+    variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}
+    try:
+        return load_backbone(replace(chosen, backbone=variant))
+    except BackboneError as error:
+        if weights != "auto":
+            raise
+        return str(error)
+
+
+def everyone(config: Config) -> list[PictureSet]:
+    """All artists of a run's dataset, where its function can name them."""
+    function = function_of("dataset", config.dataset)
+    parameters = inspect.signature(function).parameters
+    if "artists" not in parameters:
+        return []
+    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
+    place = {k: v for k, v in arguments.items() if parameters[k].default is inspect.Parameter.empty}
+    groups: list[PictureSet] = function(**place, artists=["*"])
+    return groups
+
+
+def measure_of(variant: dict[str, Any]) -> Measure:
+    """The measure that a YAML of `conf/metrics/` describes.
+
+    Raises:
+        ConfigError: an argument is wrong.
+    """
+    group = f"metrics.{variant['name']}"
+    facts = keys_of(group, variant, MeasureKeys)
+    numbers = arguments_of(group, variant, without=MeasureKeys.model_fields)
+    function = function_of(group, variant)
+    return Measure(
+        variant["name"], function, numbers, facts.reference, facts.model_dump(exclude={"reference"})
     )
 
 
@@ -206,7 +315,8 @@ def keys_of(group: str, variant: dict[str, Any], kind: type[Model]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
-        raise ConfigError(f"{group}.{key}={variant[key]}: {first['msg'].lower()}") from error
+        given_as = f"={variant[key]}" if key in variant else ""
+        raise ConfigError(f"{group}.{key}{given_as}: {first['msg'].lower()}") from error
 
 
 def aggregation(variant: dict[str, Any], paintings: Sequence[int]) -> Aggregation:
@@ -235,6 +345,19 @@ def aggregation(variant: dict[str, Any], paintings: Sequence[int]) -> Aggregatio
             f"agg.p={numbers['p']}: agg={variant['name']} has its own p; use agg=power"
         )
     return Aggregation(function_of("agg", variant), numbers, tuple(weights) if weights else None)
+
+
+def loss_of(config: Config) -> Loss:
+    """The loss that a YAML of `conf/loss/` describes.
+
+    Raises:
+        ConfigError: one of its functions cannot be imported.
+    """
+    chosen = vars(config.loss)
+    return Loss(
+        LossFunctions(*(function_of("loss", chosen, key) for key in LossFunctions._fields)),
+        LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields)),
+    )
 
 
 def optimizer_choice(variant: dict[str, Any]) -> OptimizerChoice:

@@ -1,5 +1,6 @@
 """What a person sees while a run works: a bar in a terminal, a line now and then elsewhere."""
 
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,11 @@ def console() -> Console:
     # No markup: option lists such as [a,b] would be taken for it.
     output = Console(highlight=False, markup=False)
     return output if output.is_terminal else Console(highlight=False, markup=False, width=160)
+
+
+def busy(console: Console, what: str) -> AbstractContextManager[object]:
+    """Shows in a terminal that something is being done."""
+    return console.status(f"  {what} …") if console.is_terminal else nullcontext()
 
 
 class EpochProgress:

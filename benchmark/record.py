@@ -1,15 +1,17 @@
 """What a run leaves behind: which numbers, pictures and tables are logged, and when."""
 
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark import backend, sheets, upscale
-from benchmark.config import ROOT, Config
+from benchmark import backend, scoring, sheets, upscale
+from benchmark.config import ROOT, Config, flat, nested
 from benchmark.prepare import Prepared
 from benchmark.step import LOSS_NAMES
 from benchmark.stylize import Epoch, Outcome
@@ -18,6 +20,12 @@ from datasets import Loaded
 
 CONTACT_SHEET = "contact_sheet.png"
 EXAMPLES_TABLE = "examples.json"
+CONFIG = "config.json"
+SCORES = "scores.csv"
+MEASURES = "measures.json"
+
+UNRECORDED = ("metrics.", "evaluation.")
+"""Options that shape no result; they are in `CONFIG`, not among MLflow's parameters."""
 
 ORIGINAL_SIZE = "results_original_size"
 """Artifact folder of the results at their content pictures' own sizes."""
@@ -29,6 +37,12 @@ def title(config: Config, others: Mapping[str, str] | None = None) -> str:
     return " · ".join([*names, *(f"{key}={value}" for key, value in (others or {}).items())])
 
 
+def command(overrides: Sequence[str], *, sweep: bool) -> str:
+    """The command line that overrides came from; a new run of it gets a new name."""
+    own = [override for override in overrides if not override.startswith("tracking.sweep=")]
+    return shlex.join(["python", "-m", "benchmark", *(["-m"] if sweep else []), *own])
+
+
 def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
     """Tags known before a run begins: what it is, on what it runs, from which sources."""
     tags = {
@@ -38,11 +52,18 @@ def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
         "agg": config.agg["name"],
         "optimizer": config.optimizer["name"],
         "overrides": json.dumps(dict(overrides)),
+        "command": command([f"{key}={value}" for key, value in overrides.items()], sweep=False),
         "mlflow.source.name": "python -m benchmark",
         "mlflow.source.git.commit": git_commit(),
     }
     tags |= {f"version.{package}": number for package, number in backend.versions().items()}
     return tags | {f"hardware.{part}": what for part, what in backend.hardware().items()}
+
+
+def options(log: RunLog, config: Config) -> None:
+    """Log the resolved configuration."""
+    log.params({k: v for k, v in flat(config).items() if not k.startswith(UNRECORDED)})
+    log.json(CONFIG, nested(config))
 
 
 def inputs(log: RunLog, prepared: Prepared) -> None:
@@ -65,6 +86,8 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
         sheet = sheets.overview(paintings.pixels, paintings.names, caption)
         log.picture(f"sets/{image_key(paintings.name)}.jpg", sheet)
     _log_set(log, prepared.content, "content")
+    for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
+        log.picture(f"contents/{image_key(name)}.png", picture)
 
     def files(loaded: Loaded) -> dict[str, str]:
         return dict(zip(loaded.sources, loaded.digests, strict=True))
@@ -138,6 +161,53 @@ def results(
     if original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
+
+
+def scores(
+    log: RunLog,
+    table: pd.DataFrame,
+    facts: Mapping[str, Any],
+    evaluators: Mapping[str, Any],
+    missing: Mapping[str, str],
+    *,
+    epochs: int,
+) -> None:
+    """Log the scores of a run's results: the table, the means, and how to read them.
+
+    Args:
+        log: of the run.
+        table: see `scoring.scores`.
+        facts: how to read each measure.
+        evaluators: what the pictures were looked at through.
+        missing: measures that could not be taken, with the reason.
+        epochs: the step at which the means are logged.
+    """
+    log.text(SCORES, table.to_csv(index=False, float_format="%.6g"))
+    log.json(MEASURES, dict(facts))
+    log.metrics({f"measures/{name}": v for name, v in scoring.means(table).items()}, epochs)
+    tags = {"evaluators": dict(evaluators), "not_measured": dict(missing)}
+    log.tags({name: json.dumps(content) for name, content in tags.items()})
+
+
+def how_to_read(
+    assessment: scoring.Assessment, model: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of each measure, and of each evaluator whether it also optimised the pictures.
+
+    Args:
+        assessment: with what the results are scored.
+        model: dotted name of the architecture that optimised them.
+    """
+    facts = {one.name: dict(one.facts) for one in assessment.measures}
+    evaluators = {
+        name: {
+            "weights": one.weights,
+            "digest": one.digest,
+            "optimised": one.shared.architecture.model == model,
+        }
+        for name, one in assessment.evaluators.items()
+    }
+    return facts, evaluators
 
 
 def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:

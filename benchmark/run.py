@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 from rich.console import Console
 
-from benchmark import interrupt, memory, record
-from benchmark.config import Config, Keep, flat
+from benchmark import interrupt, memory, record, scoring
+from benchmark.config import Config, Keep
 from benchmark.prepare import Prepared, prepare
-from benchmark.progress import EpochProgress
+from benchmark.progress import EpochProgress, busy
 from benchmark.stylize import Batch, Epoch, measure, stylize
 from benchmark.targets import style_targets
 from benchmark.tracking import Tracker
@@ -38,7 +38,7 @@ def run(
         Exception: whatever went wrong, after it was recorded in the run.
     """
     with tracker.run(title, record.first_tags(config, overrides), parent) as log:
-        log.params(flat(config))
+        record.options(log, config)
         prepared = prepare(config)
         record.inputs(log, prepared)
         batches = batches_of(prepared)
@@ -63,7 +63,7 @@ def run(
                 prepared.backbone,
                 batches,
                 prepared.aggregation,
-                prepared.loss_weights,
+                prepared.loss,
                 prepared.optimizer,
                 prepared.stopping,
                 keep_best=config.keep is Keep.best,
@@ -79,6 +79,17 @@ def run(
             title,
             original_size=config.original_size,
         )
+        with busy(console, "scoring the pictures"):
+            table, missing = scoring.scores(
+                prepared.assessment,
+                prepared.paintings,
+                prepared.content,
+                record.to_uint8(outcome.pictures),
+            )
+        facts, evaluators = record.how_to_read(
+            prepared.assessment, prepared.backbone.shared.architecture.model
+        )
+        record.scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)
         status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
         log.end(status, *outcome.ending)
     return status, record.line(outcome)

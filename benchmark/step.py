@@ -15,12 +15,34 @@ from benchmark.losses import PaintingGrams, Tensor
 LOSS_NAMES = ("total_loss", "style_loss", "content_loss")
 
 
+class LossFunctions(NamedTuple):
+    """What is weighted.
+
+    Attributes:
+        style: `(grams (N, C, C), PaintingGrams) -> (N, n)` at one layer; layers are averaged.
+        content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`.
+    """
+
+    style: Callable[[Tensor, PaintingGrams], Tensor]
+    content: Callable[[Tensor, Tensor], Tensor]
+
+
+STUDY_LOSSES = LossFunctions(losses.style_losses, losses.content_loss)
+
+
 class LossWeights(NamedTuple):
     """Weights in total = content·content_loss + style·style_loss + variation·total_variation."""
 
     content: float
     style: float
     variation: float
+
+
+class Loss(NamedTuple):
+    """The total loss of an example; its weights are inputs of the compiled step."""
+
+    functions: LossFunctions
+    weights: LossWeights
 
 
 @dataclass(frozen=True)
@@ -76,11 +98,18 @@ def measurer(network: keras.Model) -> keras.Model:
 class Stylization(keras.Model):
     """A batch of pictures as the only trainable weights of a model whose loss is the transfer's."""
 
-    def __init__(self, network: keras.Model, function: Callable[..., Tensor], batch: int) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        functions: LossFunctions,
+        aggregate: Callable[..., Tensor],
+        batch: int,
+    ) -> None:
         """A batch of blank pictures, of the size that the network takes."""
         super().__init__()
         self.measurer = measurer(network)
-        self.function = function
+        self.functions = functions
+        self.aggregate = aggregate
         self.pictures = self.add_weight(
             shape=(batch, *network.input_shape[1:]),
             initializer="zeros",
@@ -98,12 +127,12 @@ class Stylization(keras.Model):
         """Total loss of each example, (N,); adds the sum as the model's loss."""
         *grams, features = self.measurer(self.pictures, training=False)
         by_layer = [
-            losses.style_losses(gram, paintings)
+            self.functions.style(gram, paintings)
             for gram, paintings in zip(grams, inputs.style, strict=True)
         ]
         by_painting = sum(by_layer) / len(by_layer)
-        style = self.function(by_painting, inputs.painting_weights, **inputs.numbers)
-        content = losses.content_loss(features, inputs.content)
+        style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
+        content = self.functions.content(features, inputs.content)
         variation = losses.total_variation(self.pictures)
         weights = inputs.loss_weights
         total = weights.content * content + weights.style * style + weights.variation * variation
@@ -140,19 +169,20 @@ class Stylization(keras.Model):
 @lru_cache(maxsize=16)
 def compiled_step(
     network: keras.Model,
-    function: Callable[..., Tensor],
+    functions: LossFunctions,
+    aggregate: Callable[..., Tensor],
     constructor: Callable[..., keras.optimizers.Optimizer],
     arguments: tuple[tuple[str, Any], ...],
     *,
     examples: int,
     paintings: tuple[int, int],
 ) -> Stylization:
-    """The step for one network, aggregation, optimiser and shape, shared by all jobs alike.
+    """The step for one network, loss, aggregation, optimiser and shape, shared by all jobs alike.
 
     Loss weights, the aggregation's numbers and the learning rate are inputs of it. `paintings`,
     (artists, paintings of each), only tells shapes apart: others would compile anew all the same.
     """
-    model = Stylization(network, function, examples)
+    model = Stylization(network, functions, aggregate, examples)
     optimizer = constructor(learning_rate=1.0, **dict(arguments))
     model.compile(optimizer=optimizer, jit_compile=backend.compiles_with_xla())
     return model

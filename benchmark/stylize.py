@@ -17,7 +17,7 @@ from benchmark import backend
 from benchmark.losses import PaintingGrams, Tensor, of_artists
 from benchmark.step import (
     Aggregation,
-    LossWeights,
+    Loss,
     OptimizerChoice,
     StepInputs,
     Stylization,
@@ -177,7 +177,7 @@ def stylize(
     backbone: Backbone,
     batches: Sequence[Batch],
     aggregation: Aggregation,
-    loss_weights: LossWeights,
+    loss: Loss,
     optimizer: OptimizerChoice,
     stopping: Stopping,
     *,
@@ -195,7 +195,7 @@ def stylize(
         backbone: the network that made the batches' targets.
         batches: what to optimise; the results keep their order.
         aggregation: over the paintings, after the sum over layers (the study, section 1).
-        loss_weights: of content, style and total variation.
+        loss: of content, style and total variation.
         optimizer: every batch has its own state of it.
         stopping: when to end.
         keep_best: keep each example's picture of lowest total loss instead of the last.
@@ -205,9 +205,7 @@ def stylize(
     Raises:
         MemoryError: a single example does not fit into memory.
     """
-    trajectories = [
-        Trajectory(backbone, batch, aggregation, loss_weights, optimizer) for batch in batches
-    ]
+    trajectories = [Trajectory(backbone, batch, aggregation, loss, optimizer) for batch in batches]
     in_each = partial(each, trajectories, on_smaller_batch)
     in_each(Trajectory.begin)
     clock = Clock()
@@ -341,14 +339,14 @@ class Trajectory:
         backbone: Backbone,
         batch: Batch,
         aggregation: Aggregation,
-        loss_weights: LossWeights,
+        loss: Loss,
         optimizer: OptimizerChoice,
     ) -> None:
         """Of a batch at its start."""
         self._backbone = backbone
         self._batch = batch
         self._aggregation = aggregation
-        self._loss_weights = loss_weights
+        self._loss = loss
         self._optimizer = optimizer
         self._state: list[Tensor] | None = None
         self._begun: tuple[Stylization, StepInputs] | None = None
@@ -368,10 +366,11 @@ class Trajectory:
         if self._begun is None:
             batch, optimizer = self._batch, self._optimizer
             style = [of_artists(layer) for layer in zip(*batch.style, strict=True)]
-            inputs = step_inputs(style, batch.content, self._aggregation, self._loss_weights)
+            inputs = step_inputs(style, batch.content, self._aggregation, self._loss.weights)
             artists, paintings = style[0].squared_norms.shape
             step = compiled_step(
                 self._backbone.network,
+                self._loss.functions,
                 self._aggregation.function,
                 optimizer.constructor,
                 optimizer.arguments,
@@ -408,9 +407,7 @@ class Trajectory:
         return [part for half in self.halves() for part in half.at_most(examples)]
 
     def _part(self, part: slice, batch: Batch) -> "Trajectory":
-        half = Trajectory(
-            self._backbone, batch, self._aggregation, self._loss_weights, self._optimizer
-        )
+        half = Trajectory(self._backbone, batch, self._aggregation, self._loss, self._optimizer)
         if self._state is not None:
             whole = self._state[0].shape
             # What an optimiser remembers is either of each pixel or of the whole batch.

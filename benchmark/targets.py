@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # Computing needs no library that reads pictures.
     from datasets import Loaded
 
 FORMULA = 1
-"""To be raised whenever what is computed here, or in `losses.gram_matrix`, changes."""
+"""To be raised whenever what is computed here, in `losses.gram_matrix` or `smoothing` changes."""
 
 CACHE_LIMIT = 5 * 2**30
 """Bytes of the cache on disk; beyond it the entries longest unused go."""

@@ -72,7 +72,9 @@ def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
 def differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
     """The conditions in which two differ, those that a person sets first."""
     apart = [name for name in found.keys() & wanted.keys() if found[name] != wanted[name]]
-    return sorted(apart, key=lambda name: (name.endswith("_target_"), name))
+    return sorted(
+        apart, key=lambda name: (not name.endswith(".name"), name.endswith("_target_"), name)
+    )
 
 
 def alike(

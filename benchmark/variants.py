@@ -16,19 +16,21 @@ from benchmark.errors import ConfigError, nearest
 LABELS = ("name", "_target_")
 
 
-def function_of(group: str, variant: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function or class that a variant names.
+def function_of(
+    group: str, variant: Mapping[str, Any], key: str = "_target_"
+) -> Callable[..., Any]:
+    """The function or class that a variant names under some key.
 
     Raises:
         ConfigError: it cannot be imported.
     """
-    target = str(variant["_target_"])
+    target = str(variant[key])
     try:
         function: Callable[..., Any] = resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{group}._target_={target}: cannot be imported ({error})") from error
+        raise ConfigError(f"{group}.{key}={target}: cannot be imported ({error})") from error
     if not callable(function):
-        raise ConfigError(f"{group}._target_={target}: is not a function or class")
+        raise ConfigError(f"{group}.{key}={target}: is not a function or class")
     return function
 
 

@@ -7,7 +7,7 @@ decoded before `load` is called.
 
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
-from datasets.pictures import Loaded, Picture, PictureSet, load
+from datasets.pictures import Loaded, Picture, PictureSet, digest_of, load
 
 __all__ = [
     "Artist",
@@ -16,6 +16,7 @@ __all__ = [
     "Loaded",
     "Picture",
     "PictureSet",
+    "digest_of",
     "load",
     "style_sets",
 ]

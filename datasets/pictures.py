@@ -81,6 +81,11 @@ class Loaded:
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
 
+def digest_of(sets: Sequence[Loaded]) -> str:
+    """SHA-256 over the digests of several sets, in order."""
+    return hashlib.sha256("".join(one.digest for one in sets).encode()).hexdigest()
+
+
 @lru_cache(maxsize=64)
 def load(pictures: PictureSet, size: int) -> Loaded:
     """Read all pictures of a set and resize each to size × size, as the study does.

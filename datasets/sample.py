@@ -14,8 +14,8 @@ from datasets import painters
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.pictures import Picture, PictureSet, to_rgb
 
-BODY_OF_WORK = 30
-"""Paintings by each painter."""
+BODY_OF_WORK = 60
+"""Paintings by each painter: a style set of 30, and as many that no run need have seen."""
 
 PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
     "chelsea": skimage.data.chelsea,

@@ -17,6 +17,8 @@ TINY = [
     "dataset.paintings=3",
     "backbone.weights=random",
     "cache=null",
+    "evaluation.evaluators=[]",
+    "evaluation.held_out=0",
 ]
 """Overrides that make a run a matter of seconds."""
 

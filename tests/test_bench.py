@@ -35,8 +35,8 @@ def test_the_yardstick_has_the_same_losses(agg: str, p: float) -> None:
         yardstick_network(config, ours.backbone),
         ours.contents[0],
         ours.paintings,
-        content_weight=ours.loss_weights.content,
-        style_weight=ours.loss_weights.style,
+        content_weight=ours.loss.weights.content,
+        style_weight=ours.loss.weights.style,
         agg=agg,
     )
     mean = Aggregation(power_mean, {"p": p})

@@ -53,7 +53,7 @@ def test_the_command_really_calibrates(
     assert calibrate.main([*OVERRIDES, "-m"]) == 0
     told = capsys.readouterr().out
     assert "trial 1: inf" in told
-    assert "mobilenet with weights random, in conf/backbone/:" in told
+    assert "mobilenet with weights random, loss=study:" in told
     assert (tmp_path / "mlruns" / "calibration" / "mobilenet.png").is_file()
     assert calibrate.main([*OVERRIDES, "init=noise"]) == 2
     assert "calibration starts at the content pictures" in capsys.readouterr().err
@@ -62,8 +62,7 @@ def test_the_command_really_calibrates(
 def test_the_first_step_of_sgd_follows_the_weights(prepared: Prepared) -> None:
     """The gradient is linear in the weights, so half of both halves a step that clips nothing."""
     step = calibrate.first_step(prepared)
-    tiny = prepared.loss_weights._replace(
-        content=prepared.loss_weights.content / 2, style=prepared.loss_weights.style / 2
-    )
-    halved = calibrate.first_step(replace(prepared, loss_weights=tiny))
+    weights = prepared.loss.weights
+    tiny = weights._replace(content=weights.content / 2, style=weights.style / 2)
+    halved = calibrate.first_step(replace(prepared, loss=prepared.loss._replace(weights=tiny)))
     assert halved == pytest.approx(step / 2, rel=0.05)

@@ -71,6 +71,50 @@ def test_style_loss_near_a_painting_does_not_cancel(random: np.random.Generator)
     np.testing.assert_allclose(found, expected, rtol=0.01)
 
 
+def normalised(one: np.ndarray, other: np.ndarray) -> float:
+    """‖a − b‖² / (‖a‖² + ‖b‖²) in float64."""
+    one, other = one.astype(float), other.astype(float)
+    return float(((one - other) ** 2).sum() / ((one**2).sum() + (other**2).sum()))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 3e3])
+def test_normalised_losses_agree_with_the_formula_at_any_scale(
+    random: np.random.Generator, scale: float
+) -> None:
+    """Two artists with three paintings each; the scale cancels."""
+    features = random.normal(0.5, 1, (4, 5, 7, 6)).astype("float32")
+    paintings = random.normal(0.5, 1, (2, 3, 5, 7, 6)).astype("float32")
+    k = np.float32(scale)
+    targets = losses.of_artists([losses.centre(losses.gram_matrix(k * one)) for one in paintings])
+    found = losses.normalised_style_losses(losses.gram_matrix(k * features), targets)
+    expected = [
+        [normalised(gram(features[[j]]), gram(paintings[j // 2, [i]])) for i in range(3)]
+        for j in range(4)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=2e-4)
+    content = losses.normalised_content_loss(k * features[:3], k * paintings[0])
+    expected_content = [normalised(features[j], paintings[0, j]) for j in range(3)]
+    np.testing.assert_allclose(content, expected_content, rtol=1e-5)
+
+
+def test_normalised_losses_lie_between_0_and_their_most() -> None:
+    """Of the same things 0, of blank ones too; of Gram matrices with nothing in common 1."""
+    blank, bright = np.zeros((1, 2, 2, 2), "float32"), np.ones((1, 2, 2, 2), "float32")
+    first, second = bright * [1, 0], bright * [0, 1]
+    targets = losses.centre(losses.gram_matrix(np.concatenate([first, second, blank])))
+    found = [
+        losses.normalised_style_losses(losses.gram_matrix(one), targets)[0]
+        for one in (first, second, blank)
+    ]
+    np.testing.assert_allclose(found, [[0, 1, 1], [1, 0, 1], [1, 1, 0]], atol=1e-6)
+    content = [
+        float(losses.normalised_content_loss(bright, other)[0])
+        for other in (bright, first, blank, -bright)
+    ]
+    np.testing.assert_allclose(content, [0, 1 / 3, 1, 2], rtol=1e-6)
+    assert float(losses.normalised_content_loss(blank, blank)[0]) == 0
+
+
 def test_content_loss_and_total_variation_of_known_arrays() -> None:
     features = np.zeros((2, 1, 1, 3), "float32")
     target = np.array([[[[1.0, 2.0, 3.0]]], [[[0.0, 0.0, 0.0]]]], "float32")
@@ -170,3 +214,27 @@ def test_gradient_of_the_style_loss(random: np.random.Generator) -> None:
         apart = gram(features[[example]]) / scale - gram(paintings[example // 2]) / scale
         expected = 4 * np.einsum("hwc,icd->hwd", values, apart) / scale
         np.testing.assert_allclose(found[example], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_gradient_of_the_normalised_losses(random: np.random.Generator) -> None:
+    """∂(a / b) = (∂a − (a / b) ∂b) / b in float64; at a painting's own Gram matrix too."""
+    features = random.normal(1, 1, (1, 5, 7, 6)).astype("float32")
+    paintings = np.concatenate([random.normal(1, 1, (3, 5, 7, 6)).astype("float32"), features])
+    targets = losses.centre(losses.gram_matrix(paintings))
+    found = gradient(
+        lambda f: losses.normalised_style_losses(losses.gram_matrix(f), targets), features
+    )
+    values, own = features[0].astype(float), gram(features)[0]
+    expected = np.zeros_like(values)
+    for painting in gram(paintings):
+        size = (own**2).sum() + (painting**2).sum()
+        slope = (own - painting) - ((own - painting) ** 2).sum() / size * own
+        expected += 4 * np.einsum("hwc,cd->hwd", values, slope) / size
+    np.testing.assert_allclose(found[0], expected, rtol=1e-3, atol=1e-6)
+    target = paintings[:1]
+    found = gradient(lambda f: losses.normalised_content_loss(f, target), features)
+    apart, size = features - target.astype(float), (features**2).sum() + (target**2).sum()
+    expected = 2 * (apart - (apart**2).sum() / size * features)[0] / size
+    np.testing.assert_allclose(found[0], expected, rtol=1e-3, atol=1e-7)
+    still = gradient(lambda f: losses.normalised_content_loss(f, features), features)
+    np.testing.assert_array_equal(still, 0.0)

@@ -5,6 +5,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 from PIL import Image
@@ -15,7 +16,7 @@ from benchmark.aggregate import power_mean
 from benchmark.config import composed
 from benchmark.prepare import Prepared, prepare
 from benchmark.run import batches_of
-from benchmark.step import Aggregation, LossWeights
+from benchmark.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
 from benchmark.stylize import Stopping, measure, stylize
 from benchmark.targets import measured_targets
 from tests.commands import command, runs_in, store
@@ -39,7 +40,7 @@ REAL = [
 
 
 def prepared(backbone: str, *overrides: str) -> Prepared:
-    return prepare(composed([f"backbone={backbone}", *REAL, *overrides]))
+    return prepare(composed([f"backbone={backbone}", *REAL, "metrics=[]", *overrides]))
 
 
 def activations(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
@@ -127,7 +128,7 @@ def test_simple_is_matching_the_mean_gram() -> None:
             real.backbone,
             [type(batch)(style, batch.content, batch.start)],
             Aggregation(power_mean, {"p": 1.0}),
-            LossWeights(1e-6, 0.04, 0.0),
+            Loss(STUDY_LOSSES, LossWeights(1e-6, 0.04, 0.0)),
             real.optimizer,
             Stopping(5, patience=None),
         )
@@ -144,7 +145,7 @@ def test_every_optimizer_lowers_the_loss_with_its_defaults(backbone: str, optimi
         real.backbone,
         batches_of(real)[:1],
         real.aggregation,
-        real.loss_weights,
+        real.loss,
         real.optimizer,
         Stopping(5, min_improvement=0.0),
     )
@@ -166,6 +167,8 @@ def test_a_real_sweep_shows_the_artists_hand(tmp_path: Path) -> None:
         "agg=simple,logged",
         "epochs=15",
         "early_stopping.patience=null",
+        "evaluation.evaluators=[vgg_shallow,mobilenet]",
+        f"evaluation.weights={SHARED / 'weights'}",
         *REAL,
         store(tmp_path),
     )
@@ -184,3 +187,18 @@ def test_a_real_sweep_shows_the_artists_hand(tmp_path: Path) -> None:
                 path = client.download_artifacts(run.info.run_id, file, str(tmp_path))
                 colours.append(np.asarray(Image.open(path)).mean((0, 1)))
             assert np.dot(colours[0] - colours[1], monet - gogh) > 0
+        path = client.download_artifacts(run.info.run_id, "scores.csv", str(tmp_path))
+        judged_by_the_others_network(path, optimised=run.data.tags["backbone"])
+
+
+def judged_by_the_others_network(file: str, optimised: str) -> None:
+    """What a network that did not optimise the pictures says: nearer to paintings never seen."""
+    table = pd.read_csv(file, keep_default_na=False).astype({"value": float})
+    judge = {"vgg_shallow": "mobilenet", "mobilenet": "vgg_shallow"}[optimised]
+    whole = table[(table["layer"] == "") & (table["evaluator"] == judge)]
+    means = whole.groupby(["measure", "subject"])["value"].mean().to_dict()
+    assert means["classifier_accuracy", "result"] > 0.8
+    assert means["recognition", "result"] >= 0.5
+    for name in ("style_distance", "held_out_distance"):
+        assert means[name, "result"] < 0.8 * means[name, "content"]
+    assert means["style_distance", "painting"] < means["others_distance", "painting"]

@@ -27,6 +27,7 @@ SMALL = [
     "content.test=2",
     "image_size=64",
     "epochs=4",
+    "metrics=[ssim,grain]",
 ]
 """The design of `study_small`, with the two backbones of which there are cut ImageNet weights."""
 

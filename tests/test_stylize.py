@@ -10,11 +10,15 @@ import pytest
 
 import backbones
 from backbones import Backbone
+from benchmark import losses
 from benchmark.aggregate import power_mean
 from benchmark.config import ROOT, composed
 from benchmark.prepare import optimizer_choice
 from benchmark.step import (
+    STUDY_LOSSES,
     Aggregation,
+    Loss,
+    LossFunctions,
     LossWeights,
     OptimizerChoice,
     StepInputs,
@@ -41,7 +45,7 @@ OPTIMIZERS = {
 # Its rate suits the losses of the default backbones; those of the tiny one are smaller.
 OPTIMIZERS["sgd"] = replace(OPTIMIZERS["sgd"], learning_rate=0.05)
 SIX_EPOCHS = Stopping(6, patience=None)
-WEIGHTS = LossWeights(1e-4, 100.0, 1e-3)
+LOSS = Loss(STUDY_LOSSES, LossWeights(1e-4, 100.0, 1e-3))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,7 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
         stopping: Stopping = SIX_EPOCHS,
         p: float = 2.0,
         start: np.ndarray = contents,
+        loss: Loss = LOSS,
         **options: Any,
     ) -> Outcome:
         batches = [
@@ -93,7 +98,7 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
             for part in parts
         ]
         aggregation = Aggregation(power_mean, {"p": p})
-        return stylize(backbone, batches, aggregation, WEIGHTS, optimizer, stopping, **options)
+        return stylize(backbone, batches, aggregation, loss, optimizer, stopping, **options)
 
     return run
 
@@ -105,7 +110,7 @@ def stylized(backbone: Backbone) -> Callable[..., Outcome]:
     def run(batches: Sequence[Batch], **options: Any) -> Outcome:
         aggregation = Aggregation(power_mean, {"p": 2.0})
         chosen = {"optimizer": OPTIMIZERS["adam"], "stopping": SIX_EPOCHS, **options}
-        return stylize(backbone, batches, aggregation, WEIGHTS, **chosen)
+        return stylize(backbone, batches, aggregation, LOSS, **chosen)
 
     return run
 
@@ -210,6 +215,29 @@ def test_jobs_of_one_shape_share_the_compiled_step(transfer: Callable[..., Outco
     transfer(p=0.0)
     transfer(p=1.0, optimizer=replace(OPTIMIZERS["adam"], learning_rate=0.02))
     assert compiled_step.cache_info().misses == before
+
+
+def test_the_loss_is_the_one_asked_for(
+    transfer: Callable[..., Outcome],
+    backbone: Backbone,
+    pictures: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """The normalised one: all parts in their range, and descended."""
+    paintings, contents = pictures
+    functions = LossFunctions(losses.normalised_style_losses, losses.normalised_content_loss)
+    before = transfer()
+    found = transfer(loss=Loss(functions, LossWeights(1.0, 2.0, 0.0)))
+    *grams, _ = measure(backbone, contents)
+    layers = [
+        functions.style(gram, target)
+        for gram, target in zip(grams, measured_targets(backbone, paintings), strict=True)
+    ]
+    expected = np.sqrt(np.mean(np.square(np.mean(layers, axis=0)), axis=1))  # p = 2
+    np.testing.assert_allclose(found.first_losses[1], expected, rtol=1e-4)
+    np.testing.assert_allclose(found.losses[0], found.losses[2] + 2 * found.losses[1], rtol=1e-5)
+    assert ((found.losses[1:] > 0) & (found.losses[1:] < 1)).all()
+    assert (found.losses[0] < found.first_losses[0]).all()
+    np.testing.assert_array_equal(transfer().losses, before.losses)
 
 
 def test_an_epoch_is_so_many_steps(transfer: Callable[..., Outcome]) -> None:

@@ -87,6 +87,8 @@ def test_runs_of_other_conditions_do_not_compete(store: Store) -> None:
     assert store.test("seed=2").optimizer["name"] == "adam"
     with pytest.raises(ConfigError, match=r"with adam had seed=2, not 3; with sgd had seed=2"):
         store.test("seed=3")
+    with pytest.raises(ConfigError, match=r"with adam had loss.name=study, not normalised"):
+        store.test("seed=1", "loss=normalised")
     store.add("adam", 0.1, "seed=1", "epochs=1")
     with pytest.raises(ConfigError, match=r"with sgd had epochs=100, not 1; with rmsprop had"):
         store.test("seed=1")

@@ -152,6 +152,7 @@ def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
                 f"content.root={SHARED / 'data' / 'content'}",
                 "content.names=[chicago,tubingen]",
                 f"image_size={SIZE}",
+                "metrics=[]",
             ]
         )
     )
@@ -159,7 +160,7 @@ def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
         real.backbone,
         batches_of(real),
         real.aggregation,
-        real.loss_weights,
+        real.loss,
         real.optimizer,
         Stopping(6, patience=None),
     )

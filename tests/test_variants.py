@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from benchmark import losses
 from benchmark.config import Config, composed, flat
 from benchmark.errors import ConfigError
 from benchmark.prepare import (
@@ -15,6 +16,7 @@ from benchmark.prepare import (
     load_backbone,
     load_content,
     load_layers,
+    loss_of,
     optimizer_choice,
     prepare,
 )
@@ -85,6 +87,27 @@ def test_aggregation(choice: str) -> None:
     np.testing.assert_allclose(aggregate(np.full((2, 5), 4.0, "float32")), 4.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("choice", choices("loss"))
+def test_loss(choice: str) -> None:
+    """Distances: one of each example to each painting, none below 0, and 0 to itself."""
+    config = config_of("loss", choice)
+    assert config.loss.name == choice
+    style, content = loss_of(config).functions
+    features = np.random.default_rng(2).normal(1, 1, (2, 6, 5, 4)).astype("float32")
+    paintings = np.concatenate([features[:1], 2 * features + 1])
+    found = np.asarray(
+        style(losses.gram_matrix(features), losses.centre(losses.gram_matrix(paintings)))
+    )
+    assert found.shape == (2, 3)
+    assert found[0, 0] == 0
+    assert (np.delete(found.ravel(), 0) > 0).all()
+    same = np.asarray(content(features, paintings[:2]))
+    assert same.shape == (2,)
+    assert same[0] == 0
+    assert same[1] > 0
+    assert max(loss_of(config).weights) > 0
+
+
 @pytest.mark.parametrize("choice", choices("optimizer"))
 def test_optimizer(choice: str) -> None:
     chosen = optimizer_choice(config_of("optimizer", choice).optimizer)
@@ -93,7 +116,13 @@ def test_optimizer(choice: str) -> None:
     assert float(optimizer.learning_rate) == pytest.approx(chosen.learning_rate)
 
 
-SMALL = ["backbone=mobilenet", "backbone.weights=random", "image_size=32", "dataset.paintings=2"]
+SMALL = [
+    "backbone=mobilenet",
+    "backbone.weights=random",
+    "image_size=32",
+    "dataset.paintings=2",
+    "metrics=[]",
+]
 
 
 @pytest.mark.parametrize("selection", get_args(Method))
@@ -149,6 +178,10 @@ def test_experiment_composes(choice: str) -> None:
         ("seed=-1", "seed=-1: must be a number from 0 up"),
         ("early_stopping.patience=0", "must be 1 or more, or null"),
         ("loss.style_weight=-2", "loss.style_weight=-2.0: must be a number from 0 up"),
+        (
+            "loss.style=benchmark.losses.styl",
+            "loss.style=benchmark.losses.styl: cannot be imported",
+        ),
         ("loss.style_weight=nan", "loss.style_weight=nan: must be a number"),
         ("snapshots=[1,-3]", "snapshots=-3: must be a number from 0 up"),
         ("tracking.sweep='a b'", "tracking.sweep=a b: use letters"),
@@ -167,12 +200,13 @@ def test_experiment_composes(choice: str) -> None:
         ("+optimizer.momentun=1", "keras.optimizers.Adam has no such argument"),
         ("optimizer._target_=keras.optimizers.Adm", "cannot be imported"),
         ("backbone.pooling=mean", "backbone.pooling=mean: input should be 'max' or 'avg'"),
+        ("backbone.smoothing=sofmax", "input should be 'none', 'softmax' or 'scale'"),
         ("backbone.style_layers=[]", r"backbone.style_layers=\[\]: name at least one"),
         ("backbone.style_layers=[conv1,cnv_pw_1]", "Did you mean 'conv_pw_1'"),
         ("backbone.weights=imagenot", "did you mean 'imagenet'"),
         ("backbone.random_scale=0", "backbone.random_scale=0.0: must be a positive number"),
         ("dataset.artists=[amber_nocturn]", "Did you mean 'amber_nocturne'"),
-        ("dataset.paintings=31", "30 paintings, dataset.paintings=31 asks for more: set dataset"),
+        ("dataset.paintings=61", "60 paintings, dataset.paintings=61 asks for more: set dataset"),
         ("dataset.paintings=0", "dataset.paintings=0: input should be greater than 0"),
         ("dataset.selection=newest", "dataset.selection=newest: input should be 'first', 'random'"),
         ("dataset.clusters=0", "dataset.clusters=0: input should be greater than 0"),

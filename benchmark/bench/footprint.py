@@ -120,6 +120,7 @@ def measure_peak(
                 f"content.count={contents}",
                 f"dataset.paintings={paintings}",
                 "cache=null",
+                "metrics=[]",
             ]
         )
     )
@@ -134,7 +135,7 @@ def measure_peak(
         prepared.backbone,
         batches_of(prepared),
         prepared.aggregation,
-        prepared.loss_weights,
+        prepared.loss,
         prepared.optimizer,
         Stopping(2, patience=None),
     )
@@ -164,6 +165,7 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
                 "dataset.paintings=2",
                 "content.count=1",
                 "cache=null",
+                "metrics=[]",
                 f"loss.variation_weight={index}",
             ]
             run(f"job {index}", composed(overrides), tracker, None, {}, silent)

@@ -32,7 +32,15 @@ from benchmark import backend, memory
 from benchmark.aggregate import power_mean
 from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
 from benchmark.losses import Tensor
-from benchmark.step import Aggregation, LossWeights, OptimizerChoice, StepInputs, Stylization
+from benchmark.step import (
+    STUDY_LOSSES,
+    Aggregation,
+    Loss,
+    LossWeights,
+    OptimizerChoice,
+    StepInputs,
+    Stylization,
+)
 from benchmark.stylize import Batch, Stopping, Trajectory, measure, stylize
 from benchmark.targets import measured_targets
 
@@ -40,7 +48,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "mlruns" / "bench"
 
 POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
-WEIGHTS = LossWeights(0.2, 0.04, 0.0)
+LOSS = Loss(STUDY_LOSSES, LossWeights(0.2, 0.04, 0.0))
 
 
 @dataclass(frozen=True)
@@ -223,7 +231,7 @@ def study_run(
         backbone,
         batches,
         Aggregation(power_mean, {"p": POWERS[agg]}),
-        WEIGHTS,
+        LOSS,
         optimizer_of(optimizer),
         # Neither convergence nor divergence ends it: the study at its longest.
         Stopping(plan.epochs, patience=None, explosion_factor=float("inf")),
@@ -250,7 +258,7 @@ def large_picture(plan: Plan, backbone: Backbone) -> float:
 def trajectory(backbone: Backbone, batch: Batch) -> Trajectory:
     """A batch on its way with the study's simple aggregation and Adam."""
     return Trajectory(
-        backbone, batch, Aggregation(power_mean, {"p": 1.0}), WEIGHTS, optimizer_of("adam")
+        backbone, batch, Aggregation(power_mean, {"p": 1.0}), LOSS, optimizer_of("adam")
     )
 
 
@@ -282,7 +290,7 @@ class Bare(Stylization):
 
 def bare_seconds(backbone: Backbone, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
-    model = Bare(backbone.network, power_mean, len(batch.start))
+    model = Bare(backbone.network, STUDY_LOSSES, power_mean, len(batch.start))
     model.measurer = backbone.network
     model.compile(optimizer=keras.optimizers.Adam(), jit_compile=backend.compiles_with_xla())
     _, inputs = trajectory(backbone, batch).begin()

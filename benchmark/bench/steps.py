@@ -185,8 +185,8 @@ def yardstick(size: Size, like: Workload) -> Transfer:
         yardstick_network(configured(size), like.backbone),
         like.contents[0],
         like.paintings,
-        content_weight=like.loss_weights.content,
-        style_weight=like.loss_weights.style,
+        content_weight=like.loss.weights.content,
+        style_weight=like.loss.weights.style,
     )
 
 

@@ -16,7 +16,7 @@ from benchmark.bench.yardstick import Network
 from benchmark.config import Config, composed
 from benchmark.losses import PaintingGrams
 from benchmark.prepare import prepare
-from benchmark.step import Aggregation, LossWeights, OptimizerChoice
+from benchmark.step import Aggregation, Loss, OptimizerChoice
 from benchmark.stylize import Batch, Trajectory, measure
 from benchmark.targets import measured_targets
 
@@ -97,6 +97,7 @@ def configured(size: Size, *overrides: str) -> Config:
             f"image_size={size.pixels}",
             f"dataset.paintings={size.paintings}",
             "cache=null",
+            "metrics=[]",
             *overrides,
         ]
     )
@@ -114,7 +115,7 @@ class Workload:
         activations: the content layer's, of the contents.
         aggregation: over the paintings.
         optimizer: Keras's.
-        loss_weights: of the total.
+        loss: the total of an example.
     """
 
     backbone: Backbone
@@ -124,7 +125,7 @@ class Workload:
     activations: np.ndarray
     aggregation: Aggregation
     optimizer: OptimizerChoice
-    loss_weights: LossWeights
+    loss: Loss
 
     def trajectory(
         self,
@@ -142,7 +143,7 @@ class Workload:
             self.backbone,
             batch,
             self.aggregation,
-            self.loss_weights,
+            self.loss,
             optimizer or self.optimizer,
         )
 
@@ -161,7 +162,7 @@ def workload(config: Config) -> Workload:
         activations,
         prepared.aggregation,
         prepared.optimizer,
-        prepared.loss_weights,
+        prepared.loss,
     )
 
 
@@ -173,6 +174,7 @@ def repeated(targets: Sequence[PaintingGrams], paintings: int) -> list[PaintingG
             layer.mean,
             ops.take(layer.deviations, chosen, axis=1),
             ops.take(layer.squared_norms, chosen, axis=1),
+            ops.take(layer.squared_sizes, chosen, axis=1),
         )
         for layer in targets
     ]

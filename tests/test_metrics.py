@@ -1,0 +1,450 @@
+"""Measures: against independent computations, and by their properties."""
+
+import re
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from scipy.stats import wasserstein_distance
+from skimage.color import rgb2ycbcr
+from skimage.metrics import structural_similarity
+from sklearn.linear_model import LogisticRegression
+
+from backbones import Backbone
+from benchmark import scoring
+from benchmark.config import composed
+from benchmark.metrics import pixels, recognition
+from benchmark.metrics.features import (
+    Features,
+    TooFewError,
+    content_distance,
+    gram_distance,
+    kid,
+    normalised_distances,
+)
+from benchmark.prepare import InputError, assessment, everyone, load_paintings, measure_of
+from benchmark.references import held_out, others
+from datasets import Loaded, Picture, PictureSet, load, sample
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+MEASURES = sorted(path.stem for path in (CONF / "metrics").glob("*.yaml"))
+Array = Any
+
+
+def photographs(size: int = 224) -> Array:
+    """Three real photographs, (3, S, S, 3) in [0, 1]."""
+    names = ("chelsea", "coffee", "rocket")
+    resized = [sample.photograph(name).resize((size, size)) for name in names]
+    return np.stack([np.asarray(picture) for picture in resized]) / np.float32(255)
+
+
+def noisy(pictures: Array, amount: float) -> Array:
+    noise = np.random.default_rng(3).standard_normal(pictures.shape)
+    return np.clip(pictures + amount * noise, 0, 1).astype("float32")
+
+
+def blurred(pictures: Array, sigma: float) -> Array:
+    return gaussian_filter(pictures, (0, sigma, sigma, 0))
+
+
+def features(number: int = 4, seed: int = 0, shift: float = 0.0, content: bool = True) -> Features:
+    """Made-up features with two layers of 5 and 3 channels."""
+    random = np.random.default_rng(seed)
+    maps = [random.random((number, 6, 6, c)) + shift for c in (5, 3)]
+    grams = tuple(np.einsum("nhwc,nhwd->ncd", m, m) for m in maps)
+    deep = random.random((number, 4, 4, 7)) + shift
+    statistics = np.concatenate([m.mean((1, 2)) for m in maps], axis=1)
+    return Features(("a", "b"), grams, deep.mean((1, 2)), deep if content else None, statistics)
+
+
+def test_luma_is_that_of_the_standard() -> None:
+    """scikit-image's Y′ of BT.601 is 16 + 219 Y."""
+    picture = photographs(32)
+    np.testing.assert_allclose(
+        pixels.luma(picture), (rgb2ycbcr(picture)[..., 0] - 16) / 219, atol=2e-4
+    )
+
+
+def test_ssim_is_the_one_of_its_paper() -> None:
+    """scikit-image with the settings by which it documents to reproduce Wang et al."""
+    contents = photographs(64)
+    results = noisy(contents, 0.1)
+    similarity: Any = structural_similarity
+    expected = [
+        similarity(
+            x,
+            y,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for x, y in zip(pixels.luma(results), pixels.luma(contents), strict=True)
+    ]
+    np.testing.assert_allclose(pixels.ssim(results, contents), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("degrade", [lambda p: noisy(p, 0.1), lambda p: blurred(p, 2.0)])
+def test_ms_ssim_agrees_with_tensorflow(degrade: Any) -> None:
+    """tf.image.ssim_multiscale on the luma, five scales, float32."""
+    contents = photographs()
+    results = degrade(contents)
+    expected = tf.image.ssim_multiscale(
+        *(pixels.luma(p)[..., None].astype("float32") for p in (results, contents)), max_val=1.0
+    )
+    found = pixels.ms_ssim(results, contents)
+    assert (found < 0.98).all()
+    np.testing.assert_allclose(found, expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("size", [11, 32, 90, 175])
+def test_ms_ssim_of_small_pictures_has_fewer_scales(size: int) -> None:
+    contents = photographs(size)
+    np.testing.assert_allclose(pixels.ms_ssim(contents, contents), 1.0)
+    assert (pixels.ms_ssim(noisy(contents, 0.2), contents) < 0.95).all()
+
+
+def test_colour_distance_agrees_with_scipy() -> None:
+    """SciPy's Wasserstein distance along the same directions, drawn here again; equal sizes."""
+    result, painting = photographs(64)[:1], photographs(64)[1:2]
+    directions = np.random.default_rng(0).standard_normal((3, 16))
+    directions /= np.linalg.norm(directions, axis=0)
+    x, y = (p[0, ::4, ::4].reshape(-1, 3).astype(float) for p in (result, painting))
+    expected = np.mean([wasserstein_distance(x @ d, y @ d) for d in directions.T])
+    found = pixels.colour_distance(result, painting, directions=16)
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+    # Against several paintings at once only their pooled colours count, within 1 / samples.
+    pool = np.concatenate([photographs(64)[1:], photographs(64)[:1]])
+    y = pool[:, ::4, ::4].reshape(-1, 3).astype(float)
+    expected = np.mean([wasserstein_distance(x @ d, y @ d) for d in directions.T])
+    assert pixels.colour_distance(result, pool, directions=16)[0] == pytest.approx(expected, 0.01)
+
+
+def test_grain_is_energy_over_the_median_paintings() -> None:
+    """By the definition: mean (Y − g ∗ Y)², of the middle one of three paintings."""
+    paintings, result = photographs(64), noisy(photographs(64)[:1], 0.05)
+
+    def energy(picture: Array) -> float:
+        y = picture.astype(float) @ [0.299, 0.587, 0.114]
+        return float(np.mean((y - gaussian_filter(y, 1.0)) ** 2))
+
+    expected = energy(result[0]) / sorted(energy(p) for p in paintings)[1]
+    np.testing.assert_allclose(pixels.grain(result, paintings), [expected], rtol=1e-9)
+
+
+def test_pixels_of_alike_pictures() -> None:
+    same = photographs(96)
+    np.testing.assert_allclose(pixels.ssim(same, same), 1.0)
+    np.testing.assert_allclose(pixels.ms_ssim(same, same), 1.0)
+    np.testing.assert_array_equal(pixels.change(same, same), 0.0)
+    for one in same:
+        np.testing.assert_allclose(pixels.colour_distance(one[None], one[None]), 0.0, atol=1e-12)
+        np.testing.assert_allclose(pixels.grain(one[None], one[None]), 1.0)
+
+
+def test_pixels_are_symmetric_and_within_their_ranges() -> None:
+    x = photographs(96)
+    y = np.ascontiguousarray(x[::-1])
+    for function in (pixels.ssim, pixels.ms_ssim, pixels.change):
+        forth, back = function(x, y), function(y, x)
+        np.testing.assert_allclose(forth, back, rtol=1e-6, atol=1e-9)
+        assert (forth >= -1).all()
+        assert (forth <= 1).all()
+    there = pixels.colour_distance(x[:1], y[:1])
+    np.testing.assert_allclose(there, pixels.colour_distance(y[:1], x[:1]), rtol=1e-9)
+    black, white = np.zeros((1, 32, 32, 3)), np.ones((1, 32, 32, 3))
+    assert pixels.change(black, white) == [1.0]
+    assert 0.5 < pixels.colour_distance(black, white)[0] <= np.sqrt(3)
+
+
+def test_more_noise_is_worse_and_blur_lowers_grain() -> None:
+    x = photographs(96)
+    steps = [noisy(x, amount) for amount in (0.02, 0.05, 0.1, 0.2)]
+    for worse, function in ((-1, pixels.ssim), (-1, pixels.ms_ssim), (1, pixels.change)):
+        for less, more in pairwise(steps):
+            assert (worse * (function(more, x) - function(less, x)) > 0).all()
+    for less, more in pairwise(steps):
+        assert (pixels.grain(more, x) > pixels.grain(less, x)).all()
+    for less, more in pairwise([x, *(blurred(x, sigma) for sigma in (0.5, 1, 2, 4))]):
+        assert (pixels.grain(more, x) < pixels.grain(less, x)).all()
+        assert (pixels.ssim(more, x) < pixels.ssim(less, x)).all()
+
+
+def test_gram_distance_by_hand() -> None:
+    """Loops over pairs in float64: Σ(G − A)² / (ΣG² + ΣA²), mean over the paintings."""
+    ours, theirs = features(4), features(3, seed=1, shift=0.5)
+    found = gram_distance(ours, theirs)
+    assert found.shape == (2, 4)
+    for layer in range(2):
+        for j in range(4):
+            g = ours.grams[layer][j]
+            pairs = [
+                ((g - a) ** 2).sum() / ((g**2).sum() + (a**2).sum()) for a in theirs.grams[layer]
+            ]
+            assert found[layer, j] == pytest.approx(np.mean(pairs))
+
+
+def test_normalised_distances_are_a_distance_within_its_range() -> None:
+    a, b = (features(5, seed).grams[0] for seed in (1, 2))
+    np.testing.assert_allclose(normalised_distances(a, b), normalised_distances(b, a).T)
+    np.testing.assert_allclose(np.diag(normalised_distances(a, a)), 0.0, atol=1e-12)
+    # Grams of disjoint channels are orthogonal; a scale changes nothing where both have it.
+    apart = normalised_distances(np.diag([1.0, 0.0])[None], np.diag([0.0, 3.0])[None])
+    np.testing.assert_allclose(apart, 1.0)
+    np.testing.assert_allclose(normalised_distances(7 * a, 7 * b), normalised_distances(a, b))
+    np.testing.assert_array_equal(normalised_distances(0 * a, 0 * b), 0.0)
+
+
+def test_content_distance_by_hand() -> None:
+    ours, theirs = features(4), features(4, seed=5)
+    assert ours.content is not None
+    assert theirs.content is not None
+    expected = [
+        ((f - p) ** 2).sum() / ((f**2).sum() + (p**2).sum())
+        for f, p in zip(ours.content, theirs.content, strict=True)
+    ]
+    np.testing.assert_allclose(content_distance(ours, theirs), expected)
+    np.testing.assert_array_equal(content_distance(ours, ours), 0.0)
+
+
+def test_kid_is_the_unbiased_estimate() -> None:
+    """The three sums of the definition, by loops over pairs of distinct pictures."""
+    x, y = features(4), features(6, seed=3, shift=0.4)
+    scale = np.sqrt((y.pooled**2).mean())
+
+    def k(a: Array, b: Array) -> float:
+        return float(((a / scale) @ (b / scale) / len(a) + 1) ** 3)
+
+    def within(points: Array) -> float:
+        n = len(points)
+        return float(
+            np.mean([k(points[i], points[j]) for i in range(n) for j in range(n) if i != j])
+        )
+
+    across = np.mean([k(a, b) for a in x.pooled for b in y.pooled])
+    assert kid(x, y).mean() == pytest.approx(within(x.pooled) + within(y.pooled) - 2 * across)
+
+
+def test_kid_of_one_distribution_is_0_on_average_and_grows_with_distance() -> None:
+    draws = [kid(features(6, s), features(8, s + 1000)).mean() for s in range(300)]
+    assert abs(np.mean(draws)) < 3 * np.std(draws) / np.sqrt(len(draws))
+    assert min(draws) < 0
+    apart = [kid(features(6, 0, shift), features(8, 1)).mean() for shift in (0.0, 0.2, 0.5, 1.0)]
+    assert apart == sorted(apart)
+    with pytest.raises(TooFewError, match="two results"):
+        kid(features(1), features(5))
+
+
+def test_recognition_is_by_the_right_artist() -> None:
+    """Two artists whose statistics differ by 1 in every channel; scikit-learn agrees."""
+    outside = {"Ada": features(12, 1), "Bruno": features(12, 2, shift=1.0)}
+    results = features(6, 7, shift=1.0)
+    np.testing.assert_array_equal(recognition.recognition(results, outside, "Bruno"), 1.0)
+    np.testing.assert_array_equal(recognition.recognition(results, outside, "Ada"), 0.0)
+    assert (recognition.classifier_accuracy(results, outside, "Ada") == 1.0).all()
+    table = np.concatenate([f.statistics for f in outside.values()])
+    standard = (table - table.mean(0)) / table.std(0)
+    names = ["Ada"] * 12 + ["Bruno"] * 12
+    by_hand = LogisticRegression(C=0.1, class_weight="balanced").fit(standard, names)
+    between = features(20, 8, shift=0.5)
+    expected = by_hand.predict((between.statistics - table.mean(0)) / table.std(0)) == "Ada"
+    np.testing.assert_array_equal(recognition.recognition(between, outside, "Ada"), expected)
+
+
+def test_accuracy_is_not_that_on_the_training_set() -> None:
+    """Labels that mean nothing are learnt by heart, and still recalled no better than by chance."""
+    whole = features(60, 4)
+    halves = {
+        name: Features((), (), whole.pooled[s], None, whole.statistics[s])
+        for name, s in (("Ada", slice(0, 30)), ("Bruno", slice(30, 60)))
+    }
+    found = [recognition.classifier_accuracy(whole, halves, name)[0] for name in halves]
+    assert 0.25 < np.mean(found) < 0.75
+
+
+def test_recognition_needs_two_artists() -> None:
+    for outside in ({"Ada": features(12)}, {"Ada": features(4), "Bruno": features(12)}):
+        with pytest.raises(TooFewError, match="held-out paintings"):
+            recognition.recognition(features(), outside, "Ada")
+
+
+def painted(name: str, number: int) -> PictureSet:
+    """A set of seeded pictures whose colours are the artist's own."""
+
+    def read(place: int) -> Image.Image:
+        random = np.random.default_rng([len(name), place])
+        tinted = random.integers(0, 256, (48, 48, 3)) * [1, 0.3 + 0.1 * len(name), 0.5]
+        return Image.fromarray(tinted.astype("uint8"))
+
+    numbers = range(1, number + 1)
+    return PictureSet(
+        name, tuple(Picture(f"{name}_{n}", f"{name}/{n}", partial(read, n)) for n in numbers)
+    )
+
+
+def part(pictures: PictureSet, *places: int) -> PictureSet:
+    return PictureSet(pictures.name, tuple(pictures.pictures[p] for p in places))
+
+
+def test_held_out_paintings_are_in_no_style_set() -> None:
+    ada, bruno = painted("Ada", 6), painted("Bruno", 4)
+    sets = [part(ada, 0, 1), part(ada, 3), part(bruno, 0, 1, 2, 3)]
+    found = held_out(sets, [ada, bruno], most=2)
+    assert [one.name for one in found] == ["Ada", "Ada", "Bruno"]
+    assert [[p.name for p in one.pictures] for one in found] == [["Ada_5", "Ada_6"]] * 2 + [[]]
+
+
+def test_others_share_no_painting_with_the_run() -> None:
+    ada, bruno, cy = painted("Ada", 6), painted("Bruno", 4), painted("Cy", 5)
+    genre = PictureSet("Impressionism", (*ada.pictures, *bruno.pictures))
+    found = others([genre], [ada, bruno, cy, painted("Dora", 5)], artists=1, most=3)
+    assert [one.name for one in found] == ["Cy"]
+    assert len(found[0].pictures) == 3
+    assert others([ada], [ada, bruno, cy], artists=5, most=1)[0].name == "Bruno"
+
+
+EVALUATORS = ["evaluation.evaluators=[mobilenet]", "evaluation.weights=random"]
+
+
+@pytest.fixture(scope="module")
+def scene() -> tuple[scoring.Assessment, list[Loaded], Loaded, Array]:
+    """Two artists of a style set of 4 with 8 held out, one other, and 2 contents at 48 pixels."""
+    config = composed(["image_size=48", *EVALUATORS])
+    groups = [painted("Ada", 12), painted("Bruno", 12)]
+    sets = [load(part(group, 0, 1, 2, 3), 48) for group in groups]
+    given = assessment(config, [measure_of(v) for v in config.metrics.values()], groups, sets)
+    others = [painted("Cyprian", 7)]
+    given = scoring.Assessment(
+        given.measures, given.evaluators, {}, given.held_out, others, given.size
+    )
+    content = load(painted("photo", 2), 48)
+    results = np.concatenate([content.pixels // 2 + one.pixels[:2] // 2 for one in sets])
+    return given, sets, content, results
+
+
+def test_every_measure_scores_every_example(scene: Any) -> None:
+    """The contract of `conf/metrics/`: a finite number an example, however they are ordered."""
+    given, sets, content, results = scene
+    assert sorted(one.name for one in given.measures) == MEASURES
+    table, missing = scoring.scores(given, sets, content, results)
+    assert missing == {}
+    assert list(table.columns) == scoring.COLUMNS
+    assert np.isfinite(table["value"].astype(float)).all()
+    whole = table[table["layer"] == ""]
+    for one in given.measures:
+        for subject in ("result", "content"):
+            rows = whole[(whole["measure"] == one.name) & (whole["subject"] == subject)]
+            assert len(rows) == 4, (one.name, subject)
+            assert set(rows["evaluator"]) == ({"mobilenet"} if one.sees else {""})
+        assert one.facts["label"]
+        assert one.facts["about"]
+    again, _ = scoring.scores(given, sets, content, results)
+    assert again.equals(table)
+    backwards = load(part(content.pictures, 1, 0), 48)
+    turned, _ = scoring.scores(given, sets, backwards, results[[1, 0, 3, 2]])
+    keys = scoring.COLUMNS[:-1]
+    one, other = (t.set_index(keys)["value"].sort_index().to_numpy() for t in (table, turned))
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_style_layers_have_their_parts(scene: Any) -> None:
+    table, _ = scoring.scores(*scene)
+    one = table[(table["measure"] == "style_distance") & (table["subject"] == "result")]
+    parts = one[one["layer"] != ""].groupby(["artist", "content"])["value"].agg(["mean", "size"])
+    assert (parts["size"] == 5).all()
+    whole = one[one["layer"] == ""].set_index(["artist", "content"])["value"]
+    np.testing.assert_allclose(parts["mean"], whole.sort_index(), rtol=1e-9)
+
+
+def test_the_untouched_picture_is_the_baseline(scene: Any) -> None:
+    table, _ = scoring.scores(*scene)
+    whole = table[(table["layer"] == "") & (table["subject"] == "content")]
+    found = {k: float(v) for k, v in whole.groupby("measure")["value"].mean().items()}
+    np.testing.assert_allclose([found["ssim"], found["ms_ssim"]], 1.0)
+    np.testing.assert_allclose([found["change"], found["content_distance"]], 0.0, atol=1e-9)
+    painting = table[table["subject"] == "painting"]
+    assert set(painting["measure"]) == {
+        *("colour_distance", "grain", "style_distance", "others_distance")
+    }
+    assert len(set(painting["content"])) == 16
+
+
+def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
+    given, sets, content, results = scene
+    unseen = scoring.Assessment(
+        given.measures, {}, {"vgg": "no weights"}, *([PictureSet("Ada", ())] * 2,), [], 48
+    )
+    table, missing = scoring.scores(unseen, sets, content, results)
+    assert set(table["measure"]) == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
+    assert set(missing.values()) == {"no weights"}
+    alone = scoring.Assessment(
+        given.measures,
+        given.evaluators,
+        {},
+        [PictureSet("Ada", ()), PictureSet("Bruno", ())],
+        [],
+        48,
+    )
+    table, missing = scoring.scores(alone, sets, content, results)
+    assert "style_distance" in set(table["measure"])
+    assert "no paintings outside the style set" in missing["held_out_distance"]
+    assert "no others" in missing["others_distance"]
+    assert "held-out paintings of the artist" in missing["recognition"]
+
+
+def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:
+    given, sets, content, results = scene
+
+    def broken(pictures: Array) -> Array:
+        raise ZeroDivisionError("division by zero")
+
+    measures = [scoring.Measure("broken", broken, {}, None, {}), given.measures[0]]
+    one = scoring.Assessment(measures, {}, {}, given.held_out, [], 48)
+    table, missing = scoring.scores(one, sets, content, results)
+    assert missing == {"broken": "failed: ZeroDivisionError: division by zero"}
+    assert set(table["measure"]) == {given.measures[0].name}
+
+
+def test_evaluators_see_other_artists_of_the_dataset() -> None:
+    config = composed(["image_size=32", "dataset.paintings=2", *EVALUATORS, "evaluation.others=2"])
+    groups, sets = load_paintings(config)
+    given = assessment(config, [measure_of(config.metrics["kid"])], groups, sets)
+    own = [one.name for one in sets]
+    assert [one.name for one in given.others] == [
+        g.name for g in everyone(config) if g.name not in own
+    ][:2]
+    assert isinstance(given.evaluators["mobilenet"], Backbone)
+    assert given.evaluators["mobilenet"].weights == "random"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["evaluation.evaluators=[vgh]"], "no backbone 'vgh'. Did you mean 'vgg'"),
+        (["evaluation.weights=/nowhere.h5"], "no such file"),
+        (
+            ["metrics.grain.sigma=thick"],
+            "metrics.grain.sigma=thick: input should be a valid number",
+        ),
+        (
+            ["metrics.grain.reference=all"],
+            "metrics.grain.reference=all: input should be 'style_set'",
+        ),
+        (["evaluation.held_out=-1"], "evaluation.held_out=-1: must be a number from 0 up"),
+    ],
+)
+def test_wrong_measures_are_one_line(overrides: list[str], message: str) -> None:
+    def score() -> None:
+        config = composed(["image_size=32", "dataset.paintings=2", *overrides])
+        measures = [measure_of(variant) for variant in config.metrics.values()]
+        assessment(config, measures, *load_paintings(config))
+
+    with pytest.raises(InputError, match=re.escape(message)) as raised:
+        score()
+    assert "\n" not in str(raised.value)
