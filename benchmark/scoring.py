@@ -93,10 +93,10 @@ class Showing:
         assessment: Assessment,
         place: int,
         style_set: Loaded,
-        pictures: np.ndarray,
+        pictures: np.ndarray | Loaded,
         contents: Loaded | None,
     ) -> None:
-        """Pictures uint8 (N, S, S, 3), with the content picture of each where there is one."""
+        """Results, uint8 (N, S, S, 3), or a loaded set; with their contents, where they have."""
         self._assessment = assessment
         self._held_out = assessment.held_out[place]
         self._style_set = style_set
@@ -120,22 +120,29 @@ class Showing:
         if name == "artist":
             return self._held_out.name
         if name == "pictures":
-            return in_unit_range(self._pictures)
+            shown = self._pictures
+            return in_unit_range(shown.pixels if isinstance(shown, Loaded) else shown)
         if name == "contents":
             return in_unit_range(self._content().pixels)
         if name == "reference":
             return np.concatenate([in_unit_range(r.pixels) for r in self._reference(one)])
         backbone = self._assessment.evaluators[evaluator]
         if name == "features":
-            if evaluator not in self._seen:
-                self._seen[evaluator] = features_of(backbone, self._pictures)
-            return self._seen[evaluator]
+            return self._features(backbone)
         if name == "content_features":
             return features_of_content(backbone, self._content())
         if name == "reference_features":
             return together([features_of_paintings(backbone, r) for r in self._reference(one)])
         outside = self._assessment.outside().items()
         return {name: features_of_paintings(backbone, self._load(one)) for name, one in outside}
+
+    def _features(self, backbone: Backbone) -> Features:
+        if isinstance(self._pictures, Loaded):
+            of_set = features_of_content if self._contents else features_of_paintings
+            return of_set(backbone, self._pictures)
+        if backbone.name not in self._seen:
+            self._seen[backbone.name] = features_of(backbone, self._pictures)
+        return self._seen[backbone.name]
 
     def _content(self) -> Loaded:
         if self._contents is None:
@@ -184,12 +191,12 @@ def scores(
         own = pictures[place * number : (place + 1) * number]
         results = Showing(assessment, place, style_set, own, content)
         rows += _rows(assessment, results, style_set.name, content.names, "result", missing)
-        untouched = Showing(assessment, place, style_set, content.pixels, content)
+        untouched = Showing(assessment, place, style_set, content, content)
         rows += _rows(assessment, untouched, style_set.name, content.names, "content", {})
         held_out = assessment.held_out[place]
         if held_out.pictures:
             loaded = datasets.load(held_out, assessment.size)
-            real = Showing(assessment, place, style_set, loaded.pixels, None)
+            real = Showing(assessment, place, style_set, loaded, None)
             rows += _rows(assessment, real, style_set.name, loaded.names, "painting", {})
     empty = pd.DataFrame(columns=COLUMNS)
     return (pd.concat(rows, ignore_index=True) if rows else empty), missing
