@@ -1,6 +1,5 @@
 """What a person is told at the end: the table, the sheet of all cells, where to look next."""
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from rich.table import Table
 
 from benchmark import record, sheets
 from benchmark.config import ROOT
-from benchmark.export import results_table
+from benchmark.export import results_table, varied_overrides
 from benchmark.prepare import Prepared
 from benchmark.tracking import RunRecord, Tracker
 
@@ -34,7 +33,7 @@ PLACES = 12
 
 def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
     """All cells side by side: backbones (and what else was swept) down, aggregations across."""
-    varied = _varied_overrides(runs)
+    varied = varied_overrides(runs)
     cells: dict[tuple[str, str], np.ndarray] = {}
     legend = ""
     for run in runs:
@@ -91,6 +90,8 @@ def summarise(
         if run.tags.get("weights_note")
     }
     announce_weights(output, fallbacks)
+    if runs:
+        output.print(f"report: {report_command(tracker, runs[0])}", soft_wrap=True)
     output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
 
 
@@ -112,6 +113,25 @@ def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:
         )
 
 
+def report_command(tracker: Tracker, run: RunRecord) -> str:
+    """The one line that writes the report of a run's sweep."""
+    default = tracker.uri == Tracker.default_uri(ROOT)
+    store = "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
+    return f"python -m benchmark.report --sweep {run.tags['sweep']}{store}"
+
+
+def announce_evaluators(output: Console, reasons: Mapping[str, str]) -> None:
+    """One line where evaluators lack their weights, and what follows."""
+    if reasons:
+        output.print(
+            f"Not measured, for want of weights of {', '.join(reasons)}: what is seen through a "
+            "network (style, recognition, …); `python -m benchmark.evaluate` can add it later "
+            f"where they can be had. {next(iter(reasons.values()))}",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
 def ui_command(tracker: Tracker) -> str:
     """The one line that opens the MLflow UI on a store."""
     if tracker.uri.startswith(("http://", "https://")):
@@ -121,25 +141,6 @@ def ui_command(tracker: Tracker) -> str:
         return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
     light = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
     return f"{light} --backend-store-uri {shlex.quote(tracker.uri)}"
-
-
-def _varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
-    """For each run, the overrides that tell it from others, besides backbone and aggregation.
-
-    The order p of a power mean is in the aggregation's name.
-    """
-    overrides = {run.run_id: json.loads(run.tags.get("overrides", "{}")) for run in runs}
-    keys = dict.fromkeys(key for pairs in overrides.values() for key in pairs)
-    varied = [
-        key
-        for key in keys
-        if key not in ("backbone", "agg", "agg.p")
-        and len({o.get(key) for o in overrides.values()}) > 1
-    ]
-    return {
-        run_id: [(key, pairs[key]) for key in varied if key in pairs]
-        for run_id, pairs in overrides.items()
-    }
 
 
 def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:

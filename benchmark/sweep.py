@@ -21,6 +21,7 @@ from benchmark.progress import console
 from benchmark.run import run
 from benchmark.summary import (
     SHEET,
+    announce_evaluators,
     announce_weights,
     missing_weights,
     summarise,
@@ -50,6 +51,7 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
         prepared = prepare(config)
         check_data(config, prepared)
         announce_weights(output, missing_weights(prepared))
+        announce_evaluators(output, prepared.assessment.unavailable)
         if config.forecast is Forecast.only:
             foretell([config], output)
             return True
@@ -152,8 +154,9 @@ class SweepCallback(Callback):
             Tracker.check_reachable(configs[0].tracking.uri)
             configs = with_winners(configs, jobs)
             output.print(f"Preparing {counted(len(configs), 'run')} …")
-            examples, fallbacks = check_all(configs)
+            examples, fallbacks, unseen = check_all(configs)
             announce_weights(output, fallbacks)
+            announce_evaluators(output, unseen)
             if configs[0].forecast is Forecast.only:
                 foretell(configs, output)
                 raise SystemExit(0)
@@ -161,7 +164,7 @@ class SweepCallback(Callback):
             refuse_known(tracker, configs[0].tracking.sweep or "")
             if configs[0].forecast is Forecast.show:
                 SweepCallback.forecast = foretell(configs, output)
-            begin(tracker, configs)
+            begin(tracker, configs, list(config.hydra.overrides.task))
         except (*InputError, *CompositionError) as error:
             # Hydra turns a callback's exceptions into warnings, but not SystemExit.
             raise SystemExit(refuse(error)) from error
@@ -213,8 +216,11 @@ def jobs_of(config: DictConfig) -> list[list[str]]:
     return jobs
 
 
-def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str]]:
-    """Prepare every run once, keeping nothing: examples in all, and where weights are missing.
+def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str], dict[str, str]]:
+    """Prepare every run once, keeping nothing.
+
+    Returns:
+        How many examples there are in all, and why backbones and evaluators lack their weights.
 
     Raises:
         InputError: something is wrong in one of them.
@@ -223,12 +229,14 @@ def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str]]:
         raise ConfigError("tracking.* cannot be swept: the runs of a sweep share one store")
     examples = 0
     fallbacks: dict[str, str] = {}
+    unseen: dict[str, str] = {}
     for config in configs:
         prepared = prepare(config)
         check_data(config, prepared)
         examples += len(prepared.examples)
         fallbacks |= missing_weights(prepared)
-    return examples, fallbacks
+        unseen |= prepared.assessment.unavailable
+    return examples, fallbacks, unseen
 
 
 def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
@@ -239,10 +247,11 @@ def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
     return found
 
 
-def begin(tracker: Tracker, configs: Sequence[Config]) -> None:
+def begin(tracker: Tracker, configs: Sequence[Config], overrides: Sequence[str]) -> None:
     """Open the parent run of a sweep, with what all its runs have in common."""
     name = configs[0].tracking.sweep or ""
-    log = tracker.start(name, {"kind": "sweep", "sweep": name, "runs": str(len(configs))})
+    tags = {"kind": "sweep", "sweep": name, "runs": str(len(configs))}
+    log = tracker.start(name, tags | {"command": record.command(overrides, sweep=True)})
     options = [flat(config) for config in configs]
     log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})
 

@@ -309,16 +309,26 @@ class Tracker:
             with Image.open(path) as image:
                 return np.asarray(image.convert("RGB"))
 
+    def read_text(self, run_id: str, file: str) -> str:
+        """A text artifact."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._client.download_artifacts(run_id, file, folder)
+            return Path(path).read_text(encoding="utf-8")
+
     def read_table(self, run_id: str, file: str) -> pd.DataFrame:
         """A table artifact."""
         with tempfile.TemporaryDirectory() as folder:
             path = self._client.download_artifacts(run_id, file, folder)
-            # Names that look like numbers or dates stay names.
-            return pd.read_json(path, orient="split", dtype=False, convert_dates=False)
+            # Names that look like numbers stay names.
+            return pd.read_json(path, orient="split", dtype=False)
 
     def has_artifact(self, run_id: str, file: str) -> bool:
         """Whether a run has an artifact of this name at its top level."""
-        return any(item.path == file for item in self._client.list_artifacts(run_id))
+        return file in self.artifacts(run_id)
+
+    def artifacts(self, run_id: str, folder: str | None = None) -> set[str]:
+        """The files of a run in a folder, or at its top level, and the folders there."""
+        return {item.path for item in self._client.list_artifacts(run_id, folder)}
 
     def where(self, run_id: str, file: str) -> str:
         """Where a person finds an artifact: a local path if it is one, else its address."""

@@ -1,0 +1,132 @@
+"""Intervals and paired tests against published numbers, numbers worked by hand, and SciPy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from benchmark.statistics import comparable, holm, interval, leaders, least_p, paired, wins
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    # Newcombe, Two-sided confidence intervals for the single proportion, 1998, table I, method 3.
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_rates_have_wilsons_interval(successes: int, trials: int, low: float, high: float) -> None:
+    found = interval([1.0] * successes + [0.0] * (trials - successes), rate=True)
+    np.testing.assert_allclose(found, [successes / trials, low, high], atol=5e-5)
+
+
+def test_the_bootstrap_is_near_the_normal_interval_of_many_values(
+    random: np.random.Generator,
+) -> None:
+    values = random.normal(3.0, 2.0, 400)
+    half = 1.96 * values.std() / 20
+    expected = [values.mean(), values.mean() - half, values.mean() + half]
+    np.testing.assert_allclose(interval(values), expected, atol=0.1 * half)
+
+
+def test_an_interval_moves_and_stretches_with_its_values(random: np.random.Generator) -> None:
+    values = random.gamma(2.0, size=12)
+    found = np.array(interval(values, seed=3))
+    assert found[1] < found[0] < found[2]
+    np.testing.assert_allclose(interval(5.0 - 2.0 * values, seed=3)[0], 5.0 - 2.0 * found[0])
+    np.testing.assert_allclose(interval(5.0 + 2.0 * values, seed=3), 5.0 + 2.0 * found)
+    assert interval(np.append(values, np.nan), seed=3) == interval(values, seed=3)
+
+
+def test_what_has_no_interval() -> None:
+    np.testing.assert_equal(interval([0.5, np.nan]), (0.5, np.nan, np.nan))
+    np.testing.assert_equal(interval([]), (np.nan, np.nan, np.nan))
+    assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+
+def test_holm_by_hand() -> None:
+    # Sorted 0.005·4, 0.01·3, 0.03·2, max(0.04·1, 0.06).
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_lies_between_the_given_and_bonferronis(random: np.random.Generator) -> None:
+    for number in (1, 2, 7, 30):
+        p = random.uniform(size=number) ** 3
+        adjusted = holm(p)
+        order = random.permutation(number)
+        assert np.all(adjusted >= p)
+        assert np.all(adjusted <= np.minimum(1, number * p) + 1e-15)
+        assert np.all(np.diff(adjusted[np.argsort(p)]) >= 0)
+        np.testing.assert_array_equal(holm(p[order]), adjusted[order])
+
+
+def test_wilcoxon_by_hand() -> None:
+    # Of the 64 signings of ranks 1 … 6, 14 have negative ranks that sum to at most 6: p = 28 / 64.
+    table = pd.DataFrame({"a": [1.0, 2, 3, 4, 5, -6], "b": [0.0] * 6})
+    [row] = paired(table).to_dict("records")
+    assert row == {
+        "a": "a",
+        "b": "b",
+        "examples": 6,
+        "difference": 1.5,
+        "p": 0.4375,
+        "p_holm": 0.4375,
+    }
+
+
+def test_pairs_are_compared_on_the_examples_that_both_have(random: np.random.Generator) -> None:
+    table = pd.DataFrame(random.normal(size=(20, 4)), columns=list("abcd"))
+    table.loc[3:8, "b"] = np.nan
+    table["d"] = table["c"]
+    found = paired(table).set_index(["a", "b"])
+    assert len(found) == 6
+    both = (table["a"] - table["b"]).dropna()
+    assert found.loc[("a", "b"), "examples"] == len(both) == 14
+    assert found.loc[("a", "b"), "difference"] == pytest.approx(both.mean())
+    assert found.loc[("a", "b"), "p"] == pytest.approx(stats.wilcoxon(both).pvalue)
+    assert found.loc[("c", "d"), "p"] == 1.0
+    np.testing.assert_array_equal(found["p_holm"], holm(found["p"].to_numpy()))
+
+
+def test_fewer_than_six_examples_can_show_nothing() -> None:
+    table = pd.DataFrame({"a": np.arange(5.0) + 1, "b": np.zeros(5)})
+    assert paired(table)["p"].item() == least_p(5, 1) == 0.0625
+    six = pd.DataFrame({"a": np.arange(6.0) + 1, "b": np.zeros(6)})
+    assert paired(six)["p"].item() == least_p(6, 1) == 0.03125
+    assert not leaders(table, paired(table), "higher").testable
+    assert leaders(six, paired(six), "higher").testable
+
+
+@pytest.mark.parametrize(
+    ("better", "winners"),
+    [
+        ("higher", {"high": {"near", "low"}, "near": {"low"}}),
+        ("lower", {"low": {"near", "high"}, "near": {"high"}}),
+        ("one", {"near": {"low", "high"}}),
+        ("none", {}),
+    ],
+)
+def test_wins_follow_the_direction(better: str, winners: dict[str, set[str]]) -> None:
+    steps = np.linspace(0, 0.1, 12)
+    # |log v|: about 0.05 near 1, and log 4 on both sides of it.
+    table = pd.DataFrame({"high": 4 + steps, "near": 1 + steps, "low": 1 / (4 + steps)})
+    pairs = paired(comparable(table, better))
+    assert wins(pairs, better) == winners
+    best = leaders(table, pairs, better)
+    assert best.best == tuple(list(winners)[:1])
+    assert best.equals == best.best
+
+
+def test_leaders_share_the_lead_and_name_their_equals(random: np.random.Generator) -> None:
+    noise = random.normal(size=10)
+    table = pd.DataFrame(
+        {"a": noise, "b": noise[::-1], "c": noise - 5, "d": noise - 0.001 * noise**2}
+    )
+    table["e"] = np.nan
+    found = leaders(table, paired(table), "higher")
+    assert found.best == ("a", "b")
+    assert set(found.equals) == {"a", "b"}
+    assert found.testable
