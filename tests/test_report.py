@@ -1,0 +1,349 @@
+"""The report and the export of measures, from a store that is made here by hand."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import comparison, export
+from benchmark.report import __main__ as report
+from benchmark.report import gallery
+from benchmark.tracking import Tracker, image_key
+
+ARTISTS = ("Käthe <script>alert(1)</script>", 'Ann "A" & Co')
+CONTENTS = ("one", "two", "3", "vier")
+EVIL = "<img src=x onerror=alert(2)>"
+MEASURES = {
+    "ssim": {"better": "higher", "range": "[-1, 1]", "about": "content kept", "label": "SSIM"},
+    "grain": {"better": "one", "range": "[0, ∞)", "about": EVIL, "label": "grain"},
+    "change": {"better": "none", "range": "[0, 1]", "about": "how far it moved"},
+    "held_out_distance": {"better": "lower", "label": "held-out paintings"},
+    "recognition": {"better": "higher", "label": "recognised", "rate": True, "new": 1},
+}
+
+
+class Page(HTMLParser):
+    """The tags of a page, with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def scores(values: Mapping[str, Iterable[float]]) -> str:
+    """A run's table: measure or measure.evaluator → a value per example, and two baselines."""
+    examples = [(artist, content) for artist in ARTISTS for content in CONTENTS]
+    rows = [
+        (*example, subject, *name.partition(".")[::2], layer, value)
+        for name, each in values.items()
+        for example, value in zip(examples, each, strict=True)
+        for subject, layer, value in (
+            ("result", "", value),
+            ("content", "", 1.0),
+            ("result", "conv1", 9.0),
+        )
+    ]
+    rows += [
+        (ARTISTS[0], f"painting {n}", "painting", "grain", "", "", 1 + n / 10) for n in range(3)
+    ]
+    columns = ["artist", "content", "subject", "measure", "evaluator", "layer", "value"]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False)
+
+
+def example_table(examples: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """As runs log it; of dtype object, for MLflow asks what pandas is about to change."""
+    return pd.DataFrame(examples, columns=["artist", "content"], dtype=object)
+
+
+def add_run(
+    tracker: Tracker,
+    agg: str,
+    values: Mapping[str, Iterable[float]] | None,
+    status: str = "finished",
+    reason: str = "all epochs were done",
+    optimised: bool = False,
+) -> None:
+    """A run with pictures and scores; without values one that left nothing but its end."""
+    tags = {"kind": "run", "sweep": "größe", "backbone": "vgg", "agg": agg, "optimizer": "adam"}
+    log = tracker.start(f"vgg · {agg}", tags)
+    log.params({"epochs": 3, "agg.name": agg, "image_size": 8})
+    if values is not None:
+        for epoch, loss in enumerate((8.0, 4.0, 2.0)):
+            log.metrics({"total_loss": loss}, epoch)
+        log.metrics({"epochs_done": 3, "loss_ratio": 0.25, "seconds": 1.0, "examples": 8})
+        examples = [(artist, content) for artist in ARTISTS for content in CONTENTS]
+        log.table("examples.json", example_table(examples))
+        for artist, content in examples:
+            picture = np.full((8, 8, 3), 90, "uint8")
+            log.picture(f"results/{image_key(artist)}/{image_key(content)}.png", picture)
+        log.picture(f"contents/{CONTENTS[0]}.png", picture)
+        log.text("scores.csv", scores(values))
+        log.json("measures.json", MEASURES)
+        evaluators = {"vgg16": {"weights": "imagenet", "digest": "ab", "optimised": optimised}}
+        random = {"weights": "random", "digest": "cd", "optimised": False}
+        log.tags(
+            {
+                "evaluators": json.dumps(evaluators | {"blind": random}),
+                "not_measured": json.dumps({"kid": f"too few {EVIL}"}),
+                "artists": "; ".join(ARTISTS),
+                "contents": "; ".join(CONTENTS),
+                "weights": "imagenet",
+                "command": "python -m benchmark -m agg=simple,'a & b'",
+            }
+        )
+    log.end(status, "epochs", reason)
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A sweep of five runs; 8 examples, so that a difference in all of them is significant."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    tracker = Tracker(uri, "style-transfer", Path())
+    steps = np.linspace(0, 0.07, 8)
+    seesaw = np.array([0.02, -0.01, 0.03, -0.03, 0.01, -0.02, 0.04, -0.03])
+    add_run(
+        tracker,
+        "simple",
+        {
+            "ssim": 0.9 + steps,
+            "grain": 0.8 + steps,
+            "change": 0.001 + steps / 100,
+            "held_out_distance.vgg16": 0.31 + seesaw,
+            "held_out_distance.blind": 0.1 + steps,
+            "recognition.vgg16": [1.0] * 8,
+        },
+        optimised=True,
+    )
+    add_run(
+        tracker,
+        "squared",
+        {
+            "ssim": 0.5 + steps,
+            "grain": 2.0 + steps,
+            "change": 0.2 + steps,
+            "held_out_distance.vgg16": [0.3] * 8,
+            "held_out_distance.blind": 0.5 + steps,
+            "recognition.vgg16": [1.0, 0.0] * 4,
+        },
+    )
+    wild: Mapping[str, Iterable[float]] = {
+        "ssim": 0.4 + steps,
+        "held_out_distance.vgg16": 0.6 + steps,
+        "grain": [np.nan] * 8,
+    }
+    add_run(tracker, "logged", wild, "diverged", f"the loss exploded {EVIL}")
+    add_run(tracker, "cubed", None, "failed", "RuntimeError: this aggregation is broken")
+    add_run(tracker, "older", None)
+    return uri
+
+
+@pytest.fixture(scope="module")
+def written(uri: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of that sweep, as the command writes it."""
+    file = tmp_path_factory.mktemp("report") / "sub" / "report.html"
+    assert report.main(["--tracking-uri", uri, "--output", str(file)]) == 0
+    return file
+
+
+def test_the_page_is_small_and_whole_in_itself(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    page = Page(text)
+    assert len(text.encode()) < 10e6
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "srcset", "action", "poster", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/jpeg;base64,"))
+    assert len([tag for tag, _ in page.tags if tag == "img"]) > 3 * 8
+    [policy] = [a["content"] for tag, a in page.tags if "Content-Security-Policy" in a.values()]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    style = text.partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_names_are_text_and_never_markup(written: Path) -> None:
+    page = Page(written.read_text(encoding="utf-8"))
+    assert not [a for _, a in page.tags if any(name.startswith("on") for name in a)]
+    assert [a.get("id") for tag, a in page.tags if tag == "script"] == [
+        "specifications",
+        None,
+        None,
+    ]
+    assert f"the loss exploded {EVIL}" in page.text
+    assert {
+        a.get("data-scene") for tag, a in page.tags if tag == "figure" and "data-scene" in a
+    } >= {f"{artist} / {content}" for artist in ARTISTS for content in CONTENTS}
+
+
+def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
+    text = " ".join(Page(written.read_text(encoding="utf-8")).text.split())
+    assert "5 runs: 1 backbone (vgg), 5 aggregations" in text
+    assert "Examples of a run: 8 (= 2 artists × 4 content pictures)." in text
+    assert "Most of the content kept. vgg simple at 0.935 [" in text
+    assert (
+        "By vgg16: vgg squared at 0.3 [0.3, 0.3], significantly better than 1 of the 2 others "
+        "but not than vgg simple." in text
+    )
+    assert "Hardly changed the picture. vgg simple (" in text
+    assert "vgg logged: diverged. the loss exploded" in text
+    assert "vgg cubed: failed. RuntimeError: this aggregation is broken" in text
+    assert "RANDOM evaluators blind" in text
+    assert "By blind: " not in text
+    assert "2 runs of 5 left no scores" in text
+    assert "Not measured: kid. too few" in text
+    assert comparison.DAGGER_NOTE in text
+    assert "python -m benchmark -m agg=simple,'a & b'" in text
+
+
+def test_the_best_and_its_equals_are_marked(uri: str) -> None:
+    tracker = Tracker(uri, None, Path(), create=False)
+    records = tracker.runs_of("größe")
+    compared = comparison.compared(comparison.read(tracker, records))
+    table = report.result_table(records, export.models(records), compared)
+    columns = [f"{heading.label}, {table.groups[heading.group][0]}" for heading in table.headings]
+    marks = {row.name: dict(zip(columns, row.cells, strict=True)) for row in table.rows}
+    style, kept, grain = (
+        "held-out paintings, by vgg16",
+        "SSIM, without a network",
+        "grain, without a network",
+    )
+    assert [marks[f"vgg {agg}"][kept].mark for agg in ("simple", "squared", "logged")] == [
+        "best",
+        "",
+        "",
+    ]
+    assert [marks[f"vgg {agg}"][style].mark for agg in ("simple", "squared", "logged")] == [
+        "equal",
+        "best",
+        "",
+    ]
+    # |log 0.835| = 0.18 is nearer to 1 than |log 2.035| = 0.71.
+    assert marks["vgg simple"][grain].mark == "best"
+    assert marks["vgg simple"][style].dagger
+    assert not marks["vgg squared"][style].dagger
+    assert not marks["vgg simple"][kept].dagger
+    assert {row["held-out paintings, by blind, RANDOM weights"].mark for row in marks.values()} == {
+        ""
+    }
+    assert marks["vgg older"][kept].text == "-"
+    assert marks["content picture, untouched"][kept].text == "1"
+    assert marks["held-out paintings"][grain].text == "1.1"
+
+
+def test_figures_lie_beside_the_page(written: Path) -> None:
+    names = {file.name for file in (written.parent / "figures").iterdir()}
+    for stem in ("loss_curves", "trade_off_vgg16", "measure_ssim", "measure_recognition.vgg16"):
+        assert {f"{stem}.svg", f"{stem}.png"} <= names
+
+
+def test_the_export_has_the_measures(uri: str, tmp_path: Path) -> None:
+    assert export.main(["--tracking-uri", uri, "--output", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "results.csv").to_dict("records")
+    results: dict[str, Any] = {row["agg"]: row for row in table}
+    simple, squared = results["simple"], results["squared"]
+    assert simple["ssim"] == pytest.approx(0.935)
+    assert simple["ssim_low"] < 0.935 < simple["ssim_high"]
+    # Wilson's interval of 4 in 8: (4 + z²/2 ± z √(4·4/8 + z²/4)) / (8 + z²), z = 1.95996.
+    bounds = [squared[f"recognition.vgg16_{end}"] for end in ("low", "high")]
+    np.testing.assert_allclose(bounds, [0.21521, 0.78479], atol=1e-5)
+    examples = pd.read_csv(tmp_path / "examples.csv")
+    assert len(examples) == 24
+    of_simple = examples[examples["agg"] == "simple"]
+    np.testing.assert_allclose(of_simple["ssim"], 0.9 + np.linspace(0, 0.07, 8))
+    pairs = pd.read_csv(tmp_path / "comparisons.csv", keep_default_na=False)
+    [row] = pairs[
+        (pairs["measure"] == "ssim") & (pairs["a"] == "vgg simple") & (pairs["b"] == "vgg squared")
+    ].to_dict("records")
+    # All of 8 differ the same way: p = 2 / 2⁸, times 3 pairs.
+    assert (row["examples"], row["p"], row["p_holm"]) == (8, 2 / 256, 6 / 256)
+    assert row["better"] == "vgg simple"
+    assert set(pd.read_csv(tmp_path / "scores.csv")["subject"]) == {"result", "content", "painting"}
+    markdown = (tmp_path / "results.md").read_text()
+    assert "]†" in markdown
+    assert comparison.DAGGER_NOTE in markdown
+    assert "†" in (tmp_path / "results.tex").read_text()
+
+
+def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker = Tracker(uri, "style-transfer", Path())
+    add_run(tracker, "simple", None)
+    log = tracker.start("odd", {"kind": "run", "sweep": "größe", "evaluators": "no JSON"})
+    log.text("scores.csv", scores({}).partition("\n")[0] + "\n")
+    log.json("measures.json", {"ssim": []})
+    log.end("killed", "interrupted", "interrupted")
+    file = tmp_path / "report.html"
+    assert report.main(["--tracking-uri", uri, "--output", str(file)]) == 0
+    text = " ".join(Page(file.read_text(encoding="utf-8")).text.split())
+    for said in (
+        "No run recorded its examples.",
+        "2 runs of 2 left no scores.",
+        "No run kept pictures",
+        "No run left numbers to draw.",
+        "No measures were recorded.",
+        "The command was not recorded",
+    ):
+        assert said in text
+
+
+def test_where_there_is_no_room_examples_are_left_out_evenly(
+    tmp_path: Path, random: np.random.Generator
+) -> None:
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "style-transfer", Path())
+    examples = [(artist, f"photo {n}") for artist in "abc" for n in range(6)]
+    log = tracker.start("one", {"kind": "run", "sweep": "s", "backbone": "vgg", "agg": "simple"})
+    log.table("examples.json", example_table(examples))
+    noise = random.integers(0, 256, (160, 160, 3), dtype=np.uint8)
+    for artist, content in examples:
+        log.picture(f"results/{artist}/{content}.png", noise)
+    log.end("finished", "epochs", "done")
+    records = tracker.runs_of("s")
+    steps = []
+    for budget in (90_000, 400_000, 4_000_000):
+        found = gallery.gallery(tracker, records, export.models(records), budget)
+        assert sum(scene.characters for scene in found.scenes) <= budget
+        assert len(found.scenes) + len(found.left_out) == len(examples)
+        shown = [scene.example.artist for scene in found.scenes]
+        counts = [shown.count(artist) for artist in "abc"]
+        assert max(counts) - min(counts) <= 1
+        assert min(counts) >= 1
+        assert bool(found.left_out) == (budget < 4_000_000)
+        steps.append((found.side, found.quality))
+    assert sorted(steps) == steps
+    assert steps[-1] == gallery.STEPS[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sweep", "grösse"], "no runs of sweep 'grösse'. Did you mean 'größe'?"),
+        (["--sweep", "a/b"], "--sweep a/b: no sweep can have this name"),
+        (["--run", "0"], "--run 0: "),
+        (["--experiment", "none"], "has no experiment 'none'"),
+        (["--tracking-uri", "sqlite:///nowhere.db"], "there is no such store"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    arguments: list[str], message: str, uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [] if "--tracking-uri" in arguments else ["--tracking-uri", uri]
+    assert report.main([*given, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
