@@ -1,0 +1,254 @@
+"""Scores through the real command line: with the run, afterwards, and the page of questions."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from tests.commands import TINY, command, runs_in, store
+
+SCORED = [
+    *TINY[:-2],
+    "backbone=mobilenet",
+    "evaluation.evaluators=[mobilenet,vgg]",
+    "evaluation.weights=random",
+    "evaluation.held_out=6",
+    "evaluation.others=1",
+]
+
+
+def uri(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def scores(client: MlflowClient, run: Run, folder: Path) -> pd.DataFrame:
+    path = client.download_artifacts(run.info.run_id, "scores.csv", str(folder))
+    return pd.read_csv(path, keep_default_na=False).astype({"value": float})
+
+
+@pytest.fixture(scope="module")
+def folder_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three artists of 9 paintings each in a colour of their own, and two photographs."""
+    root = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(5)
+    for artist, tint in (("Ada", [1, 0.4, 0.2]), ("Bruno", [0.2, 1, 0.4]), ("Cy", [0.3, 0.3, 1])):
+        (root / "paintings" / artist).mkdir(parents=True)
+        for number in range(1, 10):
+            pixels = (random.integers(0, 256, (50, 50, 3)) * tint).astype("uint8")
+            Image.fromarray(pixels).save(root / "paintings" / artist / f"{artist}_{number}.png")
+    (root / "photographs").mkdir()
+    for name in ("one", "two"):
+        gradient = np.linspace(0, 255, 50)[:, None, None] * random.random((1, 50, 3))
+        Image.fromarray(gradient.astype("uint8")).save(root / "photographs" / f"{name}.png")
+    return root
+
+
+def data(root: Path) -> list[str]:
+    return [
+        "dataset=folder",
+        f"dataset.root={root / 'paintings'}",
+        "content=folder",
+        f"content.root={root / 'photographs'}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory, folder_dataset: Path) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("scored")
+    done = command("benchmark", *SCORED, *data(folder_dataset), store(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def test_a_run_scores_its_results(scored: tuple[Path, str], tmp_path: Path) -> None:
+    client, [run] = runs_in(scored[0])
+    table = scores(client, run, tmp_path)
+    results = table[(table["subject"] == "result") & (table["layer"] == "")]
+    names = results["measure"].str.cat(results["evaluator"], sep=".").str.rstrip(".")
+    found = results["value"].groupby(names).agg(["size", "mean"])
+    assert (found["size"] == 4).all()
+    assert len(found) == 5 + 2 * 7
+    for name, mean in found["mean"].items():
+        assert run.data.metrics[f"measures/{name}"] == pytest.approx(mean, rel=1e-4)
+    evaluators = json.loads(run.data.tags["evaluators"])
+    assert {n: e["optimised"] for n, e in evaluators.items()} == {"mobilenet": True, "vgg": False}
+    assert {e["weights"] for e in evaluators.values()} == {"random"}
+    assert json.loads(run.data.tags["not_measured"]) == {}
+    assert not any(name.startswith(("metrics.", "evaluation.")) for name in run.data.params)
+    assert run.data.tags["command"].startswith("python -m benchmark image_size=48 ")
+
+
+def test_the_scores_are_those_of_the_pictures_kept(
+    scored: tuple[Path, str], tmp_path: Path
+) -> None:
+    """SSIM and change of the PNGs in MLflow, computed here; content pictures are kept too."""
+    client, [run] = runs_in(scored[0])
+
+    def picture(file: str) -> Any:
+        path = client.download_artifacts(run.info.run_id, file, str(tmp_path))
+        return np.asarray(Image.open(path), float) / 255
+
+    table = scores(client, run, tmp_path).query("subject == 'result'")
+    luma = np.array([0.299, 0.587, 0.114])
+    similarity: Any = structural_similarity
+    for row in table[table["measure"].isin(["ssim", "change"])].itertuples():
+        result = picture(f"results/{row.artist}/{row.content}.png")
+        content = picture(f"contents/{row.content}.png")
+        if row.measure == "change":
+            expected = np.sqrt(((result - content) ** 2).mean())
+        else:
+            expected = similarity(
+                result @ luma,
+                content @ luma,
+                data_range=1.0,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+            )
+        assert row.value == pytest.approx(expected, rel=1e-4)
+
+
+def test_evaluating_afterwards_gives_the_same(
+    scored: tuple[Path, str], folder_dataset: Path, tmp_path: Path
+) -> None:
+    client, [run] = runs_in(scored[0])
+    before = scores(client, run, tmp_path / "before")
+    options = [o for o in SCORED if o.startswith("evaluation.")]
+    done = command("benchmark.evaluate", "--tracking-uri", uri(scored[0]), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = scores(client, run, tmp_path / "after")
+    keys = list(before.columns[:-1])
+    one, other = (t.set_index(keys)["value"].sort_index() for t in (before, after))
+    assert list(one.index) == list(other.index)
+    np.testing.assert_allclose(one.to_numpy(), other.to_numpy(), rtol=1e-4, atol=1e-6)
+
+    # Some measures alone, with other arguments: the others stay as they are.
+    command(
+        "benchmark.evaluate",
+        "--tracking-uri",
+        uri(scored[0]),
+        "metrics=[grain]",
+        "metrics.grain.sigma=3",
+    )
+    again = scores(client, run, tmp_path / "again").set_index(keys)["value"].sort_index()
+    assert list(again.index) == list(one.index)
+    same = np.isclose(again, one, rtol=1e-4, atol=1e-6)
+    changed = {
+        measure
+        for measure, kept in zip(again.index.get_level_values("measure"), same, strict=True)
+        if not kept
+    }
+    assert changed == {"grain"}
+
+
+def test_paintings_that_changed_are_not_scored(
+    scored: tuple[Path, str], folder_dataset: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(folder_dataset / "paintings", moved)
+    at = ["--tracking-uri", uri(scored[0]), "metrics=[ssim]", f"dataset.root={moved}"]
+    done = command("benchmark.evaluate", *at)
+    assert done.returncode == 0, done.stdout + done.stderr
+    Image.new("RGB", (50, 50)).save(moved / "Ada" / "Ada_2.png")
+    done = command("benchmark.evaluate", *at)
+    assert done.returncode == 1
+    assert "its style pictures are not those that it was made with" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["epochs=3"], "epochs=3: the runs are done; only metrics"),
+        (["metrics=[ssin]"], "metrics=[ssin]: no such option. Did you mean 'ssim'?"),
+        (["--sweep", "none"], "no runs of sweep 'none'"),
+        (["metrics.grain.sigma=thick"], "metrics.grain.sigma=thick"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    arguments: list[str], message: str, scored: tuple[Path, str]
+) -> None:
+    done = command("benchmark.evaluate", "--tracking-uri", uri(scored[0]), *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_weights_the_rest_is_measured_and_that_is_said(tmp_path: Path) -> None:
+    done = command(
+        "benchmark",
+        *TINY,
+        "backbone=mobilenet",
+        "evaluation.evaluators=[]",
+        "content.count=1",
+        store(tmp_path),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    client, [run] = runs_in(tmp_path)
+    measured = set(scores(client, run, tmp_path)["measure"])
+    assert measured == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
+    reasons = json.loads(run.data.tags["not_measured"])
+    assert set(reasons) == {
+        *("style_distance", "held_out_distance", "others_distance", "content_distance"),
+        *("kid", "recognition", "classifier_accuracy"),
+    }
+    assert "evaluation.evaluators=[]" in reasons["kid"]
+
+
+def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dataset: Path) -> None:
+    small = [
+        *TINY[:-2],
+        "backbone=mobilenet",
+        "evaluation.evaluators=[mobilenet]",
+        "evaluation.weights=random",
+        "evaluation.held_out=5",
+        "content.count=2",
+        *data(folder_dataset),
+        store(tmp_path),
+    ]
+    for overrides in (
+        ["experiment=questions_findings", "backbone=mobilenet", "agg=simple,logged"],
+        ["experiment=questions_means", "dataset.paintings=2,4", "agg.p=0,1"],
+        ["experiment=questions_one_painting", "dataset.paintings=1"],
+        ["experiment=questions_smoothing", "backbone.smoothing=none,softmax", "loss=normalised"],
+        ["experiment=questions_shallow", "backbone=mobilenet_shallow"],
+        ["experiment=questions_weights", "backbone=mobilenet", "backbone.weights=random"],
+    ):
+        ours = [o for o in small if o.split("=")[0] not in {p.split("=")[0] for p in overrides}]
+        done = command("benchmark", "-m", *ours, *overrides)
+        assert done.returncode == 0, done.stdout + done.stderr
+    page = command(
+        "benchmark.questions", "--tracking-uri", uri(tmp_path), "--output", str(tmp_path)
+    )
+    assert page.returncode == 0, page.stderr
+    text = (tmp_path / "questions.md").read_text()
+    assert text.count("\n## ") == 4
+    assert "mobilenet (random) logged" in text
+    assert "| one painting" in text
+    assert "| p = 0, 4 paintings" in text
+    assert "mobilenet, loss=normalised: nearest to the held-out paintings (mobilenet†)" in text
+    assert "mobilenet: only with random weights here" in text
+    for file in ("findings.jpg", "means.jpg", "means.png", "peakiness.png", "smoothing.jpg"):
+        with Image.open(tmp_path / file) as picture:
+            assert picture.width > 100
+
+
+def test_nothing_run_answers_nothing(tmp_path: Path) -> None:
+    done = command("benchmark.questions", "--tracking-uri", uri(tmp_path))
+    assert done.returncode == 2
+    assert "nothing was run that answers a question" in done.stderr
+
+
+def test_the_questions_are_one_command_that_stops_at_wrong_input() -> None:
+    done = command("benchmark", "-m", "experiment=questions", "backbone=vgh")
+    assert done.returncode == 2
+    assert "sweep 1 of 6: questions_findings" in done.stdout
+    assert done.stderr.startswith("error: backbone=vgh: no such option. Did you mean 'vgg'?")
+    assert len(done.stderr.strip().splitlines()) == 1
