@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 
 import hydra
@@ -13,6 +14,9 @@ from omegaconf import DictConfig
 from benchmark import interrupt
 from benchmark.config import quoted, refuse, typed
 from benchmark.errors import CompositionError, ConfigError
+
+QUESTIONS = "experiment=questions"
+"""The overlay that stands for several."""
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -38,10 +42,20 @@ def is_override(argument: str) -> bool:
     return not argument.startswith("-") and ("=" in argument or argument.startswith(("~", "+")))
 
 
+def series(arguments: Sequence[str]) -> int:
+    """Run the sweeps of `experiment=questions`; their grids differ, and a Hydra sweep has one."""
+    from benchmark import questions
+
+    asked = ("-m", "--multirun", QUESTIONS)
+    return questions.run_all([argument for argument in arguments if argument not in asked])
+
+
 if __name__ == "__main__":
     # Hydra prints errors in several lines with exit code 1; with this it raises them to us.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     interrupt.install()
+    if QUESTIONS in sys.argv:
+        sys.exit(series(sys.argv[1:]))
     if not any(argument.startswith("tracking.sweep=") for argument in sys.argv):
         # Named here, once, because every run of a sweep must see the same name.
         sys.argv.append(f"tracking.sweep={datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}")

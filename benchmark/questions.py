@@ -1,0 +1,579 @@
+"""The claims about backbones and means of many paintings, put to the test: see `USAGE`."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmark import comparison, peakiness, record, sheets
+from benchmark.comparison import CONTENT, DAGGER, DAGGER_NOTE, PAINTING, Column, Scores
+from benchmark.config import ROOT, restored
+from benchmark.errors import ConfigError
+from benchmark.export import shown
+from benchmark.prepare import load_backbone, load_content
+from benchmark.statistics import LEVEL, Interval, interval, paired
+from benchmark.tracking import NotThereError, RunRecord, Tracker
+
+USAGE = """\
+Four questions about style transfer from many paintings, answered with the fixed measures:
+
+    python -m benchmark -m experiment=questions           runs all sweeps, then writes the page
+    python -m benchmark.questions                         only the page, from what was run
+
+Each question is a sweep or two of its own (experiment=questions_findings, questions_means,
+questions_one_painting, questions_smoothing, questions_shallow, questions_weights), which can also
+be run alone and with other options; of equal runs the page takes the last. It is written to
+mlruns/questions/: questions.md with its pictures.
+"""
+
+SWEEPS = (
+    "questions_findings",
+    "questions_means",
+    "questions_one_painting",
+    "questions_smoothing",
+    "questions_shallow",
+    "questions_weights",
+)
+"""Overlays of `conf/experiment/`, in the order in which they are run."""
+
+ALIKE = ("image_size", "epochs", "steps_per_epoch", "seed", "init", "keep", "precision")
+"""Options in which runs must agree with the last one of their experiment to be compared."""
+
+GREY_LEVEL = 1 / 255
+
+UNCHANGED = 5 * GREY_LEVEL
+"""A picture that moved less from its content, root mean square, counts as not changed."""
+
+MEASURES = ("change", "ssim", "grain", "held_out_distance", "recognition")
+"""Columns of the page's tables."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The runs that answer a question.
+
+    Attributes:
+        tracker: their store.
+        runs: by name of the cell, in the order in which cells were first run.
+        scores: theirs.
+    """
+
+    tracker: Tracker
+    runs: Mapping[str, RunRecord]
+    scores: Scores
+
+    def values(self, name: str, column: Column) -> pd.Series:
+        """The scores of a cell, a value an example; none where it was not measured."""
+        table = self.scores.of_runs(column)
+        run_id = self.runs[name].run_id
+        return table[run_id] if run_id in table else pd.Series(dtype=float)
+
+    def interval(self, name: str, column: Column) -> Interval:
+        """Mean and 95 % interval of a cell."""
+        rate = self.scores.measures[column.measure].rate
+        return interval(self.values(name, column).to_numpy(), rate)
+
+    def columns(self, *measures: str) -> list[Column]:
+        """Some measures, each with all its evaluators."""
+        there = self.scores.columns
+        return [column for measure in measures for column in there if column.measure == measure]
+
+    def independent(self, names: Iterable[str], measure: str) -> Column | None:
+        """A measure by an evaluator that optimised none of some cells, or the first there is."""
+        columns = self.columns(measure)
+        fair = [c for c in columns if not any(self.dagger(name, c) for name in names)]
+        return next(iter([*fair, *columns]), None)
+
+    def dagger(self, name: str, column: Column) -> str:
+        """A mark where the evaluator also optimised the cell's pictures."""
+        return DAGGER if self.scores.optimised(self.runs[name].run_id, column) else ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The answer to one question.
+
+    Attributes:
+        title: the question.
+        answers: sentences.
+        tables: by caption.
+        pictures: by file name, with a caption.
+    """
+
+    title: str
+    answers: Sequence[str]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[Image.Image | Figure, str]] = field(default_factory=dict)
+
+
+def run_all(overrides: Sequence[str]) -> int:
+    """Run all sweeps, then write the page; returns the exit code."""
+    worst = 0
+    for number, name in enumerate(SWEEPS, start=1):
+        print(f"questions, sweep {number} of {len(SWEEPS)}: {name}", flush=True)
+        command = [sys.executable, "-m", "benchmark", "-m", f"experiment={name}", *overrides]
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        if code not in (0, 1):
+            return code
+        worst = max(worst, code)
+    if "forecast=only" in overrides:
+        return worst
+    given = dict(o.split("=", 1) for o in overrides if o.startswith("tracking.uri="))
+    uri = given.get("tracking.uri")
+    return max(worst, main(["--tracking-uri", uri] if uri else []))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page of answers; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        Tracker.check_reachable(options.tracking_uri)
+        found = [
+            (cells, answer(cells))
+            for experiment, name, answer in QUESTIONS
+            if (cells := gathered(options.tracking_uri, experiment, name)) is not None
+        ]
+        if not found:
+            raise ConfigError(
+                "nothing was run that answers a question: python -m benchmark -m "
+                "experiment=questions runs it all, experiment=questions_findings a part"
+            )
+        files = write(Path(options.output or ROOT / "mlruns" / "questions"), found)
+    except (ConfigError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(*(f"wrote {file}" for file in files), sep="\n")
+    return 0
+
+
+def gathered(uri: str | None, experiment: str, name: Callable[[RunRecord], str]) -> Cells | None:
+    """The last scored run of each cell of an experiment; None: there are none."""
+    try:
+        tracker = Tracker(uri, experiment, ROOT, create=False)
+    except NotThereError:
+        return None
+    done = [run for run in tracker.all_runs() if "evaluators" in run.tags]
+    if not done:
+        return None
+    tags = ("content_digest",)
+
+    def same(run: RunRecord) -> bool:
+        alike = all(run.params.get(option) == done[-1].params.get(option) for option in ALIKE)
+        return alike and all(run.tags.get(tag) == done[-1].tags.get(tag) for tag in tags)
+
+    runs = {name(run): run for run in done if same(run)}
+    return Cells(tracker, runs, comparison.read(tracker, list(runs.values())))
+
+
+def trained(run: RunRecord) -> str:
+    """What a run's weights are, in a word."""
+    return "random" if run.tags.get("weights") == "random" else "ImageNet"
+
+
+def findings(cells: Cells) -> Section:
+    """What the study found by eye."""
+    answers = []
+    names = list(cells.runs)
+    change, grain = Column("change", ""), Column("grain", "")
+    for name in [n for n in names if n.startswith("resnet")]:
+        found = cells.interval(name, change)
+        state = "confirmed" if found.mean < UNCHANGED else "not confirmed"
+        answers.append(
+            f"“ResNet does not change the picture at all”, {name}: {state}. It moved the pixels by "
+            f"{shown(found)}, {found.mean / GREY_LEVEL:.0f} grey levels."
+        )
+    for name in [n for n in names if n.startswith(("inception", "mobilenet"))]:
+        found = cells.interval(name, grain)
+        above = found.low if np.isfinite(found.low) else found.mean
+        state = "confirmed" if above > 1 else "not confirmed"
+        answers.append(
+            f"“Very pixel-y”, {name}: {state}. It has {shown(found)} times the high-frequency "
+            "energy of the artist's median painting."
+        )
+    for logged in [n for n in names if n.startswith("vgg") and n.endswith(" logged")]:
+        found = cells.interval(logged, grain)
+        rivals = [logged.replace(" logged", f" {other}") for other in ("simple", "squared")]
+        rivals = [rival for rival in rivals if rival in cells.runs]
+        above = all(found.mean > cells.interval(rival, grain).mean for rival in rivals)
+        state = "confirmed" if found.low > 1 and above else "not confirmed"
+        compared = "; ".join(versus(cells, logged, rival, grain) for rival in rivals)
+        answers.append(
+            f"“VGG logged is very grainy”, {logged}: {state}. Grain {shown(found)}; {compared}."
+        )
+    table = results(cells, names)
+    backbones = list(dict.fromkeys(n.rpartition(" ")[0] for n in names))
+    aggregations = list(dict.fromkeys(n.rpartition(" ")[2] for n in names))
+    grid = [[f"{b} {a}" for a in aggregations] for b in backbones]
+    sheet = pictures(cells, grid, backbones, aggregations)
+    return Section(
+        "Does ResNet leave the picture unchanged, are Inception and MobileNet pixel-y, is VGG "
+        "logged grainy?",
+        answers,
+        {"Means over the examples with 95 % intervals.": table},
+        {"findings.jpg": (sheet, "One example; backbones down, aggregations across.")},
+    )
+
+
+def means(cells: Cells) -> Section:
+    """Whether many paintings oversmooth, and with which mean."""
+    orders = sorted({float(r.params["agg.p"]) for r in cells.runs.values()})
+    numbers = sorted({int(r.params["dataset.paintings"]) for r in cells.runs.values()})
+    name = {(p, n): mean_name(p, n) for p in orders for n in numbers}
+    alone = next((c for (_, n), c in name.items() if n == 1 and c in cells.runs), None)
+    most = numbers[-1]
+    grain = Column("grain", "")
+    present = [name[p, most] for p in orders if name[p, most] in cells.runs]
+    distance = cells.independent(present, "held_out_distance")
+    answers = []
+    if alone:
+        found = cells.interval(alone, grain)
+        answers.append(f"One painting alone gives grain {shown(found)}.")
+        for p in (1.0, 2.0, 0.0):
+            many = name.get((p, most), "")
+            if many in cells.runs:
+                now = cells.interval(many, grain)
+                verb = "lower" if now.mean < found.mean else "higher"
+                answers.append(
+                    f"{many}: grain {shown(now)}, {verb}; {versus(cells, many, alone, grain)}. "
+                    + (
+                        "It oversmooths."
+                        if now.high < 1
+                        else "It does not oversmooth: not below 1."
+                    )
+                )
+    for column in filter(None, (distance, cells.independent(present, "kid"))):
+        in_order = sorted(present, key=lambda name: cells.interval(name, column).mean)
+        best, worst = in_order[0], in_order[-1]
+        label = cells.scores.measures[column.measure].label
+        answers.append(
+            f"{label} ({column.evaluator}{cells.dagger(best, column)}): of the means of {most}, "
+            f"{best} is nearest, {shown(cells.interval(best, column))}; {worst} farthest, "
+            f"{versus(cells, worst, best, column)}"
+            + (f"; one painting alone {shown(cells.interval(alone, column))}." if alone else ".")
+        )
+    tables = {"Means over the examples with 95 % intervals.": results(cells, list(cells.runs))}
+    rows = [n for n in numbers if n > 1] or numbers
+    sheet = pictures(
+        cells,
+        [[name[p, n] for p in orders] for n in rows],
+        [f"{n} paintings" for n in rows],
+        [f"p = {p:g}" for p in orders],
+    )
+    drawings: dict[str, tuple[Image.Image | Figure, str]] = {
+        "means.png": (
+            lines(cells, name, [grain, *([distance] if distance else [])]),
+            "Against the number of paintings, a line a mean; one painting alone is the point at 1.",
+        ),
+        "means.jpg": (sheet, "One example; numbers of paintings down, orders p across."),
+    }
+    return Section("Does matching many paintings at once oversmooth?", answers, tables, drawings)
+
+
+def smoothing(cells: Cells) -> Section:
+    """Whether peaky activations are what keeps a backbone from transferring style."""
+    answers = []
+    backbones = list(dict.fromkeys(r.tags["backbone"] for r in cells.runs.values()))
+    whole = [b for b in backbones if not b.endswith("_shallow") or b == "vgg_shallow"]
+    for backbone in whole:
+        shallow = f"{backbone.removesuffix('_shallow')}_shallow"
+        names = [
+            n
+            for n, r in cells.runs.items()
+            if r.tags["backbone"] in (backbone, shallow) and r.params["loss.name"] == "normalised"
+        ]
+        column = cells.independent(names, "held_out_distance")
+        if len(names) > 1 and column:
+            best = min(names, key=lambda n: cells.interval(n, column).mean)
+            plain = next((n for n in names if " none " in n and n.startswith(f"{backbone} ")), best)
+            answers.append(
+                f"{backbone}, loss=normalised: nearest to the held-out paintings "
+                f"({column.evaluator}{cells.dagger(best, column)}) is {best}, "
+                f"{shown(cells.interval(best, column))}"
+                + (f", {versus(cells, best, plain, column)}." if best != plain else ".")
+            )
+    for loss in ("study", "normalised"):
+        unsmoothed = {b: f"{b} none {loss}" for b in whole if f"{b} none {loss}" in cells.runs}
+        strengths = {b: strength(cells, n) for b, n in unsmoothed.items()}
+        known = {b: s for b, s in strengths.items() if np.isfinite(s)}
+        if len(known) > 1:
+            listed = ", ".join(f"{b} {s:.0%}" for b, s in known.items())
+            answers.append(
+                f"Strength of style with loss={loss}, the share of the content pictures' distance "
+                f"to the held-out paintings that is gone, mean of the evaluators: {listed}."
+            )
+    tables = {"Means over the examples with 95 % intervals.": results(cells, list(cells.runs))}
+    curves = {}
+    for run in cells.runs.values():
+        key = f"{run.tags['backbone']}, {trained(run)}"
+        if key not in curves and run.params["backbone.smoothing"] == "none":
+            config = restored(json.loads(cells.tracker.read_text(run.run_id, record.CONFIG)))
+            contents = load_content(config).pixels / np.float32(255.0)
+            curves[key] = peakiness.by_depth(load_backbone(config), contents)
+    tables[
+        "Activations: entropy (1: all alike) and peak, the maximum over the root mean square."
+    ] = pd.DataFrame(
+        [(key, *(f"{v:.3g}" for v in extremes(table))) for key, table in curves.items()],
+        columns=["backbone", "least entropy", "at the deepest", "largest peak", "at the deepest "],
+    )
+    kinds = list(dict.fromkeys(n.split(" ", 1)[1] for n in cells.runs))
+    sheet = pictures(cells, [[f"{b} {k}" for k in kinds] for b in backbones], backbones, kinds)
+    return Section(
+        "Is it peaky activations that keep ResNet and Inception from transferring style?",
+        answers,
+        tables,
+        {
+            "peakiness.png": (peakiness.drawn(curves), "Activations by depth."),
+            "smoothing.jpg": (sheet, "One example; backbones down, smoothing and loss across."),
+        },
+    )
+
+
+def extremes(table: pd.DataFrame) -> tuple[float, float, float, float]:
+    """Least and deepest entropy, largest and deepest peak of a backbone's activations."""
+    entropy, peak = (table[column].to_numpy(dtype=float) for column in ("entropy", "peak"))
+    return entropy.min(), entropy[-1], peak.max(), peak[-1]
+
+
+def weights(cells: Cells) -> Section:
+    """Whether random weights do as well."""
+    answers = []
+    for backbone in dict.fromkeys(r.tags["backbone"] for r in cells.runs.values()):
+        pair = [f"{backbone} {kind}" for kind in ("random", "ImageNet")]
+        there = [n for n in pair if n in cells.runs]
+        for column in cells.columns("held_out_distance", "ssim", "recognition"):
+            if len(there) == 2:
+                marks = "".join(dict.fromkeys(cells.dagger(n, column) for n in pair))
+                answers.append(
+                    f"{backbone}, {column.name}{marks}: random "
+                    f"{shown(cells.interval(pair[0], column))}, ImageNet "
+                    f"{shown(cells.interval(pair[1], column))}; "
+                    f"{versus(cells, pair[0], pair[1], column)}."
+                )
+        if len(there) == 1:
+            answers.append(f"{backbone}: only with {there[0].rpartition(' ')[2]} weights here.")
+    names = list(cells.runs)
+    backbones = list(dict.fromkeys(n.rpartition(" ")[0] for n in names))
+    kinds = ["random", "ImageNet"]
+    sheet = pictures(cells, [[f"{b} {k}" for k in kinds] for b in backbones], backbones, kinds)
+    return Section(
+        "Do random weights transfer style as ImageNet weights do?",
+        answers,
+        {"Means over the examples with 95 % intervals.": results(cells, names)},
+        {"weights.jpg": (sheet, "One example; backbones down, weights across.")},
+    )
+
+
+def mean_name(p: float, paintings: int) -> str:
+    """A cell of `means`."""
+    return "one painting" if paintings == 1 else f"p = {p:g}, {paintings} paintings"
+
+
+QUESTIONS: Sequence[tuple[str, Callable[[RunRecord], str], Callable[[Cells], Section]]] = (
+    (
+        "questions-findings",
+        lambda run: f"{run.tags['backbone']} ({trained(run)}) {run.tags['agg']}",
+        findings,
+    ),
+    (
+        "questions-means",
+        lambda run: mean_name(float(run.params["agg.p"]), int(run.params["dataset.paintings"])),
+        means,
+    ),
+    (
+        "questions-smoothing",
+        lambda run: (
+            f"{run.tags['backbone']} {run.params['backbone.smoothing']} {run.params['loss.name']}"
+        ),
+        smoothing,
+    ),
+    ("questions-weights", lambda run: f"{run.tags['backbone']} {trained(run)}", weights),
+)
+"""MLflow experiment, name of a run's cell, and the answer from all cells."""
+
+
+def versus(cells: Cells, one: str, other: str, column: Column) -> str:
+    """How a cell compares with another on the same examples, and whether that is significant."""
+    both = pd.DataFrame({one: cells.values(one, column), other: cells.values(other, column)})
+    tested = paired(both)
+    difference, p = float(tested["difference"].iloc[0]), float(tested["p"].iloc[0])
+    sure = "significant" if p < LEVEL else "not significant"
+    examples = int(tested["examples"].iloc[0])
+    return f"{difference:+.3g} against {other} (p = {p:.2g} on {examples} examples, {sure})"
+
+
+def strength(cells: Cells, name: str) -> float:
+    """1 − distance to held-out paintings over the content pictures' own, mean of evaluators."""
+    run_id = cells.runs[name].run_id
+    shares = []
+    for column in cells.columns("held_out_distance"):
+        before = cells.scores.of_subject(column, CONTENT).mean()
+        table = cells.scores.of_runs(column)
+        if run_id in table:
+            shares.append(1 - table[run_id].mean() / before)
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def results(cells: Cells, names: Sequence[str]) -> pd.DataFrame:
+    """A row a cell, and what untouched content pictures and real paintings score."""
+    columns = cells.columns(*MEASURES)
+    rows = [
+        {
+            "model": name,
+            "weights": trained(cells.runs[name]),
+            **{c.name: shown(cells.interval(name, c)) + cells.dagger(name, c) for c in columns},
+        }
+        for name in names
+    ]
+    subjects = {"content pictures, untouched": CONTENT, "held-out paintings": PAINTING}
+    for label, subject in subjects.items():
+        values = {c.name: cells.scores.of_subject(c, subject) for c in columns}
+        found = {k: f"{v.mean():.3g}" if len(v) else "-" for k, v in values.items()}
+        if set(found.values()) != {"-"}:
+            rows.append({"model": label, "weights": "-", **found})
+    return pd.DataFrame(rows)
+
+
+def pictures(
+    cells: Cells, grid: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]
+) -> Image.Image:
+    """The results of one example in rows and columns of cells."""
+    first = next(iter(cells.runs.values()))
+    table = cells.tracker.read_table(first.run_id, record.EXAMPLES_TABLE)
+    file = str(table["picture"].iloc[0])
+
+    def of(name: str) -> np.ndarray | None:
+        run = cells.runs.get(name)
+        return cells.tracker.read_picture(run.run_id, file) if run else None
+
+    example = f"{table['artist'].iloc[0]} / {table['content'].iloc[0]}"
+    return sheets.grid([[of(name) for name in row] for row in grid], rows, columns, example)
+
+
+def lines(
+    cells: Cells, names: Mapping[tuple[float, int], str], columns: Sequence[Column]
+) -> Figure:
+    """Measures against the number of paintings, a line an order of the mean."""
+    figure = Figure(figsize=(5.5 * len(columns), 3.8), layout="constrained")
+    numbers = sorted({n for _, n in names})
+    for axes, column in zip(
+        figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
+    ):
+        for p in sorted({p for p, _ in names}):
+            there = [n for n in numbers if n > 1 and names[p, n] in cells.runs]
+            found = [cells.interval(names[p, n], column) for n in there]
+            [line] = axes.plot(there, [f.mean for f in found], "o-", label=f"p = {p:g}", ms=4)
+            axes.fill_between(
+                there,
+                [f.low for f in found],
+                [f.high for f in found],
+                alpha=0.1,
+                color=line.get_color(),
+            )
+        if "one painting" in cells.runs:
+            one = cells.interval("one painting", column)
+            spread = [[one.mean - one.low], [one.high - one.mean]]
+            axes.errorbar([1], [one.mean], yerr=spread, fmt="ks", ms=4, label="one painting")
+        axes.set(xscale="log", xlabel="paintings", title=column.name)
+        axes.set_xticks(numbers, [str(n) for n in numbers], minor=False)
+        axes.minorticks_off()
+    axes.legend(fontsize=8)
+    return figure
+
+
+def made_with(cells: Cells) -> str:
+    """Under what the runs of a question were made, in a sentence or two."""
+    runs = list(cells.runs.values())
+    known = {run.tags["backbone"]: set[str]() for run in runs}
+    for run in runs:
+        known[run.tags["backbone"]].add(run.tags.get("weights", "?"))
+    evaluators = {
+        f"{name} ({about['weights']})"
+        for run in runs
+        for name, about in json.loads(run.tags["evaluators"]).items()
+    }
+    listed = [f"{name}: {' and '.join(sorted(weights))}" for name, weights in known.items()]
+    first = runs[0]
+    examples = len(first.tags["artists"].split("; ")) * len(first.tags["contents"].split("; "))
+    option = first.params.get
+    return (
+        f"{len(runs)} runs of {examples} examples ({first.tags['artists']} × "
+        f"{first.tags['contents']}), {option('image_size')} pixels a side, {option('epochs')} "
+        f"epochs of {option('optimizer.name')}, {option('precision')}. Weights: "
+        f"{'; '.join(listed)}. "
+        f"Evaluators: {', '.join(sorted(evaluators)) or 'none, for want of weights'}."
+    )
+
+
+def left_open(cells: Iterable[Cells]) -> list[str]:
+    """What these runs cannot say, for want of weights."""
+    runs = [run for one in cells for run in one.runs.values()]
+    backbones = dict.fromkeys(run.tags["backbone"] for run in runs)
+    kinds = {b: {trained(r) for r in runs if r.tags["backbone"] == b} for b in backbones}
+    files = sorted({r.tags["weights"] for r in runs if r.tags.get("weights", "").endswith(".h5")})
+    untrained = [b for b, known in kinds.items() if known == {"random"}]
+    answers = []
+    if untrained:
+        answers.append(
+            f"{', '.join(untrained)} had random weights only. What is said of them above is no "
+            "answer about trained networks: ImageNet weights still have to show it."
+        )
+    if files:
+        answers.append(
+            f"Weights from files ({', '.join(files)}) may hold a part of the network, and then "
+            "only layers up to there were used, by backbones and by evaluators."
+        )
+    absent = [b for b in ("vgg", "resnet", "inception", "mobilenet") if b not in backbones]
+    if absent:
+        answers.append(f"{', '.join(absent)} with the published layers: not run.")
+    return answers or ["Nothing: every backbone was run with ImageNet weights in full."]
+
+
+def write(folder: Path, found: Sequence[tuple[Cells, Section]]) -> list[Path]:
+    """Write the page and its pictures; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    text = ["# Questions about style transfer from many paintings", "", DAGGER_NOTE, ""]
+    for number, (cells, section) in enumerate(found, start=1):
+        text += [f"## {number}. {section.title}", "", made_with(cells), ""]
+        text += [*(f"- {answer}" for answer in section.answers), ""]
+        for file, (drawing, caption) in section.pictures.items():
+            if isinstance(drawing, Figure):
+                drawing.savefig(folder / file, dpi=110)
+            else:
+                drawing.save(folder / file, quality=85)
+            written.append(folder / file)
+            text += [f"![{caption}]({file})", "", f"*{caption}*", ""]
+        for caption, table in section.tables.items():
+            text += [caption, "", table.to_markdown(index=False, disable_numparse=True), ""]
+    text += [
+        "## What this leaves open",
+        "",
+        *(f"- {a}" for a in left_open(c for c, _ in found)),
+        "",
+    ]
+    page = folder / "questions.md"
+    page.write_text("\n".join(text), encoding="utf-8")
+    return [page, *written]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.questions",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
