@@ -246,7 +246,7 @@ def means(cells: Cells) -> Section:
                     + (
                         "It oversmooths."
                         if now.high < 1
-                        else "It does not oversmooth: not below 1."
+                        else "It does not oversmooth: grain is not below 1."
                     )
                 )
     for column in filter(None, (distance, cells.independent(present, "kid"))):
@@ -265,14 +265,14 @@ def means(cells: Cells) -> Section:
         cells,
         [[name[p, n] for p in orders] for n in rows],
         [f"{n} paintings" for n in rows],
-        [f"p = {p:g}" for p in orders],
+        [f"power {p:g}" for p in orders],
     )
     drawings: dict[str, tuple[Image.Image | Figure, str]] = {
         "means.png": (
             lines(cells, name, [grain, *([distance] if distance else [])]),
             "Against the number of paintings, a line a mean; one painting alone is the point at 1.",
         ),
-        "means.jpg": (sheet, "One example; numbers of paintings down, orders p across."),
+        "means.jpg": (sheet, "One example; numbers of paintings down, powers across."),
     }
     return Section("Does matching many paintings at once oversmooth?", answers, tables, drawings)
 
@@ -373,7 +373,7 @@ def weights(cells: Cells) -> Section:
 
 def mean_name(p: float, paintings: int) -> str:
     """A cell of `means`."""
-    return "one painting" if paintings == 1 else f"p = {p:g}, {paintings} paintings"
+    return "one painting" if paintings == 1 else f"power {p:g}, {paintings} paintings"
 
 
 QUESTIONS: Sequence[tuple[str, Callable[[RunRecord], str], Callable[[Cells], Section]]] = (
@@ -469,7 +469,7 @@ def lines(
         for p in sorted({p for p, _ in names}):
             there = [n for n in numbers if n > 1 and names[p, n] in cells.runs]
             found = [cells.interval(names[p, n], column) for n in there]
-            [line] = axes.plot(there, [f.mean for f in found], "o-", label=f"p = {p:g}", ms=4)
+            [line] = axes.plot(there, [f.mean for f in found], "o-", label=f"power {p:g}", ms=4)
             axes.fill_between(
                 there,
                 [f.low for f in found],

@@ -232,7 +232,7 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
     assert text.count("\n## ") == 4
     assert "mobilenet (random) logged" in text
     assert "| one painting" in text
-    assert "| p = 0, 4 paintings" in text
+    assert "| power 0, 4 paintings" in text
     assert "mobilenet, loss=normalised: nearest to the held-out paintings (mobilenet†)" in text
     assert "mobilenet: only with random weights here" in text
     for file in ("findings.jpg", "means.jpg", "means.png", "peakiness.png", "smoothing.jpg"):
