@@ -105,7 +105,9 @@ def scored(tracker: Tracker, run: RunRecord, wanted: Config, roots: dict[str, st
         for name in content.names
     ]
     table, missing = scoring.scores(given, paintings, content, np.stack(pictures))
-    facts, evaluators = record.how_to_read(given, config.backbone["model"])
+    facts, evaluators = record.how_to_read(
+        given, config.backbone["model"], run.tags.get("weights", "?")
+    )
     found = Scores(table, facts, evaluators, missing)
     together = merged(before(tracker, run), found)
     record.scores(

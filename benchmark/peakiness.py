@@ -167,7 +167,8 @@ def drawn(tables: Mapping[str, pd.DataFrame]) -> Figure:
             axes.plot(sums["depth"], sums[column], "o", color=line.get_color(), markersize=4)
         axes.set(xlabel="depth, of the deepest layer used", title=column)
     axes.set(title="peak: max / RMS", yscale="log")
-    axes.legend(fontsize=8)
+    labels = axes.get_legend_handles_labels()
+    figure.legend(*labels, loc="outside lower center", ncols=4, fontsize=8)
     return figure
 
 

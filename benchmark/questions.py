@@ -49,6 +49,9 @@ ALIKE = ("image_size", "epochs", "steps_per_epoch", "seed", "init", "keep", "pre
 
 GREY_LEVEL = 1 / 255
 
+SHOWN = 176
+"""Pixels a side of a picture on the page's sheets."""
+
 UNCHANGED = 5 * GREY_LEVEL
 """A picture that moved less from its content, root mean square, counts as not changed."""
 
@@ -313,7 +316,11 @@ def smoothing(cells: Cells) -> Section:
     curves = {}
     for run in cells.runs.values():
         key = f"{run.tags['backbone']}, {trained(run)}"
-        if key not in curves and run.params["backbone.smoothing"] == "none":
+        if (
+            run.tags["backbone"] in whole  # the others are parts of these
+            and key not in curves
+            and run.params["backbone.smoothing"] == "none"
+        ):
             config = restored(json.loads(cells.tracker.read_text(run.run_id, record.CONFIG)))
             contents = load_content(config).pixels / np.float32(255.0)
             curves[key] = peakiness.by_depth(load_backbone(config), contents)
@@ -451,7 +458,10 @@ def pictures(
 
     def of(name: str) -> np.ndarray | None:
         run = cells.runs.get(name)
-        return cells.tracker.read_picture(run.run_id, file) if run else None
+        if run is None:
+            return None
+        picture = Image.fromarray(cells.tracker.read_picture(run.run_id, file))
+        return np.asarray(picture.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
 
     example = f"{table['artist'].iloc[0]} / {table['content'].iloc[0]}"
     return sheets.grid([[of(name) for name in row] for row in grid], rows, columns, example)
@@ -484,7 +494,7 @@ def lines(
         axes.set(xscale="log", xlabel="paintings", title=column.name)
         axes.set_xticks(numbers, [str(n) for n in numbers], minor=False)
         axes.minorticks_off()
-    axes.legend(fontsize=8)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return figure
 
 

@@ -190,20 +190,22 @@ def scores(
 
 
 def how_to_read(
-    assessment: scoring.Assessment, model: str
+    assessment: scoring.Assessment, model: str, weights: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The facts of each measure, and of each evaluator whether it also optimised the pictures.
 
     Args:
         assessment: with what the results are scored.
         model: dotted name of the architecture that optimised them.
+        weights: what it was optimised with; trained and random ones make two networks.
     """
     facts = {one.name: dict(one.facts) for one in assessment.measures}
     evaluators = {
         name: {
             "weights": one.weights,
             "digest": one.digest,
-            "optimised": one.shared.architecture.model == model,
+            "optimised": one.shared.architecture.model == model
+            and (one.weights == "random") == (weights == "random"),
         }
         for name, one in assessment.evaluators.items()
     }

@@ -86,8 +86,9 @@ def run(
                 prepared.content,
                 record.to_uint8(outcome.pictures),
             )
+        backbone = prepared.backbone
         facts, evaluators = record.how_to_read(
-            prepared.assessment, prepared.backbone.shared.architecture.model
+            prepared.assessment, backbone.shared.architecture.model, backbone.weights
         )
         record.scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)
         status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
