@@ -292,7 +292,10 @@ def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
         (["epochs=abc"], "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
         (["epocs=3"], "epocs: no such option. Did you mean 'epochs'?"),
         (["style_weight=3"], "Did you mean 'loss.style_weight'?"),
-        (["backbone=vgx"], "backbone=vgx: no such option. Did you mean 'vgg'? Options: inception"),
+        (
+            ["backbone=vgx"],
+            "backbone=vgx: no such option. Did you mean 'vgg'? Options: efficientnetv2b0",
+        ),
         (["-m", "agg=simple,squard"], "agg=squard: no such option. Did you mean 'squared'?"),
         (["precision=float16"], "precision: Invalid value 'float16', expected one of"),
         (["early_stopping.patience=x"], "early_stopping.patience: Value 'x'"),

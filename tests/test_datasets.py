@@ -122,7 +122,7 @@ def bomb_file() -> Path:
 
 def test_the_sample_is_whole_and_the_same_every_time() -> None:
     groups = sample.paintings(["*"])
-    assert [len(group.pictures) for group in groups] == [30] * 6
+    assert [len(group.pictures) for group in groups] == [60] * 6
     few = PictureSet("few", sample.paintings()[0].pictures[:2])
     first, again = (datasets.load.__wrapped__(few, 32) for _ in range(2))
     assert first.digests == again.digests
