@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
@@ -50,6 +51,7 @@ class Measure:
         range: of its values, for people.
         about: a line for people.
         rate: whether its values are zeros and ones.
+        interval: whether its values vary by example, so that their mean has an interval.
     """
 
     label: str = ""
@@ -57,6 +59,7 @@ class Measure:
     range: str = ""
     about: str = ""
     rate: bool = False
+    interval: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,14 @@ class Scores:
         measures: what they are, in the order in which they are shown.
         evaluators: of each run, by name.
         not_measured: of each run the reason by measure.
+        finished: the runs that compete; one that diverged kept the picture of an earlier epoch.
     """
 
     table: pd.DataFrame
     measures: Mapping[str, Measure]
     evaluators: Mapping[str, Mapping[str, Evaluator]]
     not_measured: Mapping[str, Mapping[str, str]]
+    finished: frozenset[str]
 
     @property
     def columns(self) -> list[Column]:
@@ -110,9 +115,20 @@ class Scores:
         """The scores of the results, a row per example, a column per run."""
         return self._of(column, RESULT).pivot_table("value", EXAMPLE, "run_id", "mean", sort=False)
 
+    def competing(self, column: Column) -> pd.DataFrame:
+        """`of_runs`, of those that finished."""
+        table = self.of_runs(column)
+        return table[[run_id for run_id in table if run_id in self.finished]]
+
     def of_subject(self, column: Column, subject: str) -> pd.Series:
         """The scores of another subject, a value per picture: the mean of what the runs have."""
         return self._of(column, subject).groupby(EXAMPLE, sort=False)["value"].mean()
+
+    def interval(self, column: Column, values: pd.Series) -> Interval:
+        """Mean and interval of some scores of a measure."""
+        described = self.measures[column.measure]
+        found = interval(values.to_numpy(), described.rate)
+        return found if described.interval else Interval(found.mean, np.nan, np.nan)
 
     def optimised(self, run_id: str, column: Column) -> bool:
         """Whether the evaluator's network also optimised the run's pictures."""
@@ -150,7 +166,7 @@ def compared(scores: Scores) -> Compared:
     pairs = comparisons(scores)
     best = {
         column: leaders(
-            scores.of_runs(column), pairs[column], scores.measures[column.measure].better
+            scores.competing(column), pairs[column], scores.measures[column.measure].better
         )
         for column in scores.columns
     }
@@ -176,13 +192,14 @@ def read(tracker: Tracker, records: Sequence[RunRecord]) -> Scores:
         measures | {name: one for name, one in undescribed.items() if name not in measures},
         {r.run_id: _evaluators(whole, r) for r in records},
         {r.run_id: _described(r.tags.get("not_measured", "{}"), REASONS_TAG) for r in records},
+        frozenset(r.run_id for r in records if r.status == "FINISHED"),
     )
 
 
 def intervals(scores: Scores) -> dict[tuple[str, Column], Interval]:
     """Mean and interval of each run in each measure."""
     return {
-        (str(run_id), column): interval(values.to_numpy(), scores.measures[column.measure].rate)
+        (str(run_id), column): scores.interval(column, values)
         for column in scores.columns
         for run_id, values in scores.of_runs(column).items()
     }
@@ -191,7 +208,7 @@ def intervals(scores: Scores) -> dict[tuple[str, Column], Interval]:
 def comparisons(scores: Scores) -> dict[Column, pd.DataFrame]:
     """The paired tests of all runs in each measure; of a ratio, of its distance from 1, |log|."""
     return {
-        column: paired(comparable(scores.of_runs(column), scores.measures[column.measure].better))
+        column: paired(comparable(scores.competing(column), scores.measures[column.measure].better))
         for column in scores.columns
     }
 
@@ -210,7 +227,9 @@ def comparisons_table(scores: Scores, names: Mapping[str, str]) -> pd.DataFrame:
             next((names[x] for x, y in ((a, b), (b, a)) if y in won.get(x, ())), "")
             for a, b in zip(pairs["a"], pairs["b"], strict=True)
         ]
-        part = pairs.assign(a=pairs["a"].map(names), b=pairs["b"].map(names), better=winners)
+        part = pairs.drop(columns="ranks").assign(
+            a=pairs["a"].map(names), b=pairs["b"].map(names), better=winners
+        )
         part.insert(0, "measure", column.measure)
         part.insert(1, "evaluator", column.evaluator)
         parts.append(part)

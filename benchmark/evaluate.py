@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,14 @@ from benchmark import comparison, record, scoring
 from benchmark.config import ROOT, Config, composed, refuse, restored
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.export import selected
-from benchmark.prepare import InputError, assessment, load_content, load_paintings, measure_of
+from benchmark.prepare import (
+    InputError,
+    assessment,
+    evaluator,
+    load_content,
+    load_paintings,
+    measure_of,
+)
 from benchmark.progress import console
 from benchmark.tracking import RunRecord, Tracker
 from datasets import digest_of
@@ -52,12 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{wrong[0]}: the runs are done; only {', '.join(ALLOWED)} can be given here"
             )
         wanted = composed([o for o in options.overrides if ".root=" not in o])
+        typed = [o.lstrip("+~").partition("=")[0] for o in options.overrides if ".root=" not in o]
         roots = dict(o.split("=", 1) for o in options.overrides if ".root=" in o)
         Tracker.check_reachable(options.tracking_uri)
         tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
         label, records = selected(tracker, options)
         for one in wanted.metrics.values():
             measure_of(one)
+        if any(option.startswith("evaluation.") for option in typed):
+            for name in wanted.evaluation.evaluators:
+                evaluator(name, wanted.evaluation.weights, wanted.image_size)
     except (*InputError, *CompositionError, OSError) as error:
         return refuse(error)
     output = console()
@@ -65,26 +76,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     for run in track(records, "scoring", console=output, disable=not output.is_terminal):
         try:
-            found = scored(tracker, run, wanted, roots)
+            found = scored(tracker, run, wanted, typed, roots)
         except (*InputError, OmegaConfBaseException) as error:
             failed += 1
             output.print(f"  {run.name}: not scored: {error}", style="red", soft_wrap=True)
             continue
         means = ", ".join(f"{name} {v:.3g}" for name, v in scoring.means(found.table).items())
         output.print(f"  {run.name}: {means or 'nothing could be measured'}", soft_wrap=True)
-        for measure, reason in found.missing.items():
-            output.print(f"    no {measure}: {reason}", style="yellow", soft_wrap=True)
+        for reason in dict.fromkeys(found.missing.values()):
+            lacking = ", ".join(name for name, why in found.missing.items() if why == reason)
+            output.print(f"    no {lacking}: {reason}", style="yellow", soft_wrap=True)
     return 1 if failed else 0
 
 
-def scored(tracker: Tracker, run: RunRecord, wanted: Config, roots: dict[str, str]) -> Scores:
+def apply(config: Config, wanted: Config, typed: Sequence[str]) -> None:
+    """Give a run's configuration the measures and evaluators that were typed, else its own.
+
+    Args:
+        config: the run's, changed in place.
+        wanted: what the command line means by itself.
+        typed: the options on it.
+    """
+    if "metrics" in typed or not config.metrics:
+        config.metrics = {name: config.metrics.get(name, v) for name, v in wanted.metrics.items()}
+    for group, *path in (option.split(".") for option in typed):
+        if group == "evaluation" and path:
+            setattr(config.evaluation, path[0], getattr(wanted.evaluation, path[0]))
+        if group == "metrics" and len(path) == 2 and path[0] in config.metrics:
+            config.metrics[path[0]][path[1]] = wanted.metrics[path[0]][path[1]]
+
+
+def scored(
+    tracker: Tracker,
+    run: RunRecord,
+    wanted: Config,
+    typed: Sequence[str],
+    roots: Mapping[str, str],
+) -> Scores:
     """Score one run and write that into it, beside what it has of other measures.
 
     Raises:
         InputError: the run has no results, or its data are not those it was made with.
     """
     config = config_of(tracker, run)
-    config.metrics, config.evaluation = wanted.metrics, wanted.evaluation
+    apply(config, wanted, typed)
     if "dataset.root" in roots:
         config.dataset["root"] = roots["dataset.root"]
     if "content.root" in roots:
@@ -118,6 +153,7 @@ def scored(tracker: Tracker, run: RunRecord, wanted: Config, roots: dict[str, st
         together.missing,
         epochs=int(run.metrics.get("epochs_done", 0)),
     )
+    tracker.log_of(run.run_id).tags({"reference_digest": given.digest})
     return found
 
 
@@ -141,22 +177,30 @@ def before(tracker: Tracker, run: RunRecord) -> Scores:
         table = comparison.scores_of(tracker.read_text(run.run_id, record.SCORES))
     if record.MEASURES in there:
         facts = json.loads(tracker.read_text(run.run_id, record.MEASURES))
-    evaluators, missing = (
-        json.loads(run.tags.get(tag, "{}")) for tag in ("evaluators", "not_measured")
-    )
+    evaluators = json.loads(run.tags.get("evaluators", "{}"))
+    missing = json.loads(run.tags.get("not_measured", "{}"))
     return Scores(table, facts, evaluators, missing)
 
 
 def merged(old: Scores, new: Scores) -> Scores:
-    """New scores in place of the old ones of the same measures and evaluators; others stay."""
+    """New scores in place of the old ones of the same measures and evaluators; others stay.
+
+    Not those of an evaluator that had other weights then: one name is to mean one network.
+    """
     kinds = ["measure", "evaluator"]
     taken = pd.MultiIndex.from_frame(new.table[kinds].drop_duplicates())
-    kept = old.table[~pd.MultiIndex.from_frame(old.table[kinds]).isin(taken)]
+    other = [
+        name
+        for name, known in new.evaluators.items()
+        if old.evaluators.get(name, known)["digest"] != known["digest"]
+    ]
+    replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(taken)
+    kept = old.table[~(replaced | old.table["evaluator"].isin(other))]
     parts = [part for part in (kept, new.table) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else new.table
-    there = set(table["measure"])
-    missing = {k: v for k, v in (old.missing | new.missing).items() if k not in there}
-    return Scores(table, old.facts | new.facts, old.evaluators | new.evaluators, missing)
+    before = {name: reason for name, reason in old.missing.items() if name not in new.facts}
+    facts, evaluators = old.facts | new.facts, old.evaluators | new.evaluators
+    return Scores(table, facts, evaluators, before | new.missing)
 
 
 def _parser() -> argparse.ArgumentParser:

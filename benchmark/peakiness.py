@@ -12,15 +12,14 @@ square: in residual networks few huge values are said to rule Gram matrices (SWA
 import sys
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from matplotlib.figure import Figure
 from rich.table import Table
 from scipy import stats
 
 from backbones import Backbone
+from backbones._keras import keras
 from backbones.network import resolve
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
@@ -96,7 +95,7 @@ def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
         [
             (entropy(activations)[0], peak(activations)[0])
             for activations in model.predict_on_batch(
-                preprocess(ops.convert_to_tensor(255.0 * picture[None]))
+                preprocess(keras.ops.convert_to_tensor(255.0 * picture[None]))
             )
         ]
         for picture in pictures

@@ -57,6 +57,7 @@ class MeasureKeys(BaseModel):
         range: for people.
         about: a line for people.
         rate: whether values are 0 or 1, so that their mean is a rate.
+        interval: whether values vary by example, so that their mean has an interval.
     """
 
     reference: Literal["style_set", "held_out", "others"] | None = None
@@ -65,6 +66,7 @@ class MeasureKeys(BaseModel):
     range: str
     about: str
     rate: bool = False
+    interval: bool = True
 
 
 @dataclass(frozen=True)
@@ -190,8 +192,7 @@ def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
     """A backbone to look at results through; with weights="auto" perhaps why it can't be had.
 
     Raises:
-        ConfigError: no such backbone.
-        BackboneError: not with these weights.
+        ConfigError: no such backbone, or not with these weights.
     """
     known = sorted(path.stem for path in (ROOT / "conf" / "backbone").glob("*.yaml"))
     if name not in known:
@@ -204,9 +205,11 @@ def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
     try:
         return load_backbone(replace(chosen, backbone=variant))
     except BackboneError as error:
-        if weights != "auto":
-            raise
-        return str(error)
+        if weights == "auto":
+            return str(error)
+        raise ConfigError(
+            f"evaluation.evaluators={name} with evaluation.weights={weights}: {error}"
+        ) from error
 
 
 def everyone(config: Config) -> list[PictureSet]:
@@ -231,9 +234,11 @@ def measure_of(variant: dict[str, Any]) -> Measure:
     facts = keys_of(group, variant, MeasureKeys)
     numbers = arguments_of(group, variant, without=MeasureKeys.model_fields)
     function = function_of(group, variant)
-    return Measure(
-        variant["name"], function, numbers, facts.reference, facts.model_dump(exclude={"reference"})
-    )
+    about = facts.model_dump(exclude={"reference"})
+    found = Measure(variant["name"], function, numbers, facts.reference, about)
+    if facts.reference is None and found.inputs & {"reference", "reference_features"}:
+        raise ConfigError(f"{group}.reference: must be style_set, held_out or others")
+    return found
 
 
 def load_backbone(config: Config) -> Backbone:

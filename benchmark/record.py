@@ -24,6 +24,9 @@ CONFIG = "config.json"
 SCORES = "scores.csv"
 MEASURES = "measures.json"
 
+REASON_LIMIT = 300
+"""Characters of a reason; MLflow cuts a tag at 8,000, and a cut one is no JSON."""
+
 UNRECORDED = ("metrics.", "evaluation.")
 """Options that shape no result; they are in `CONFIG`, not among MLflow's parameters."""
 
@@ -77,6 +80,7 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
             "contents": "; ".join(prepared.content.names),
             "style_digest": prepared.style_digest,
             "content_digest": prepared.content.digest,
+            "reference_digest": prepared.assessment.digest,
             "batch": str(prepared.batch),
         }
     )
@@ -93,7 +97,10 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
         return dict(zip(loaded.sources, loaded.digests, strict=True))
 
     style = {paintings.name: files(paintings) for paintings in prepared.paintings}
-    log.json("data.json", {"style": style, "content": files(prepared.content)})
+    references = [*prepared.assessment.held_out, *prepared.assessment.others]
+    beside = {one.name: [picture.source for picture in one.pictures] for one in references}
+    data = {"style": style, "content": files(prepared.content), "references": beside}
+    log.json("data.json", data)
 
 
 def epoch(
@@ -185,7 +192,8 @@ def scores(
     log.text(SCORES, table.to_csv(index=False, float_format="%.6g"))
     log.json(MEASURES, dict(facts))
     log.metrics({f"measures/{name}": v for name, v in scoring.means(table).items()}, epochs)
-    tags = {"evaluators": dict(evaluators), "not_measured": dict(missing)}
+    reasons = {name: reason[:REASON_LIMIT] for name, reason in missing.items()}
+    tags = {"evaluators": dict(evaluators), "not_measured": reasons}
     log.tags({name: json.dumps(content) for name, content in tags.items()})
 
 

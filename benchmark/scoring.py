@@ -1,5 +1,6 @@
 """Scores of a run's results: which measures there are, what each is given, and one table of all."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import pandas as pd
 import datasets
 from backbones import Backbone
 from benchmark.metrics.features import Features, TooFewError, together
-from benchmark.stylize import measure
+from benchmark.stylize import energies_of, measure
 from datasets import Loaded, PictureSet
 
 COLUMNS = ["artist", "content", "subject", "measure", "evaluator", "layer", "value"]
@@ -74,6 +75,13 @@ class Assessment:
     held_out: Sequence[PictureSet]
     others: Sequence[PictureSet]
     size: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of which paintings measures compare with, besides the style sets."""
+        sets = (self.held_out, self.others)
+        sources = [[[p.source for p in one.pictures] for one in some] for some in sets]
+        return hashlib.sha256(repr(sources).encode()).hexdigest()
 
     def outside(self) -> dict[str, PictureSet]:
         """Paintings outside every style set by artist, those without any left out."""
@@ -182,10 +190,11 @@ def scores(
         pictures: the results, uint8, artist by artist, (artists · contents, S, S, 3).
 
     Returns:
-        A table with `COLUMNS`, and the measures that could not be taken, with the reason.
+        A table with `COLUMNS`, and what could not be measured, for some artist or through some
+        evaluator, with the reason.
     """
     rows: list[pd.DataFrame] = []
-    missing: dict[str, str] = {}
+    missing = {f"through {name}": reason for name, reason in assessment.unavailable.items()}
     number = len(content.names)
     for place, style_set in enumerate(paintings):
         own = pictures[place * number : (place + 1) * number]
@@ -222,11 +231,11 @@ def _rows(
             try:
                 values, layers = showing.values(one, evaluator)
             except (MissingError, TooFewError) as error:
-                missing[one.name] = str(error)
+                missing[one.name] = f"{artist}: {error}"
                 continue
             except Exception as error:
                 # The pictures are there; a measure with a defect must not make the run a failure.
-                missing[one.name] = f"failed: {type(error).__name__}: {error}"
+                missing[one.name] = f"{artist}: failed: {type(error).__name__}: {error}"
                 continue
             parts = [("", values.mean(axis=0) if layers else values)]
             parts += zip(layers, values, strict=True) if layers else []
@@ -255,22 +264,23 @@ def no_evaluator(assessment: Assessment) -> str:
 
 
 def means(table: pd.DataFrame) -> dict[str, float]:
-    """Mean over the results of each measure, by "measure" or "measure.evaluator"."""
+    """Mean over the results of each measure, by "measure" or "measure.evaluator".
+
+    Of those that were taken for all examples: others would be means over other artists.
+    """
     whole = table[(table["subject"] == "result") & (table["layer"] == "")]
+    examples = len(whole[["artist", "content"]].drop_duplicates())
     keys = whole["measure"].str.cat(whole["evaluator"], sep=".").str.rstrip(".")
-    found = whole["value"].groupby(keys, sort=False).mean()
-    return {str(key): float(mean) for key, mean in found.items()}
+    found = whole["value"].groupby(keys, sort=False).agg(["mean", "size"])
+    complete = found[found["size"] == examples]
+    return {str(key): float(mean) for key, mean in complete["mean"].items()}
 
 
 def features_of(evaluator: Backbone, pictures: np.ndarray) -> Features:
     """What an evaluator sees in pictures, uint8 (n, S, S, 3)."""
     *grams, content = measure(evaluator, in_unit_range(pictures))
-    # The diagonal of a scaled Gram matrix is a channel's mean square over 2C.
-    energies = [np.sqrt(2 * gram.shape[-1] * np.einsum("ncc->nc", gram)) for gram in grams]
-    energies.append(np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2))))
-    parts = [energy / np.sqrt(energy.shape[1]) for energy in energies]
     pooled = content.mean(axis=(1, 2), dtype="float64")
-    statistics = np.concatenate(parts, axis=1)
+    statistics = np.concatenate(energies_of(grams, content), axis=1)
     return Features(evaluator.style_layers, tuple(grams), pooled, content, statistics)
 
 
@@ -280,7 +290,7 @@ def features_of_content(evaluator: Backbone, content: Loaded) -> Features:
     return features_of(evaluator, content.pixels)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def features_of_paintings(evaluator: Backbone, paintings: Loaded) -> Features:
     """What an evaluator sees in a set of paintings; a second call costs nothing."""
     # Without the content layer's activations, which would take more memory than all the rest.

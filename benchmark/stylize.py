@@ -168,6 +168,11 @@ def channel_energies(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarra
         pictures: shape (N, S, S, 3), values in [0, 1].
     """
     *grams, content = measure(backbone, pictures)
+    return energies_of(grams, content)
+
+
+def energies_of(grams: Sequence[np.ndarray], content: np.ndarray) -> list[np.ndarray]:
+    """The same from what `measure` gives."""
     # The diagonal of a scaled Gram matrix is a channel's mean square over 2C.
     style = [np.sqrt(2 * gram.shape[-1] * np.einsum("ncc->nc", gram)) for gram in grams]
     return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]

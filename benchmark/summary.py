@@ -1,5 +1,6 @@
 """What a person is told at the end: the table, the sheet of all cells, where to look next."""
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,14 @@ from benchmark.export import results_table, varied_overrides
 from benchmark.prepare import Prepared
 from benchmark.tracking import RunRecord, Tracker
 
-NUMBERS = ("epochs", "total_loss", "loss_ratio", "seconds")
-SUMMARY_COLUMNS = ("stopped_by", *NUMBERS, "weights")
+WORDS = ("stopped_by", "weights")
+SUMMARY_COLUMNS = ("stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights")
+
+MEASURES = "measures/"
+"""How the names of measures begin among a run's metrics."""
+
+SUMMARY_MEASURES = ("ssim", "grain", "held_out_distance.")
+"""Measures that the summary shows, each by the first evaluator that took it."""
 
 SHEET = "sheet.png"
 SHEET_EXAMPLES = 4
@@ -62,8 +69,11 @@ def summarise(
     """Print the result table, where the pictures are, and how to open the MLflow UI."""
     table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
     shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
+    for measure in some_measures(runs):
+        scores = [run.metrics.get(f"{MEASURES}{measure}") for run in runs]
+        shown.insert(len(shown.columns) - 1, measure, scores)
     for column in shown.columns:
-        table.add_column(column, justify="right" if column in NUMBERS else "left")
+        table.add_column(column, justify="left" if column in WORDS else "right")
     for run, row in zip(runs, shown.itertuples(index=False), strict=True):
         table.add_row(run.name, *(_shown(value) for value in row))
     output.print(table)
@@ -90,6 +100,7 @@ def summarise(
         if run.tags.get("weights_note")
     }
     announce_weights(output, fallbacks)
+    tell_unmeasured(output, runs)
     if runs:
         output.print(f"report: {report_command(tracker, runs[0])}", soft_wrap=True)
     output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
@@ -111,6 +122,31 @@ def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:
             style="bold red",
             soft_wrap=True,
         )
+
+
+def some_measures(runs: Sequence[RunRecord]) -> list[str]:
+    """Those of `SUMMARY_MEASURES` that some run has."""
+    known = dict.fromkeys(
+        name.removeprefix(MEASURES)
+        for run in runs
+        for name in sorted(run.metrics)
+        if name.startswith(MEASURES)
+    )
+    found = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_MEASURES]
+    return [name for name in found if name]
+
+
+def tell_unmeasured(output: Console, runs: Sequence[RunRecord]) -> None:
+    """What could not be measured, a line a reason, besides what was announced at the start."""
+    reasons: dict[str, dict[str, None]] = {}
+    for run in runs:
+        missing = json.loads(run.tags.get("not_measured", "{}"))
+        announced = {reason for name, reason in missing.items() if name.startswith("through ")}
+        for measure, reason in missing.items():
+            if reason not in announced:
+                reasons.setdefault(reason, {})[measure] = None
+    for reason, measures in reasons.items():
+        output.print(f"not measured: {', '.join(measures)} ({reason})", soft_wrap=True)
 
 
 def report_command(tracker: Tracker, run: RunRecord) -> str:

@@ -1,6 +1,7 @@
 """Measures in the features of a fixed evaluator network, the same for all backbones compared."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Features:
         pooled: mean activation of each channel of its content layer, (n, C).
         content: activations of its content layer, (n, H, W, C); None of paintings.
         statistics: root mean square of each channel of the style layers and the content layer,
-            each layer's part divided by its number of channels' square root, (n, D).
+            (n, D).
     """
 
     layers: tuple[str, ...]
@@ -40,20 +41,31 @@ def together(parts: list[Features]) -> Features:
     )
 
 
-def gram_distance(features: Features, reference_features: Features) -> np.ndarray:
-    """Normalised Gram distance to the reference's paintings, their mean, in [0, 1].
+def gram_distance(
+    features: Features,
+    reference_features: Features,
+    over: Literal["mean", "nearest"] = "mean",
+) -> np.ndarray:
+    """Normalised Gram distance to the reference's paintings, in [0, 1].
 
-    mean_i ‖G − A_i‖² / (‖G‖² + ‖A_i‖²) at each style layer. 0: the same Gram matrix; 1:
-    orthogonal ones; for Gram matrices ⟨G, A⟩ ≥ 0. Lower: nearer in style.
+    mean_i or min_i of ‖G − A_i‖² / (‖G‖² + ‖A_i‖²) at each style layer. 0: the same Gram matrix;
+    1: orthogonal ones; for Gram matrices ⟨G, A⟩ ≥ 0. Lower: nearer in style. The mean favours what
+    lies between the paintings, as the aggregation *simple* aims at; the nearest does not.
+
+    Args:
+        features: of the results.
+        reference_features: of the paintings.
+        over: whether all paintings count or the nearest, at each layer.
 
     Returns:
         Shape (layers, N).
 
     Source: the distance of Gatys, Ecker, Bethge, arXiv 1508.06576, equation 4, normalised.
     """
+    combine = np.min if over == "nearest" else np.mean
     return np.stack(
         [
-            normalised_distances(ours, paintings).mean(axis=1)
+            combine(normalised_distances(ours, paintings), axis=1)
             for ours, paintings in zip(features.grams, reference_features.grams, strict=True)
         ]
     )
@@ -88,27 +100,33 @@ def kid(features: Features, reference_features: Features) -> np.ndarray:
     """Kernel distance between the results and the paintings: each result's share of it, unbiased.
 
     MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_ij k(x_i, y_j) with
-    k(x, y) = (x·y / D + 1)³ on mean activations of the content layer, over the paintings' root
-    mean square, since evaluators differ in scale. A result's share is its row of the first and
-    third term and all of the second, so that the mean of the shares is MMD². 0: alike in
-    distribution; unbiased, so small negative numbers occur. Lower is better.
+    k(x, y) = (x·y / D + 1)³ on mean activations of the content layer, each picture's over their
+    root mean square. A result's share is its row of the first and third term and all of the
+    second, so that the mean of the shares is MMD². 0: alike in distribution; unbiased, so small
+    negative numbers occur. Lower is better.
 
     Raises:
         TooFewError: there are not two results and two paintings.
 
     Source: Bińkowski, Sutherland, Arbel, Gretton, Demystifying MMD GANs, 2018, section 3; on an
-    evaluator's own layer and scale, a departure.
+    evaluator's own layer, and divided picture by picture, since evaluators differ in scale: two
+    departures.
     """
-    x, y = features.pooled, reference_features.pooled
-    scale = np.sqrt(np.mean(y**2))
+    x, y = scaled(features.pooled), scaled(reference_features.pooled)
     if min(len(x), len(y)) < 2:
         raise TooFewError("needs two results of an artist and two held-out paintings")
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.asarray((a @ b.T / (a.shape[1] * scale**2) + 1.0) ** 3)
+        return np.asarray((a @ b.T / a.shape[1] + 1.0) ** 3)
 
     def others(square: np.ndarray) -> np.ndarray:
         return np.asarray((square.sum(1) - np.diag(square)) / (len(square) - 1))
 
     paintings = others(kernel(y, y)).mean()
     return np.asarray(others(kernel(x, x)) + paintings - 2.0 * kernel(x, y).mean(axis=1))
+
+
+def scaled(pooled: np.ndarray) -> np.ndarray:
+    """Each row over its root mean square; rows of zeros stay."""
+    sizes = np.sqrt(np.mean(pooled**2, axis=1, keepdims=True))
+    return np.asarray(pooled / np.where(sizes > 0, sizes, 1.0))

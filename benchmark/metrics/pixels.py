@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pydantic import PositiveFloat, PositiveInt
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
@@ -80,7 +81,7 @@ def change(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
 
 
 def colour_distance(
-    pictures: np.ndarray, reference: np.ndarray, directions: int = 64
+    pictures: np.ndarray, reference: np.ndarray, directions: PositiveInt = 64
 ) -> np.ndarray:
     """Sliced Wasserstein distance between a picture's colours and those of all paintings together.
 
@@ -108,7 +109,7 @@ def colour_distance(
     return np.array([np.abs(one - pool).mean() for one in each])
 
 
-def grain(pictures: np.ndarray, reference: np.ndarray, sigma: float = 1.0) -> np.ndarray:
+def grain(pictures: np.ndarray, reference: np.ndarray, sigma: PositiveFloat = 1.0) -> np.ndarray:
     """High-frequency energy of a picture over that of the artist's median painting, ≥ 0.
 
     E = mean (Y − g_σ ∗ Y)² of the luma Y; E(picture) / median_i E(painting_i). 1: as smooth as the

@@ -21,7 +21,7 @@ from benchmark.export import Model, models, selected
 from benchmark.report import figures, findings, gallery, provenance
 from benchmark.report.figures import ARROWS, DIRECTIONS, REFERENCES, Drawing
 from benchmark.report.gallery import Gallery
-from benchmark.statistics import Interval, comparable, interval
+from benchmark.statistics import Interval, comparable
 from benchmark.tracking import RunRecord, Tracker
 
 FOLDER = Path(__file__).parent
@@ -238,7 +238,7 @@ def reference_cell(subject: str, column: Column, compared: Compared) -> Cell:
     """A measure of the untouched content pictures, or of held-out paintings."""
     described = compared.scores.measures[column.measure]
     values = compared.scores.of_subject(column, subject)
-    return number_cell(values, interval(values.to_numpy(), described.rate), described.better)
+    return number_cell(values, compared.scores.interval(column, values), described.better)
 
 
 def number_cell(values: pd.Series, found: Interval, better: str) -> Cell:

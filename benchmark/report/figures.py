@@ -11,7 +11,7 @@ import vl_convert
 
 from benchmark.comparison import CONTENT, DAGGER, PAINTING, Column, Compared, random_evaluators
 from benchmark.export import UNKNOWN, Model, shown
-from benchmark.statistics import SIGNS, comparable, interval
+from benchmark.statistics import SIGNS, comparable
 from benchmark.tracking import RunRecord, Tracker, image_key
 
 VEGA_LITE = alt.SCHEMA_VERSION.rpartition(".")[0]
@@ -201,7 +201,7 @@ def measure(column: Column, models: Mapping[str, Model], compared: Compared) -> 
             {
                 "x": values.mean(),
                 "what": what,
-                "text": shown(interval(values.to_numpy(), described.rate)),
+                "text": shown(compared.scores.interval(column, values)),
             }
             for subject, what in REFERENCES.items()
             if len(values := compared.scores.of_subject(column, subject).dropna())

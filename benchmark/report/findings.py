@@ -55,7 +55,7 @@ def findings(
     ]
     found += hardly_changed(names, compared)
     found += unfinished(records, names)
-    found += other_data(records)
+    found += other_data(records, compared)
     return found + not_measured(records, compared)
 
 
@@ -112,7 +112,7 @@ def best_of(measures: Sequence[str], names: Mapping[str, str], compared: Compare
 def leader(column: Column, names: Mapping[str, str], compared: Compared) -> str:
     """The best model in a measure, and whether the paired tests bear it out."""
     best, equals, testable = compared.leaders[column]
-    if not best:
+    if not best or compared.scores.competing(column).shape[1] < 2:
         return ""
     value = shown(compared.intervals.get((best[0], column), UNKNOWN))
     marked = [
@@ -120,7 +120,7 @@ def leader(column: Column, names: Mapping[str, str], compared: Compared) -> str:
     ]
     judge = f"By {column.evaluator}: " if column.evaluator else ""
     rivals = [names[run] for run in equals if run not in best]
-    others = compared.scores.of_runs(column).shape[1] - len(best)
+    others = compared.scores.competing(column).shape[1] - len(best)
     if not others:
         verdict = ", all alike" if len(best) > 1 else ""
     elif not testable:
@@ -184,14 +184,24 @@ def unfinished(records: Sequence[RunRecord], names: Mapping[str, str]) -> list[F
     ]
 
 
-def other_data(records: Sequence[RunRecord]) -> list[Finding]:
-    """Whether the runs saw different pictures under the same names."""
+def other_data(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
+    """Whether the runs saw, or were judged by, different things under the same names."""
+    known = {
+        "style sets": [r.tags.get("style_digest") for r in records],
+        "content pictures": [r.tags.get("content_digest") for r in records],
+        "paintings that measures compare with": [r.tags.get("reference_digest") for r in records],
+        "picture sizes": [r.params.get("image_size") for r in records],
+    }
+    evaluators: dict[str, list[str | None]] = {}
+    for one in compared.scores.evaluators.values():
+        for name, evaluator in one.items():
+            evaluators.setdefault(f"weights of the evaluator {name}", []).append(evaluator.digest)
     differing = [
         what
-        for what, tag in (("style sets", "style_digest"), ("content pictures", "content_digest"))
-        if len(distinct(r.tags[tag] for r in records if tag in r.tags)) > 1
+        for what, values in (known | evaluators).items()
+        if len(distinct(value for value in values if value)) > 1
     ]
-    text = f"The {' and '.join(differing)} are not the same in all runs; tests pair equal names."
+    text = f"Not the same in all runs: {', '.join(differing)}; tests pair equal names all the same."
     return [Finding("Different data", text, True)] if differing else []
 
 
