@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,9 @@ from benchmark.comparison import CONTENT, DAGGER, DAGGER_NOTE, PAINTING, Column,
 from benchmark.config import ROOT, restored
 from benchmark.errors import ConfigError
 from benchmark.export import shown
-from benchmark.prepare import load_backbone, load_content
-from benchmark.statistics import LEVEL, Interval, interval, paired
+from benchmark.prepare import InputError, load_backbone, load_content
+from benchmark.report.findings import HARDLY
+from benchmark.statistics import LEVEL, Interval, holm, paired
 from benchmark.tracking import NotThereError, RunRecord, Tracker
 
 USAGE = """\
@@ -44,16 +46,19 @@ SWEEPS = (
 )
 """Overlays of `conf/experiment/`, in the order in which they are run."""
 
-ALIKE = ("image_size", "epochs", "steps_per_epoch", "seed", "init", "keep", "precision")
+ALIKE = (
+    *("image_size", "epochs", "steps_per_epoch", "seed", "init", "keep", "precision"),
+    *("optimizer.name", "optimizer.learning_rate", "dataset.name", "dataset.selection"),
+)
 """Options in which runs must agree with the last one of their experiment to be compared."""
+
+ALIKE_TAGS = ("artists", "content_digest", "reference_digest")
+"""Tags in which they must agree: the examples, and the paintings that measures compare with."""
 
 GREY_LEVEL = 1 / 255
 
 SHOWN = 176
 """Pixels a side of a picture on the page's sheets."""
-
-UNCHANGED = 5 * GREY_LEVEL
-"""A picture that moved less from its content, root mean square, counts as not changed."""
 
 MEASURES = ("change", "ssim", "grain", "held_out_distance", "recognition")
 """Columns of the page's tables."""
@@ -81,8 +86,7 @@ class Cells:
 
     def interval(self, name: str, column: Column) -> Interval:
         """Mean and 95 % interval of a cell."""
-        rate = self.scores.measures[column.measure].rate
-        return interval(self.values(name, column).to_numpy(), rate)
+        return self.scores.interval(column, self.values(name, column))
 
     def columns(self, *measures: str) -> list[Column]:
         """Some measures, each with all its evaluators."""
@@ -150,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "experiment=questions runs it all, experiment=questions_findings a part"
             )
         files = write(Path(options.output or ROOT / "mlruns" / "questions"), found)
-    except (ConfigError, OSError) as error:
+    except (*InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(*(f"wrote {file}" for file in files), sep="\n")
@@ -163,14 +167,15 @@ def gathered(uri: str | None, experiment: str, name: Callable[[RunRecord], str])
         tracker = Tracker(uri, experiment, ROOT, create=False)
     except NotThereError:
         return None
-    done = [run for run in tracker.all_runs() if "evaluators" in run.tags]
+    finished = [run for run in tracker.all_runs() if run.status == "FINISHED"]
+    done = [run for run in finished if "evaluators" in run.tags]
     if not done:
         return None
-    tags = ("content_digest",)
+    last = done[-1]
 
     def same(run: RunRecord) -> bool:
-        alike = all(run.params.get(option) == done[-1].params.get(option) for option in ALIKE)
-        return alike and all(run.tags.get(tag) == done[-1].tags.get(tag) for tag in tags)
+        alike = all(run.params.get(option) == last.params.get(option) for option in ALIKE)
+        return alike and all(run.tags.get(tag) == last.tags.get(tag) for tag in ALIKE_TAGS)
 
     runs = {name(run): run for run in done if same(run)}
     return Cells(tracker, runs, comparison.read(tracker, list(runs.values())))
@@ -186,30 +191,34 @@ def findings(cells: Cells) -> Section:
     answers = []
     names = list(cells.runs)
     change, grain = Column("change", ""), Column("grain", "")
+    untouched = cells.scores.of_subject(grain, CONTENT).mean()
     for name in [n for n in names if n.startswith("resnet")]:
         found = cells.interval(name, change)
-        state = "confirmed" if found.mean < UNCHANGED else "not confirmed"
         answers.append(
-            f"“ResNet does not change the picture at all”, {name}: {state}. It moved the pixels by "
+            f"“ResNet does not change the picture at all”, {name}: "
+            f"{verdict(cells, name, found, HARDLY, below=True)}. It moved the pixels by "
             f"{shown(found)}, {found.mean / GREY_LEVEL:.0f} grey levels."
         )
     for name in [n for n in names if n.startswith(("inception", "mobilenet"))]:
         found = cells.interval(name, grain)
-        above = found.low if np.isfinite(found.low) else found.mean
-        state = "confirmed" if above > 1 else "not confirmed"
         answers.append(
-            f"“Very pixel-y”, {name}: {state}. It has {shown(found)} times the high-frequency "
-            "energy of the artist's median painting."
+            f"“Very pixel-y”, {name}: {verdict(cells, name, found, 1.0, below=False)}. It has "
+            f"{shown(found)} times the high-frequency energy of the artist's median painting, the "
+            f"untouched content pictures {untouched:.3g} times."
         )
-    for logged in [n for n in names if n.startswith("vgg") and n.endswith(" logged")]:
-        found = cells.interval(logged, grain)
-        rivals = [logged.replace(" logged", f" {other}") for other in ("simple", "squared")]
-        rivals = [rival for rival in rivals if rival in cells.runs]
-        above = all(found.mean > cells.interval(rival, grain).mean for rival in rivals)
-        state = "confirmed" if found.low > 1 and above else "not confirmed"
-        compared = "; ".join(versus(cells, logged, rival, grain) for rival in rivals)
+    logged = [n for n in names if n.startswith("vgg") and n.endswith(" logged")]
+    rivals = [
+        Versus(name, rival, grain)
+        for name in logged
+        for rival in (name.replace(" logged", f" {other}") for other in ("simple", "squared"))
+        if rival in cells.runs
+    ]
+    for name in logged:
+        found = cells.interval(name, grain)
+        told = "; ".join(t for v, t in tested(cells, rivals).items() if v.one == name)
         answers.append(
-            f"“VGG logged is very grainy”, {logged}: {state}. Grain {shown(found)}; {compared}."
+            f"“VGG logged is very grainy”, {name}: "
+            f"{verdict(cells, name, found, 1.0, below=False)}. Grain {shown(found)}; {told}."
         )
     table = results(cells, names)
     backbones = list(dict.fromkeys(n.rpartition(" ")[0] for n in names))
@@ -235,33 +244,34 @@ def means(cells: Cells) -> Section:
     grain = Column("grain", "")
     present = [name[p, most] for p in orders if name[p, most] in cells.runs]
     distance = cells.independent(present, "held_out_distance")
-    answers = []
-    if alone:
-        found = cells.interval(alone, grain)
-        answers.append(f"One painting alone gives grain {shown(found)}.")
-        for p in (1.0, 2.0, 0.0):
-            many = name.get((p, most), "")
-            if many in cells.runs:
-                now = cells.interval(many, grain)
-                verb = "lower" if now.mean < found.mean else "higher"
-                answers.append(
-                    f"{many}: grain {shown(now)}, {verb}; {versus(cells, many, alone, grain)}. "
-                    + (
-                        "It oversmooths."
-                        if now.high < 1
-                        else "It does not oversmooth: grain is not below 1."
-                    )
-                )
-    for column in filter(None, (distance, cells.independent(present, "kid"))):
-        in_order = sorted(present, key=lambda name: cells.interval(name, column).mean)
-        best, worst = in_order[0], in_order[-1]
-        label = cells.scores.measures[column.measure].label
+    simple = name.get((1.0, most), "")
+    studied = [c for p in (1.0, 2.0, 0.0) if (c := name.get((p, most), "")) in cells.runs]
+    pairs = [Versus(many, alone, grain) for many in studied if alone]
+    if distance and simple in cells.runs:
+        rivals = [*([alone] if alone else []), *(c for c in present if c != simple)]
+        pairs += [Versus(rival, simple, distance) for rival in rivals]
+    told = tested(cells, pairs)
+    answers = [f"One painting alone: grain {shown(cells.interval(alone, grain))}."] if alone else []
+    for many in studied:
+        found = cells.interval(many, grain)
+        if found.high < 1:
+            state = "oversmoothed"
+        else:
+            state = "not oversmoothed" if found.low > 1 else "as smooth as the paintings or nearly"
+        compared = told.get(Versus(many, alone or "", grain))
+        ending = f"; {compared}." if compared else "."
+        answers.append(f"{many}: grain {shown(found)}, {state}{ending}")
+    if distance and simple in cells.runs:
+        label = f"Distance to the held-out paintings ({distance.evaluator}"
         answers.append(
-            f"{label} ({column.evaluator}{cells.dagger(best, column)}): of the means of {most}, "
-            f"{best} is nearest, {shown(cells.interval(best, column))}; {worst} farthest, "
-            f"{versus(cells, worst, best, column)}"
-            + (f"; one painting alone {shown(cells.interval(alone, column))}." if alone else ".")
+            f"{label}{cells.dagger(simple, distance)}), {simple}: "
+            f"{shown(cells.interval(simple, distance))}."
         )
+        answers += [
+            f"{label}), {pair.one}: {shown(cells.interval(pair.one, distance))}, {text}."
+            for pair, text in told.items()
+            if pair.column == distance
+        ]
     tables = {"Means over the examples with 95 % intervals.": results(cells, list(cells.runs))}
     rows = [n for n in numbers if n > 1] or numbers
     sheet = pictures(
@@ -285,6 +295,7 @@ def smoothing(cells: Cells) -> Section:
     answers = []
     backbones = list(dict.fromkeys(r.tags["backbone"] for r in cells.runs.values()))
     whole = [b for b in backbones if not b.endswith("_shallow") or b == "vgg_shallow"]
+    families: dict[str, tuple[str, Column, list[str]]] = {}
     for backbone in whole:
         shallow = f"{backbone.removesuffix('_shallow')}_shallow"
         names = [
@@ -292,16 +303,21 @@ def smoothing(cells: Cells) -> Section:
             for n, r in cells.runs.items()
             if r.tags["backbone"] in (backbone, shallow) and r.params["loss.name"] == "normalised"
         ]
-        column = cells.independent(names, "held_out_distance")
-        if len(names) > 1 and column:
-            best = min(names, key=lambda n: cells.interval(n, column).mean)
-            plain = next((n for n in names if " none " in n and n.startswith(f"{backbone} ")), best)
-            answers.append(
-                f"{backbone}, loss=normalised: nearest to the held-out paintings "
-                f"({column.evaluator}{cells.dagger(best, column)}) is {best}, "
-                f"{shown(cells.interval(best, column))}"
-                + (f", {versus(cells, best, plain, column)}." if best != plain else ".")
+        plain, column = f"{backbone} none normalised", cells.independent(names, "held_out_distance")
+        if len(names) > 1 and column and plain in names:
+            families[backbone] = plain, column, [n for n in names if n != plain]
+    told = tested(
+        cells, [Versus(n, plain, c) for plain, c, names in families.values() for n in names]
+    )
+    for plain, column, names in families.values():
+        answers.append(
+            f"{plain}: distance to the held-out paintings ({column.evaluator}"
+            f"{cells.dagger(plain, column)}) {shown(cells.interval(plain, column))}. "
+            + " ".join(
+                f"{n}: {shown(cells.interval(n, column))}, {told[Versus(n, plain, column)]}."
+                for n in names
             )
+        )
     for loss in ("study", "normalised"):
         unsmoothed = {b: f"{b} none {loss}" for b in whole if f"{b} none {loss}" in cells.runs}
         strengths = {b: strength(cells, n) for b, n in unsmoothed.items()}
@@ -321,9 +337,9 @@ def smoothing(cells: Cells) -> Section:
             and key not in curves
             and run.params["backbone.smoothing"] == "none"
         ):
-            config = restored(json.loads(cells.tracker.read_text(run.run_id, record.CONFIG)))
-            contents = load_content(config).pixels / np.float32(255.0)
-            curves[key] = peakiness.by_depth(load_backbone(config), contents)
+            table = activations(cells.tracker, run)
+            if table is not None:
+                curves[key] = table
     tables[
         "Activations: entropy (1: all alike) and peak, the maximum over the root mean square."
     ] = pd.DataFrame(
@@ -343,6 +359,19 @@ def smoothing(cells: Cells) -> Section:
     )
 
 
+def activations(tracker: Tracker, run: RunRecord) -> pd.DataFrame | None:
+    """The peakiness of a run's backbone on its content pictures; None where they are gone."""
+    config = restored(json.loads(tracker.read_text(run.run_id, record.CONFIG)))
+    try:
+        content, backbone = load_content(config), load_backbone(config)
+    except InputError:
+        return None
+    now = content.digest, backbone.digest
+    if now != (run.tags["content_digest"], run.tags["weights_digest"]):
+        return None
+    return peakiness.by_depth(backbone, content.pixels / np.float32(255.0))
+
+
 def extremes(table: pd.DataFrame) -> tuple[float, float, float, float]:
     """Least and deepest entropy, largest and deepest peak of a backbone's activations."""
     entropy, peak = (table[column].to_numpy(dtype=float) for column in ("entropy", "peak"))
@@ -352,20 +381,22 @@ def extremes(table: pd.DataFrame) -> tuple[float, float, float, float]:
 def weights(cells: Cells) -> Section:
     """Whether random weights do as well."""
     answers = []
-    for backbone in dict.fromkeys(r.tags["backbone"] for r in cells.runs.values()):
-        pair = [f"{backbone} {kind}" for kind in ("random", "ImageNet")]
-        there = [n for n in pair if n in cells.runs]
-        for column in cells.columns("held_out_distance", "ssim", "recognition"):
-            if len(there) == 2:
-                marks = "".join(dict.fromkeys(cells.dagger(n, column) for n in pair))
-                answers.append(
-                    f"{backbone}, {column.name}{marks}: random "
-                    f"{shown(cells.interval(pair[0], column))}, ImageNet "
-                    f"{shown(cells.interval(pair[1], column))}; "
-                    f"{versus(cells, pair[0], pair[1], column)}."
-                )
-        if len(there) == 1:
-            answers.append(f"{backbone}: only with {there[0].rpartition(' ')[2]} weights here.")
+    known = dict.fromkeys(run.tags["backbone"] for run in cells.runs.values())
+    both = [b for b in known if {f"{b} random", f"{b} ImageNet"} <= set(cells.runs)]
+    columns = cells.columns("held_out_distance", "ssim", "recognition")
+    pairs = [Versus(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
+    for pair, text in tested(cells, pairs).items():
+        answers.append(
+            f"{pair.column.name}: {pair.one}{cells.dagger(pair.one, pair.column)} "
+            f"{shown(cells.interval(pair.one, pair.column))}, {pair.other}"
+            f"{cells.dagger(pair.other, pair.column)} "
+            f"{shown(cells.interval(pair.other, pair.column))}; {text}."
+        )
+    answers += [
+        f"{n.rpartition(' ')[0]}: only with {n.rpartition(' ')[2]} weights here."
+        for n in cells.runs
+        if n.rpartition(" ")[0] not in both
+    ]
     names = list(cells.runs)
     backbones = list(dict.fromkeys(n.rpartition(" ")[0] for n in names))
     kinds = ["random", "ImageNet"]
@@ -406,14 +437,43 @@ QUESTIONS: Sequence[tuple[str, Callable[[RunRecord], str], Callable[[Cells], Sec
 """MLflow experiment, name of a run's cell, and the answer from all cells."""
 
 
-def versus(cells: Cells, one: str, other: str, column: Column) -> str:
-    """How a cell compares with another on the same examples, and whether that is significant."""
-    both = pd.DataFrame({one: cells.values(one, column), other: cells.values(other, column)})
-    tested = paired(both)
-    difference, p = float(tested["difference"].iloc[0]), float(tested["p"].iloc[0])
-    sure = "significant" if p < LEVEL else "not significant"
-    examples = int(tested["examples"].iloc[0])
-    return f"{difference:+.3g} against {other} (p = {p:.2g} on {examples} examples, {sure})"
+class Versus(NamedTuple):
+    """Two cells to be compared in a measure."""
+
+    one: str
+    other: str
+    column: Column
+
+
+def tested(cells: Cells, pairs: Sequence[Versus]) -> dict[Versus, str]:
+    """How cells compare on the same examples; p adjusted after Holm for all these pairs."""
+    rows = []
+    for one, other, column in pairs:
+        both = {one: cells.values(one, column), other: cells.values(other, column)}
+        rows.append(paired(pd.DataFrame(both)))
+    if not rows:
+        return {}
+    table = pd.concat(rows, ignore_index=True)
+    found = {}
+    adjusted = holm(table["p"].to_numpy(dtype=float))
+    for pair, difference, p in zip(pairs, table["difference"], adjusted, strict=True):
+        sure = "significant" if p < LEVEL else "not significant"
+        found[pair] = f"{difference:+.3g} against {pair.other} (p = {p:.2g}, {sure})"
+    return found
+
+
+def verdict(cells: Cells, name: str, found: Interval, limit: float, *, below: bool) -> str:
+    """Whether an interval confirms that something lies below, or above, a limit.
+
+    Of trained networks, for the claims are about them; without an interval nothing is decided.
+    """
+    if trained(cells.runs[name]) == "random":
+        return "not tested, for the weights are random"
+    if found.high < limit:
+        return "confirmed" if below else "refuted"
+    if found.low > limit:
+        return "refuted" if below else "confirmed"
+    return "undecided"
 
 
 def strength(cells: Cells, name: str) -> float:
@@ -513,8 +573,10 @@ def made_with(cells: Cells) -> str:
     first = runs[0]
     examples = len(first.tags["artists"].split("; ")) * len(first.tags["contents"].split("; "))
     option = first.params.get
+    painters = "procedural painters, " if option("dataset.name") == "sample" else ""
     return (
-        f"{len(runs)} runs of {examples} examples ({first.tags['artists']} × "
+        f"{len(runs)} runs of {examples} examples (dataset={option('dataset.name')}, {painters}"
+        f"{first.tags['artists']} × "
         f"{first.tags['contents']}), {option('image_size')} pixels a side, {option('epochs')} "
         f"epochs of {option('optimizer.name')}, {option('precision')}. Weights: "
         f"{'; '.join(listed)}. "
@@ -540,6 +602,11 @@ def left_open(cells: Iterable[Cells]) -> list[str]:
             f"Weights from files ({', '.join(files)}) may hold a part of the network, and then "
             "only layers up to there were used, by backbones and by evaluators."
         )
+    if any(run.params.get("dataset.name") == "sample" for run in runs):
+        answers.append(
+            "The painters are procedural. Their paintings have more grain than photographs have; "
+            "real artists' may have less, and then the same picture counts as grainier."
+        )
     absent = [b for b in ("vgg", "resnet", "inception", "mobilenet") if b not in backbones]
     if absent:
         answers.append(f"{', '.join(absent)} with the published layers: not run.")
@@ -550,7 +617,11 @@ def write(folder: Path, found: Sequence[tuple[Cells, Section]]) -> list[Path]:
     """Write the page and its pictures; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    text = ["# Questions about style transfer from many paintings", "", DAGGER_NOTE, ""]
+    intro = (
+        "Means over the examples with 95 % intervals; paired tests on the same examples "
+        f"(Wilcoxon), adjusted after Holm for all that a question's answers name. {DAGGER_NOTE}"
+    )
+    text = ["# Questions about style transfer from many paintings", "", intro, ""]
     for number, (cells, section) in enumerate(found, start=1):
         text += [f"## {number}. {section.title}", "", made_with(cells), ""]
         text += [*(f"- {answer}" for answer in section.answers), ""]

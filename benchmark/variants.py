@@ -70,7 +70,8 @@ def argument_types(function: Callable[..., Any]) -> dict[str, Any]:
 
     Keras annotates nothing, but its defaults tell numbers from switches.
     """
-    hinted = get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    annotated = function.__init__ if inspect.isclass(function) else function
+    hinted = get_type_hints(annotated, include_extras=True)
     types: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

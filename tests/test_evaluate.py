@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from tests.commands import TINY, command, runs_in, store
+from tests.test_backbones import write_notop
 
 SCORED = [
     *TINY[:-2],
@@ -75,7 +77,7 @@ def test_a_run_scores_its_results(scored: tuple[Path, str], tmp_path: Path) -> N
     names = results["measure"].str.cat(results["evaluator"], sep=".").str.rstrip(".")
     found = results["value"].groupby(names).agg(["size", "mean"])
     assert (found["size"] == 4).all()
-    assert len(found) == 5 + 2 * 7
+    assert len(found) == 5 + 2 * 8
     for name, mean in found["mean"].items():
         assert run.data.metrics[f"measures/{name}"] == pytest.approx(mean, rel=1e-4)
     evaluators = json.loads(run.data.tags["evaluators"])
@@ -130,7 +132,7 @@ def test_evaluating_afterwards_gives_the_same(
     assert list(one.index) == list(other.index)
     np.testing.assert_allclose(one.to_numpy(), other.to_numpy(), rtol=1e-4, atol=1e-6)
 
-    # Some measures alone, with other arguments: the others stay as they are.
+    # Some measures alone, with other arguments: the others stay as they are, by the same judges.
     command(
         "benchmark.evaluate",
         "--tracking-uri",
@@ -147,6 +149,35 @@ def test_evaluating_afterwards_gives_the_same(
         if not kept
     }
     assert changed == {"grain"}
+
+
+def test_an_evaluator_with_other_weights_is_another(tmp_path: Path, folder_dataset: Path) -> None:
+    """Its old scores go: one name must not mean two networks."""
+    run = [*TINY, "backbone=mobilenet", "metrics=[kid,content_distance]", "epochs=1"]
+    judge = ["evaluation.evaluators=[mobilenet]", "evaluation.weights=random"]
+    done = command(
+        "benchmark", *run, *judge, "evaluation.held_out=3", *data(folder_dataset), store(tmp_path)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    client, [made] = runs_in(tmp_path)
+    first = json.loads(made.data.tags["evaluators"])
+    assert set(scores(client, made, tmp_path / "a")["measure"]) == {"kid", "content_distance"}
+    weights = tmp_path / "mobilenet_other_notop.h5"
+    other = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(48, 48, 3))
+    write_notop(weights, other)
+    done = command(
+        "benchmark.evaluate",
+        "--tracking-uri",
+        uri(tmp_path),
+        "metrics=[kid]",
+        f"evaluation.weights={weights}",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, [made] = runs_in(tmp_path)
+    assert set(scores(client, made, tmp_path / "b")["measure"]) == {"kid"}
+    now = json.loads(made.data.tags["evaluators"])
+    assert now["mobilenet"]["digest"] != first["mobilenet"]["digest"]
+    assert now["mobilenet"]["weights"] == weights.name
 
 
 def test_paintings_that_changed_are_not_scored(
@@ -170,6 +201,7 @@ def test_paintings_that_changed_are_not_scored(
         (["metrics=[ssin]"], "metrics=[ssin]: no such option. Did you mean 'ssim'?"),
         (["--sweep", "none"], "no runs of sweep 'none'"),
         (["metrics.grain.sigma=thick"], "metrics.grain.sigma=thick"),
+        (["evaluation.weights=/nowhere.h5"], "evaluation.weights=/nowhere.h5: "),
     ],
 )
 def test_wrong_input_is_one_line(
@@ -233,7 +265,7 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
     assert "mobilenet (random) logged" in text
     assert "| one painting" in text
     assert "| power 0, 4 paintings" in text
-    assert "mobilenet, loss=normalised: nearest to the held-out paintings (mobilenet†)" in text
+    assert "mobilenet none normalised: distance to the held-out paintings (mobilenet†)" in text
     assert "mobilenet: only with random weights here" in text
     for file in ("findings.jpg", "means.jpg", "means.png", "peakiness.png", "smoothing.jpg"):
         with Image.open(tmp_path / file) as picture:

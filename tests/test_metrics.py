@@ -1,6 +1,7 @@
 """Measures: against independent computations, and by their properties."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -190,6 +191,15 @@ def test_gram_distance_by_hand() -> None:
             assert found[layer, j] == pytest.approx(np.mean(pairs))
 
 
+def test_the_nearest_painting_is_the_least_of_the_pairs() -> None:
+    ours, theirs = features(4), features(3, seed=1, shift=0.5)
+    pairs = [normalised_distances(a, b) for a, b in zip(ours.grams, theirs.grams, strict=True)]
+    np.testing.assert_allclose(
+        gram_distance(ours, theirs, over="nearest"), [layer.min(axis=1) for layer in pairs]
+    )
+    np.testing.assert_allclose(gram_distance(ours, ours, over="nearest"), 0.0, atol=1e-12)
+
+
 def test_normalised_distances_are_a_distance_within_its_range() -> None:
     a, b = (features(5, seed).grams[0] for seed in (1, 2))
     np.testing.assert_allclose(normalised_distances(a, b), normalised_distances(b, a).T)
@@ -216,10 +226,10 @@ def test_content_distance_by_hand() -> None:
 def test_kid_is_the_unbiased_estimate() -> None:
     """The three sums of the definition, by loops over pairs of distinct pictures."""
     x, y = features(4), features(6, seed=3, shift=0.4)
-    scale = np.sqrt((y.pooled**2).mean())
 
     def k(a: Array, b: Array) -> float:
-        return float(((a / scale) @ (b / scale) / len(a) + 1) ** 3)
+        a, b = (v / np.sqrt((v**2).mean()) for v in (a, b))
+        return float((a @ b / len(a) + 1) ** 3)
 
     def within(points: Array) -> float:
         n = len(points)
@@ -235,6 +245,9 @@ def test_kid_of_one_distribution_is_0_on_average_and_grows_with_distance() -> No
     draws = [kid(features(6, s), features(8, s + 1000)).mean() for s in range(300)]
     assert abs(np.mean(draws)) < 3 * np.std(draws) / np.sqrt(len(draws))
     assert min(draws) < 0
+    # Of few pictures too: with two results and five paintings no more than chance.
+    few = [kid(features(2, s), features(5, s + 1000)).mean() for s in range(300)]
+    assert abs(np.mean(few)) < 3 * np.std(few) / np.sqrt(len(few))
     apart = [kid(features(6, 0, shift), features(8, 1)).mean() for shift in (0.0, 0.2, 0.5, 1.0)]
     assert apart == sorted(apart)
     with pytest.raises(TooFewError, match="two results"):
@@ -383,6 +396,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     table, missing = scoring.scores(unseen, sets, content, results)
     assert set(table["measure"]) == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
     assert set(missing.values()) == {"no weights"}
+    assert "through vgg" in missing
     alone = scoring.Assessment(
         given.measures,
         given.evaluators,
@@ -393,9 +407,19 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     )
     table, missing = scoring.scores(alone, sets, content, results)
     assert "style_distance" in set(table["measure"])
-    assert "no paintings outside the style set" in missing["held_out_distance"]
+    assert missing["held_out_distance"].startswith("Bruno: the dataset has no paintings outside")
     assert "no others" in missing["others_distance"]
     assert "held-out paintings of the artist" in missing["recognition"]
+
+
+def test_a_measure_of_some_artists_has_no_mean(scene: Any) -> None:
+    given, sets, content, results = scene
+    partly = replace(given, held_out=[given.held_out[0], PictureSet("Bruno", ())])
+    table, missing = scoring.scores(partly, sets, content, results)
+    assert "Ada" in set(table[table["measure"] == "kid"]["artist"])
+    assert missing["kid"].startswith("Bruno: ")
+    assert "kid.mobilenet" not in scoring.means(table)
+    assert "style_distance.mobilenet" in scoring.means(table)
 
 
 def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:
@@ -407,7 +431,7 @@ def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:
     measures = [scoring.Measure("broken", broken, {}, None, {}), given.measures[0]]
     one = scoring.Assessment(measures, {}, {}, given.held_out, [], 48)
     table, missing = scoring.scores(one, sets, content, results)
-    assert missing == {"broken": "failed: ZeroDivisionError: division by zero"}
+    assert missing == {"broken": "Bruno: failed: ZeroDivisionError: division by zero"}
     assert set(table["measure"]) == {given.measures[0].name}
 
 
@@ -427,7 +451,10 @@ def test_evaluators_see_other_artists_of_the_dataset() -> None:
     ("overrides", "message"),
     [
         (["evaluation.evaluators=[vgh]"], "no backbone 'vgh'. Did you mean 'vgg'"),
-        (["evaluation.weights=/nowhere.h5"], "no such file"),
+        (
+            ["evaluation.weights=/nowhere.h5"],
+            "evaluation.evaluators=vgg with evaluation.weights=/no",
+        ),
         (
             ["metrics.grain.sigma=thick"],
             "metrics.grain.sigma=thick: input should be a valid number",
@@ -436,6 +463,9 @@ def test_evaluators_see_other_artists_of_the_dataset() -> None:
             ["metrics.grain.reference=all"],
             "metrics.grain.reference=all: input should be 'style_set'",
         ),
+        (["metrics.grain.sigma=-1"], "metrics.grain.sigma=-1: input should be greater than 0"),
+        (["metrics.kid.reference=null"], "metrics.kid.reference: must be style_set, held_out or"),
+        (["metrics.kid.label=null"], "metrics.kid.label=None: input should be a valid string"),
         (["evaluation.held_out=-1"], "evaluation.held_out=-1: must be a number from 0 up"),
     ],
 )

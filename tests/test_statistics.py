@@ -41,6 +41,14 @@ def test_an_interval_moves_and_stretches_with_its_values(random: np.random.Gener
     assert interval(np.append(values, np.nan), seed=3) == interval(values, seed=3)
 
 
+def test_few_values_have_students_interval() -> None:
+    """By SciPy's t distribution with 4 degrees of freedom: mean ± t s / √5."""
+    values = np.array([0.3, 0.5, 0.4, 0.9, 0.2])
+    half = stats.t.ppf(0.975, 4) * values.std(ddof=1) / np.sqrt(5)
+    mean = values.mean()
+    np.testing.assert_allclose(interval(values), (mean, mean - half, mean + half))
+
+
 def test_what_has_no_interval() -> None:
     np.testing.assert_equal(interval([0.5, np.nan]), (0.5, np.nan, np.nan))
     np.testing.assert_equal(interval([]), (np.nan, np.nan, np.nan))
@@ -72,9 +80,19 @@ def test_wilcoxon_by_hand() -> None:
         "b": "b",
         "examples": 6,
         "difference": 1.5,
+        "ranks": 1.0,
         "p": 0.4375,
         "p_holm": 0.4375,
     }
+
+
+def test_a_few_large_differences_do_not_turn_a_test_around() -> None:
+    """Ranks say that b is higher 27 times of 30, the mean that a is: nobody wins."""
+    table = pd.DataFrame({"a": [-1.0 - n / 100 for n in range(27)] + [100.0, 101, 102], "b": 0.0})
+    pairs = paired(table)
+    assert pairs["p"][0] < 0.05
+    assert pairs["difference"][0] > 0 > pairs["ranks"][0]
+    assert wins(pairs, "higher") == wins(pairs, "lower") == {}
 
 
 def test_pairs_are_compared_on_the_examples_that_both_have(random: np.random.Generator) -> None:
