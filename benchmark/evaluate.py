@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         label, records = selected(tracker, options)
         for one in wanted.metrics.values():
             measure_of(one)
-        if any(option.startswith("evaluation.") for option in typed):
+        if "evaluation.evaluators" in typed:
             for name in wanted.evaluation.evaluators:
                 evaluator(name, wanted.evaluation.weights, wanted.image_size)
     except (*InputError, *CompositionError, OSError) as error:

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from PIL import Image
 from skimage.metrics import structural_similarity
 
+from benchmark import evaluate, questions
 from tests.commands import TINY, command, runs_in, store
 from tests.test_backbones import write_notop
 
@@ -201,16 +202,22 @@ def test_paintings_that_changed_are_not_scored(
         (["metrics=[ssin]"], "metrics=[ssin]: no such option. Did you mean 'ssim'?"),
         (["--sweep", "none"], "no runs of sweep 'none'"),
         (["metrics.grain.sigma=thick"], "metrics.grain.sigma=thick"),
-        (["evaluation.weights=/nowhere.h5"], "evaluation.weights=/nowhere.h5: "),
+        (
+            ["evaluation.evaluators=[vgg]", "evaluation.weights=/nowhere.h5"],
+            "evaluation.evaluators=vgg with evaluation.weights=/nowhere.h5: ",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(
-    arguments: list[str], message: str, scored: tuple[Path, str]
+    arguments: list[str],
+    message: str,
+    scored: tuple[Path, str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = command("benchmark.evaluate", "--tracking-uri", uri(scored[0]), *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert evaluate.main(["--tracking-uri", uri(scored[0]), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
 
 
 def test_without_weights_the_rest_is_measured_and_that_is_said(tmp_path: Path) -> None:
@@ -228,7 +235,8 @@ def test_without_weights_the_rest_is_measured_and_that_is_said(tmp_path: Path) -
     assert measured == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
     reasons = json.loads(run.data.tags["not_measured"])
     assert set(reasons) == {
-        *("style_distance", "held_out_distance", "others_distance", "content_distance"),
+        *("style_distance", "held_out_distance", "nearest_distance", "others_distance"),
+        "content_distance",
         *("kid", "recognition", "classifier_accuracy"),
     }
     assert "evaluation.evaluators=[]" in reasons["kid"]
@@ -246,22 +254,22 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
         store(tmp_path),
     ]
     for overrides in (
-        ["experiment=questions_findings", "backbone=mobilenet", "agg=simple,logged"],
-        ["experiment=questions_means", "dataset.paintings=2,4", "agg.p=0,1"],
-        ["experiment=questions_one_painting", "dataset.paintings=1"],
-        ["experiment=questions_smoothing", "backbone.smoothing=none,softmax", "loss=normalised"],
-        ["experiment=questions_shallow", "backbone=mobilenet_shallow"],
-        ["experiment=questions_weights", "backbone=mobilenet", "backbone.weights=random"],
+        ["experiment=questions_findings", "agg=simple,logged"],
+        ["experiment=questions_means", "dataset.paintings=1,4", "agg.p=0,1"],
+        [
+            "experiment=questions_smoothing",
+            "backbone=mobilenet,mobilenet_shallow",
+            "loss=normalised",
+        ],
+        ["experiment=questions_weights", "backbone.weights=random"],
     ):
         ours = [o for o in small if o.split("=")[0] not in {p.split("=")[0] for p in overrides}]
-        done = command("benchmark", "-m", *ours, *overrides)
+        swept = [] if "smoothing" not in overrides[0] else ["backbone.smoothing=none,softmax"]
+        done = command("benchmark", "-m", *ours, *overrides, *swept)
         assert done.returncode == 0, done.stdout + done.stderr
-    page = command(
-        "benchmark.questions", "--tracking-uri", uri(tmp_path), "--output", str(tmp_path)
-    )
-    assert page.returncode == 0, page.stderr
+    assert questions.main(["--tracking-uri", uri(tmp_path), "--output", str(tmp_path)]) == 0
     text = (tmp_path / "questions.md").read_text()
-    assert text.count("\n## ") == 4
+    assert text.count("\n## ") == 5
     assert "mobilenet (random) logged" in text
     assert "| one painting" in text
     assert "| power 0, 4 paintings" in text
@@ -272,10 +280,9 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
             assert picture.width > 100
 
 
-def test_nothing_run_answers_nothing(tmp_path: Path) -> None:
-    done = command("benchmark.questions", "--tracking-uri", uri(tmp_path))
-    assert done.returncode == 2
-    assert "nothing was run that answers a question" in done.stderr
+def test_nothing_run_answers_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert questions.main(["--tracking-uri", uri(tmp_path)]) == 2
+    assert "nothing was run that answers a question" in capsys.readouterr().err
 
 
 def test_the_questions_are_one_command_that_stops_at_wrong_input() -> None:
