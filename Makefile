@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet tests/test_losses.py tests/test_stylize.py
 
 bench: install ## measure speed and memory against the usual script (up to an hour; BENCH="--only step")
