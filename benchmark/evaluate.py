@@ -15,7 +15,7 @@ from rich.progress import track
 from benchmark import comparison, record, scoring
 from benchmark.config import ROOT, Config, composed, refuse, restored
 from benchmark.errors import CompositionError, ConfigError
-from benchmark.export import selected
+from benchmark.export import add_selection, selected
 from benchmark.prepare import (
     InputError,
     assessment,
@@ -217,10 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="option=value",
         help="metrics=[…], evaluation.…=…; dataset.root= and content.root= where data were moved",
     )
-    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
-    parser.add_argument("--run", help="MLflow's id of one run")
-    parser.add_argument("--experiment", help="all runs of an experiment")
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    add_selection(parser)
     return parser
 
 

@@ -290,6 +290,14 @@ def varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str
     }
 
 
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options by which `selected` chooses runs."""
+    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
+    parser.add_argument("--run", help="MLflow's id of one run")
+    parser.add_argument("--experiment", help="all runs of an experiment")
+    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.export",
@@ -301,10 +309,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "study", nargs="?", help="MLflow experiment of a study's runs: study or study_small"
     )
-    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
-    parser.add_argument("--run", help="MLflow's id of one run")
-    parser.add_argument("--experiment", help="all runs of an experiment")
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    add_selection(parser)
     parser.add_argument("--output", help="folder to write to (default: mlruns/exports/NAME)")
     return parser
 

@@ -17,7 +17,7 @@ from benchmark import comparison
 from benchmark.comparison import Column, Compared, Evaluator
 from benchmark.config import ROOT
 from benchmark.errors import ConfigError
-from benchmark.export import Model, models, selected
+from benchmark.export import Model, add_selection, models, selected
 from benchmark.report import figures, findings, gallery, provenance
 from benchmark.report.figures import ARROWS, DIRECTIONS, REFERENCES, Drawing
 from benchmark.report.gallery import Gallery
@@ -274,10 +274,7 @@ def _parser() -> argparse.ArgumentParser:
         "and paired tests, the pictures, figures, and how to make it again. It needs no network. "
         "Without options: the sweep (or single run) that started last.",
     )
-    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
-    parser.add_argument("--run", help="MLflow's id of one run")
-    parser.add_argument("--experiment", help="all runs of an experiment")
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    add_selection(parser)
     parser.add_argument("--output", help="file (default: mlruns/reports/NAME/report.html)")
     return parser
 
