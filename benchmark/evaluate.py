@@ -33,7 +33,7 @@ ALLOWED = ("metrics", "evaluation.", "dataset.root=", "content.root=")
 
 
 @dataclass(frozen=True)
-class Scores:
+class RunScores:
     """The scores of a run as MLflow has them, or as they are to be there.
 
     Attributes:
@@ -112,7 +112,7 @@ def scored(
     wanted: Config,
     typed: Sequence[str],
     roots: Mapping[str, str],
-) -> Scores:
+) -> RunScores:
     """Score one run and write that into it, beside what it has of other measures.
 
     Raises:
@@ -143,7 +143,7 @@ def scored(
     facts, evaluators = record.how_to_read(
         given, config.backbone["model"], run.tags.get("weights", "?")
     )
-    found = Scores(table, facts, evaluators, missing)
+    found = RunScores(table, facts, evaluators, missing)
     together = merged(before(tracker, run), found)
     record.scores(
         tracker.log_of(run.run_id),
@@ -169,7 +169,7 @@ def config_of(tracker: Tracker, run: RunRecord) -> Config:
     return restored(json.loads(tracker.read_text(run.run_id, record.CONFIG)))
 
 
-def before(tracker: Tracker, run: RunRecord) -> Scores:
+def before(tracker: Tracker, run: RunRecord) -> RunScores:
     """The scores that a run has already."""
     there = tracker.artifacts(run.run_id)
     table, facts = pd.DataFrame(columns=scoring.COLUMNS), {}
@@ -179,10 +179,10 @@ def before(tracker: Tracker, run: RunRecord) -> Scores:
         facts = json.loads(tracker.read_text(run.run_id, record.MEASURES))
     evaluators = json.loads(run.tags.get("evaluators", "{}"))
     missing = json.loads(run.tags.get("not_measured", "{}"))
-    return Scores(table, facts, evaluators, missing)
+    return RunScores(table, facts, evaluators, missing)
 
 
-def merged(old: Scores, new: Scores) -> Scores:
+def merged(old: RunScores, new: RunScores) -> RunScores:
     """New scores in place of the old ones of the same measures and evaluators; others stay.
 
     Not those of an evaluator that had other weights then: one name is to mean one network.
@@ -200,7 +200,7 @@ def merged(old: Scores, new: Scores) -> Scores:
     table = pd.concat(parts, ignore_index=True) if parts else new.table
     before = {name: reason for name, reason in old.missing.items() if name not in new.facts}
     facts, evaluators = old.facts | new.facts, old.evaluators | new.evaluators
-    return Scores(table, facts, evaluators, before | new.missing)
+    return RunScores(table, facts, evaluators, before | new.missing)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ from benchmark.errors import ConfigError
 from benchmark.export import shown
 from benchmark.prepare import InputError, load_backbone, load_content
 from benchmark.report.findings import HARDLY
-from benchmark.statistics import LEVEL, Interval, holm, paired
+from benchmark.statistics import Interval, holm, paired, significant
 from benchmark.tracking import NotThereError, RunRecord, Tracker
 
 USAGE = """\
@@ -59,6 +59,9 @@ GREY_LEVEL = 1 / 255
 
 SHOWN = 176
 """Pixels a side of a picture on the page's sheets."""
+
+RESULTS = "Means over the examples with 95 % intervals."
+"""Caption of every question's table."""
 
 MEASURES = ("change", "ssim", "grain", "held_out_distance", "recognition")
 """Columns of the page's tables."""
@@ -213,9 +216,10 @@ def findings(cells: Cells) -> Section:
         for rival in (name.replace(" logged", f" {other}") for other in ("simple", "squared"))
         if rival in cells.runs
     ]
+    compared = tested(cells, rivals)
     for name in logged:
         found = cells.interval(name, grain)
-        told = "; ".join(t for v, t in tested(cells, rivals).items() if v.one == name)
+        told = "; ".join(text for pair, text in compared.items() if pair.one == name)
         answers.append(
             f"“VGG logged is very grainy”, {name}: "
             f"{verdict(cells, name, found, 1.0, below=False)}. Grain {shown(found)}; {told}."
@@ -229,7 +233,7 @@ def findings(cells: Cells) -> Section:
         "Does ResNet leave the picture unchanged, are Inception and MobileNet pixel-y, is VGG "
         "logged grainy?",
         answers,
-        {"Means over the examples with 95 % intervals.": table},
+        {RESULTS: table},
         {"findings.jpg": (sheet, "One example; backbones down, aggregations across.")},
     )
 
@@ -254,13 +258,10 @@ def means(cells: Cells) -> Section:
     answers = [f"One painting alone: grain {shown(cells.interval(alone, grain))}."] if alone else []
     for many in studied:
         found = cells.interval(many, grain)
-        if found.high < 1:
-            state = "oversmoothed"
-        else:
-            state = "not oversmoothed" if found.low > 1 else "as smooth as the paintings or nearly"
+        state = verdict(cells, many, found, 1.0, below=True)
         compared = told.get(Versus(many, alone or "", grain))
         ending = f"; {compared}." if compared else "."
-        answers.append(f"{many}: grain {shown(found)}, {state}{ending}")
+        answers.append(f"“Oversmoothed”, {many}: {state}. Grain {shown(found)}{ending}")
     if distance and simple in cells.runs:
         label = f"Distance to the held-out paintings ({distance.evaluator}"
         answers.append(
@@ -272,7 +273,7 @@ def means(cells: Cells) -> Section:
             for pair, text in told.items()
             if pair.column == distance
         ]
-    tables = {"Means over the examples with 95 % intervals.": results(cells, list(cells.runs))}
+    tables = {RESULTS: results(cells, list(cells.runs))}
     rows = [n for n in numbers if n > 1] or numbers
     sheet = pictures(
         cells,
@@ -292,11 +293,34 @@ def means(cells: Cells) -> Section:
 
 def smoothing(cells: Cells) -> Section:
     """Whether peaky activations are what keeps a backbone from transferring style."""
-    answers = []
     backbones = list(dict.fromkeys(r.tags["backbone"] for r in cells.runs.values()))
+    # The shallow ones are parts of others, but for VGG's, of which there may be no more weights.
     whole = [b for b in backbones if not b.endswith("_shallow") or b == "vgg_shallow"]
-    families: dict[str, tuple[str, Column, list[str]]] = {}
-    for backbone in whole:
+    curves = peaks(cells, whole)
+    extreme = pd.DataFrame(
+        [(key, *(f"{v:.3g}" for v in extremes(table))) for key, table in curves.items()],
+        columns=["backbone", "least entropy", "at the deepest", "largest peak", "at the deepest "],
+    )
+    kinds = list(dict.fromkeys(n.split(" ", 1)[1] for n in cells.runs))
+    sheet = pictures(cells, [[f"{b} {k}" for k in kinds] for b in backbones], backbones, kinds)
+    return Section(
+        "Is it peaky activations that keep ResNet and Inception from transferring style?",
+        [*against_plain(cells, whole), *strengths(cells, whole)],
+        {
+            RESULTS: results(cells, list(cells.runs)),
+            "Activations: entropy (1: all alike) and peak, maximum over root mean square.": extreme,
+        },
+        {
+            "peakiness.png": (peakiness.drawn(curves), "Activations by depth."),
+            "smoothing.jpg": (sheet, "One example; backbones down, smoothing and loss across."),
+        },
+    )
+
+
+def against_plain(cells: Cells, backbones: Sequence[str]) -> list[str]:
+    """Each remedy against the backbone as it is, with the loss whose weights suit them all."""
+    families: list[tuple[str, Column, list[str]]] = []
+    for backbone in backbones:
         shallow = f"{backbone.removesuffix('_shallow')}_shallow"
         names = [
             n
@@ -305,58 +329,46 @@ def smoothing(cells: Cells) -> Section:
         ]
         plain, column = f"{backbone} none normalised", cells.independent(names, "held_out_distance")
         if len(names) > 1 and column and plain in names:
-            families[backbone] = plain, column, [n for n in names if n != plain]
-    told = tested(
-        cells, [Versus(n, plain, c) for plain, c, names in families.values() for n in names]
-    )
-    for plain, column, names in families.values():
+            families.append((plain, column, [n for n in names if n != plain]))
+    told = tested(cells, [Versus(n, plain, c) for plain, c, names in families for n in names])
+    answers = []
+    for plain, column, names in families:
+        dagger = cells.dagger(plain, column)
+        remedies = [
+            f"{n}: {shown(cells.interval(n, column))}, {told[Versus(n, plain, column)]}."
+            for n in names
+        ]
         answers.append(
-            f"{plain}: distance to the held-out paintings ({column.evaluator}"
-            f"{cells.dagger(plain, column)}) {shown(cells.interval(plain, column))}. "
-            + " ".join(
-                f"{n}: {shown(cells.interval(n, column))}, {told[Versus(n, plain, column)]}."
-                for n in names
-            )
+            f"{plain}: distance to the held-out paintings ({column.evaluator}{dagger}) "
+            f"{shown(cells.interval(plain, column))}. {' '.join(remedies)}"
         )
+    return answers
+
+
+def strengths(cells: Cells, backbones: Sequence[str]) -> list[str]:
+    """How alike in strength the backbones are, with either loss."""
+    answers = []
     for loss in ("study", "normalised"):
-        unsmoothed = {b: f"{b} none {loss}" for b in whole if f"{b} none {loss}" in cells.runs}
-        strengths = {b: strength(cells, n) for b, n in unsmoothed.items()}
-        known = {b: s for b, s in strengths.items() if np.isfinite(s)}
-        if len(known) > 1:
-            listed = ", ".join(f"{b} {s:.0%}" for b, s in known.items())
+        names = {b: f"{b} none {loss}" for b in backbones if f"{b} none {loss}" in cells.runs}
+        found = {b: s for b, n in names.items() if np.isfinite(s := strength(cells, n))}
+        if len(found) > 1:
+            listed = ", ".join(f"{b} {s:.0%}" for b, s in found.items())
             answers.append(
                 f"Strength of style with loss={loss}, the share of the content pictures' distance "
                 f"to the held-out paintings that is gone, mean of the evaluators: {listed}."
             )
-    tables = {"Means over the examples with 95 % intervals.": results(cells, list(cells.runs))}
-    curves = {}
-    for run in cells.runs.values():
-        key = f"{run.tags['backbone']}, {trained(run)}"
-        if (
-            run.tags["backbone"] in whole  # the others are parts of these
-            and key not in curves
-            and run.params["backbone.smoothing"] == "none"
-        ):
-            table = activations(cells.tracker, run)
-            if table is not None:
-                curves[key] = table
-    tables[
-        "Activations: entropy (1: all alike) and peak, the maximum over the root mean square."
-    ] = pd.DataFrame(
-        [(key, *(f"{v:.3g}" for v in extremes(table))) for key, table in curves.items()],
-        columns=["backbone", "least entropy", "at the deepest", "largest peak", "at the deepest "],
-    )
-    kinds = list(dict.fromkeys(n.split(" ", 1)[1] for n in cells.runs))
-    sheet = pictures(cells, [[f"{b} {k}" for k in kinds] for b in backbones], backbones, kinds)
-    return Section(
-        "Is it peaky activations that keep ResNet and Inception from transferring style?",
-        answers,
-        tables,
-        {
-            "peakiness.png": (peakiness.drawn(curves), "Activations by depth."),
-            "smoothing.jpg": (sheet, "One example; backbones down, smoothing and loss across."),
-        },
-    )
+    return answers
+
+
+def peaks(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The peakiness of some backbones, unsmoothed, as far as their data are still there."""
+    plain = {
+        f"{r.tags['backbone']}, {trained(r)}": r
+        for r in cells.runs.values()
+        if r.tags["backbone"] in backbones and r.params["backbone.smoothing"] == "none"
+    }
+    found = {key: activations(cells.tracker, run) for key, run in plain.items()}
+    return {key: table for key, table in found.items() if table is not None}
 
 
 def activations(tracker: Tracker, run: RunRecord) -> pd.DataFrame | None:
@@ -404,7 +416,7 @@ def weights(cells: Cells) -> Section:
     return Section(
         "Do random weights transfer style as ImageNet weights do?",
         answers,
-        {"Means over the examples with 95 % intervals.": results(cells, names)},
+        {RESULTS: results(cells, names)},
         {"weights.jpg": (sheet, "One example; backbones down, weights across.")},
     )
 
@@ -454,10 +466,11 @@ def tested(cells: Cells, pairs: Sequence[Versus]) -> dict[Versus, str]:
     if not rows:
         return {}
     table = pd.concat(rows, ignore_index=True)
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     found = {}
-    adjusted = holm(table["p"].to_numpy(dtype=float))
-    for pair, difference, p in zip(pairs, table["difference"], adjusted, strict=True):
-        sure = "significant" if p < LEVEL else "not significant"
+    columns = (table["difference"], table["p_holm"], significant(table))
+    for pair, difference, p, differs in zip(pairs, *columns, strict=True):
+        sure = "significant" if differs else "not significant"
         found[pair] = f"{difference:+.3g} against {pair.other} (p = {p:.2g}, {sure})"
     return found
 

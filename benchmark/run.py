@@ -10,9 +10,9 @@ from benchmark import interrupt, memory, record, scoring
 from benchmark.config import Config, Keep
 from benchmark.prepare import Prepared, prepare
 from benchmark.progress import EpochProgress, busy
-from benchmark.stylize import Batch, Epoch, measure, stylize
+from benchmark.stylize import Batch, Epoch, Outcome, measure, stylize
 from benchmark.targets import style_targets
-from benchmark.tracking import Tracker
+from benchmark.tracking import RunLog, Tracker
 from datasets import Loaded
 
 
@@ -80,20 +80,20 @@ def run(
             original_size=config.original_size,
         )
         with busy(console, "scoring the pictures"):
-            table, missing = scoring.scores(
-                prepared.assessment,
-                prepared.paintings,
-                prepared.content,
-                record.to_uint8(outcome.pictures),
-            )
-        backbone = prepared.backbone
-        facts, evaluators = record.how_to_read(
-            prepared.assessment, backbone.shared.architecture.model, backbone.weights
-        )
-        record.scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)
+            score(log, prepared, outcome)
         status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
         log.end(status, *outcome.ending)
     return status, record.line(outcome)
+
+
+def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:
+    """Score a run's results, as the 8-bit pictures that are kept of them, and log that."""
+    assessment, backbone = prepared.assessment, prepared.backbone
+    pictures = record.to_uint8(outcome.pictures)
+    table, missing = scoring.scores(assessment, prepared.paintings, prepared.content, pictures)
+    model = backbone.shared.architecture.model
+    facts, evaluators = record.how_to_read(assessment, model, backbone.weights)
+    record.scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)
 
 
 def batches_of(prepared: Prepared) -> list[Batch]:

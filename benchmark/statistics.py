@@ -117,6 +117,15 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
     return pairs
 
 
+def significant(comparisons: pd.DataFrame) -> np.ndarray:
+    """Which pairs of `paired` differ; not where a few large differences turn the mean around.
+
+    p is about the ranks: where their sum and the mean have different signs, neither side is better.
+    """
+    agree = np.sign(comparisons["difference"].to_numpy(float)) == comparisons["ranks"].to_numpy()
+    return np.asarray((comparisons["p_holm"].to_numpy(float) < LEVEL) & agree)
+
+
 def least_p(examples: int, comparisons: int) -> float:
     """The smallest adjusted p value that can come out: min(1, m · 2^(1 − n)) of n examples."""
     return float(min(1.0, comparisons * 2.0 ** (1 - examples)))
@@ -135,7 +144,9 @@ def wins(comparisons: pd.DataFrame, better: str) -> dict[str, set[str]]:
         better: "higher", "lower", "one" or "none".
     """
     found: dict[str, set[str]] = {}
-    for a, b, difference in _significant(comparisons):
+    differing = comparisons[significant(comparisons)]
+    columns = (differing[name] for name in ("a", "b", "difference"))
+    for a, b, difference in zip(*columns, strict=True):
         if better in SIGNS:
             winner, loser = (a, b) if difference * SIGNS[better] > 0 else (b, a)
             found.setdefault(winner, set()).add(loser)
@@ -177,10 +188,3 @@ def _pair(table: pd.DataFrame, a: str, b: str) -> tuple[str, str, int, float, fl
 def _signed_rank_p(ranks: tuple[float, ...]) -> float:
     """Wilcoxon's p of signed ranks; kept, for among ties it takes permutations, and rates tie."""
     return float(stats.wilcoxon(ranks).pvalue) if ranks else 1.0
-
-
-def _significant(comparisons: pd.DataFrame) -> list[tuple[str, str, float]]:
-    """Pairs that differ; not where a few large differences turn the mean against the ranks."""
-    agree = np.sign(comparisons["difference"].to_numpy(dtype=float)) == comparisons["ranks"]
-    found = comparisons[(comparisons["p_holm"] < LEVEL) & agree]
-    return list(zip(found["a"], found["b"], found["difference"], strict=True))
