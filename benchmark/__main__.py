@@ -50,6 +50,12 @@ def series(arguments: Sequence[str]) -> int:
     return questions.run_all([argument for argument in arguments if argument not in asked])
 
 
+def close_sweep() -> None:
+    """Close the sweep under way, if there is one, as interrupted."""
+    if "benchmark.sweep" in sys.modules:
+        sys.modules["benchmark.sweep"].close_interrupted()
+
+
 if __name__ == "__main__":
     # Hydra prints errors in several lines with exit code 1; with this it raises them to us.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -62,10 +68,11 @@ if __name__ == "__main__":
     # Argparse wants the overrides in one row; people write -m wherever they think of it.
     sys.argv[1:] = sorted(map(quoted, sys.argv[1:]), key=is_override)
     try:
-        main()
+        with interrupt.last_words(close_sweep):
+            main()
     except CompositionError as error:
         sys.exit(refuse(error))
     except KeyboardInterrupt:
-        if "benchmark.sweep" in sys.modules:
-            sys.modules["benchmark.sweep"].close_interrupted()
-        sys.exit(130)
+        interrupt.reached()
+        close_sweep()
+        sys.exit(interrupt.EXIT_CODE)

@@ -119,11 +119,24 @@ class Winner:
 
 @dataclass
 class Tracking:
-    """MLflow store (None: `mlruns/mlflow.db`), experiment, and the name of this sweep."""
+    """MLflow store (None: `mlruns/mlflow.db`), experiment, and the name of this sweep.
+
+    `run` is the number of a run that this sweep has already, to be taken up or begun.
+    """
 
     uri: str | None = MISSING
     experiment: str = MISSING
     sweep: str | None = MISSING
+    run: int | None = MISSING
+
+
+@dataclass
+class Checkpoint:
+    """Folder of the checkpoints (None: none are written), and how often one is written."""
+
+    folder: str | None = MISSING
+    every_seconds: float | None = MISSING
+    every_epochs: int | None = MISSING
 
 
 @dataclass
@@ -141,6 +154,7 @@ class Config:
     loss: Loss = MISSING
     early_stopping: EarlyStopping = MISSING
     tracking: Tracking = MISSING
+    checkpoint: Checkpoint = MISSING
     seed: int = MISSING
     image_size: int = MISSING
     epochs: int = MISSING
@@ -295,6 +309,7 @@ def check(config: Config) -> None:
         raise ConfigError(
             f"early_stopping.patience={patience}: must be 1 or more, or null to never stop"
         )
+    check_checkpoint(config.checkpoint)
     weights = config.loss
     if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
@@ -307,3 +322,18 @@ def check(config: Config) -> None:
         raise ConfigError(
             f"tracking.sweep={config.tracking.sweep}: use letters, digits, '.', '_', '+' and '-'"
         )
+
+
+def check_checkpoint(checkpoint: Checkpoint) -> None:
+    """Check how often checkpoints are written.
+
+    Raises:
+        ConfigError: a number is out of its range.
+    """
+    seconds, epochs = checkpoint.every_seconds, checkpoint.every_epochs
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise ConfigError(
+            f"checkpoint.every_seconds={seconds}: must be a number from 0 up, or null"
+        )
+    if epochs is not None and epochs < 1:
+        raise ConfigError(f"checkpoint.every_epochs={epochs}: must be 1 or more, or null")

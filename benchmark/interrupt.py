@@ -1,19 +1,43 @@
-"""Ctrl-C and SIGTERM end a run in order: never within a write, and never unnoticed."""
+"""Ctrl-C and SIGTERM end a run in order: never within a write, never unnoticed, and soon."""
 
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from types import FrameType
+
+EXIT_CODE = 130
+
+GRACE = 1.0
+"""Seconds in which the main thread must begin to end; then another thread ends the program.
+
+A signal's Python code waits for the main thread to come back from native code, and a step of a
+large network, or its compilation, may take minutes.
+"""
+
+LONGEST_WRITE = 10.0
+"""Seconds for which a write under way is waited for all the same."""
 
 _asked = False
 _pending = False
 _deferred = 0
+_ending = False
+_last_words: list[Callable[[], None]] = []
 
 
 def install() -> None:
-    """From now on both signals raise KeyboardInterrupt and are remembered."""
+    """From now on both signals raise KeyboardInterrupt in the main thread and are remembered."""
+    if threading.current_thread() is not threading.main_thread():
+        return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader,), name="interrupts", daemon=True).start()
 
 
 def check() -> None:
@@ -26,6 +50,12 @@ def check() -> None:
     if _asked:
         _asked = False
         raise KeyboardInterrupt
+
+
+def reached() -> None:
+    """Tell that the main thread has noticed and is ending what it does."""
+    global _ending
+    _ending = True
 
 
 @contextmanager
@@ -42,6 +72,16 @@ def deferred() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def last_words(action: Callable[[], None]) -> Iterator[None]:
+    """What another thread is to do in the block's place if a signal finds the main thread stuck."""
+    _last_words.append(action)
+    try:
+        yield
+    finally:
+        _last_words.remove(action)
+
+
 def _interrupted(number: int, frame: FrameType | None) -> None:
     global _asked, _pending
     if _deferred:
@@ -49,3 +89,18 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
         return
     _asked = True
     raise KeyboardInterrupt
+
+
+def _watch(reader: int) -> None:
+    """Wait for a signal, then for the main thread; where that is stuck, end the program."""
+    while os.read(reader, 1):
+        began = monotonic()
+        while monotonic() - began < (LONGEST_WRITE if _deferred else GRACE):
+            if _ending:
+                return
+            sleep(0.02)
+        for action in reversed(_last_words):
+            with suppress(Exception):
+                action()
+        sys.stdout.flush()
+        os._exit(EXIT_CODE)

@@ -34,10 +34,13 @@ def busy(console: Console, what: str) -> AbstractContextManager[object]:
 class EpochProgress:
     """Follows the epochs of one run; use as a context manager and as the loop's listener."""
 
-    def __init__(self, title: str, epochs: int, examples: int, console: Console) -> None:
-        """For a run of at most so many epochs over so many examples."""
+    def __init__(
+        self, title: str, epochs: int, examples: int, console: Console, done: int = 0
+    ) -> None:
+        """For a run of at most so many epochs over so many examples, some of them done before."""
         self._title = title
         self._epochs = epochs
+        self._done = done
         self._examples = examples
         self._console = console
         self._began = self._said = monotonic()
@@ -52,7 +55,7 @@ class EpochProgress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=epochs, state="compiling …")
+        self._task = self._bar.add_task(title, total=epochs, completed=done, state="compiling …")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -75,7 +78,8 @@ class EpochProgress:
         now = monotonic()
         if not self._console.is_terminal and now - self._said > SECONDS_BETWEEN_LINES:
             self._said = now
-            left = (now - self._began) / max(epoch.number, 1) * (self._epochs - epoch.number)
+            left = (now - self._began) / max(epoch.number - self._done, 1)
+            left *= self._epochs - epoch.number
             self._console.print(
                 f"  {self._title}: epoch {epoch.number}/{self._epochs}, {state}, "
                 f"at most {left:.0f} s left",

@@ -1,5 +1,7 @@
 """What a run leaves behind: which numbers, pictures and tables are logged, and when."""
 
+import hashlib
+import inspect
 import json
 import shlex
 import subprocess
@@ -10,8 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import backend, scoring, sheets, upscale
+from backbones.network import resolve
+from benchmark import backend, processes, scoring, sheets, upscale
 from benchmark.config import ROOT, Config, flat, nested
+from benchmark.errors import ConfigError
 from benchmark.prepare import Prepared
 from benchmark.step import LOSS_NAMES
 from benchmark.stylize import Epoch, Outcome
@@ -27,8 +31,21 @@ MEASURES = "measures.json"
 REASON_LIMIT = 300
 """Characters of a reason; MLflow cuts a tag at 8,000, and a cut one is no JSON."""
 
-UNRECORDED = ("metrics.", "evaluation.")
+UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
 """Options that shape no result; they are in `CONFIG`, not among MLflow's parameters."""
+
+SOURCES = ("benchmark", "benchmark/metrics", "backbones", "datasets")
+"""Folders of the program whose code shapes results."""
+
+NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.content")
+"""Ends of the options that name a function or class, which may be somebody's own."""
+
+CHANGEABLE = {
+    "weights_digest": "the backbone's weights",
+    "style_digest": "the paintings",
+    "content_digest": "the content pictures",
+}
+"""What the digests in a run's tags are of."""
 
 ORIGINAL_SIZE = "results_original_size"
 """Artifact folder of the results at their content pictures' own sizes."""
@@ -46,11 +63,13 @@ def command(overrides: Sequence[str], *, sweep: bool) -> str:
     return shlex.join(["python", "-m", "benchmark", *(["-m"] if sweep else []), *own])
 
 
-def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
+def first_tags(config: Config, overrides: Mapping[str, str], number: int) -> dict[str, str]:
     """Tags known before a run begins: what it is, on what it runs, from which sources."""
     tags = {
         "kind": "run",
         "sweep": config.tracking.sweep or "",
+        "number": str(number),
+        "fingerprint": fingerprint(config),
         "backbone": config.backbone["name"],
         "agg": config.agg["name"],
         "optimizer": config.optimizer["name"],
@@ -59,13 +78,65 @@ def first_tags(config: Config, overrides: Mapping[str, str]) -> dict[str, str]:
         "mlflow.source.name": "python -m benchmark",
         "mlflow.source.git.commit": git_commit(),
     }
+    tags |= processes.here().tags()
     tags |= {f"version.{package}": number for package, number in backend.versions().items()}
     return tags | {f"hardware.{part}": what for part, what in backend.hardware().items()}
 
 
+def recorded(config: Config) -> dict[str, Any]:
+    """The options, flat, that are MLflow's parameters of a run."""
+    return {key: v for key, v in flat(config).items() if not key.startswith(UNRECORDED)}
+
+
+def fingerprint(config: Config) -> str:
+    """A hash of all that shapes a run's losses but its data: options, sources, software, device.
+
+    Only under the same one can a run be taken up where it stood.
+    """
+    shaping = {k: v for k, v in nested(config).items() if k not in ("tracking", "checkpoint")}
+    named = [str(value) for key, value in flat(config).items() if key.endswith(NAMES_CODE)]
+    files = {path for folder in SOURCES for path in (ROOT / folder).glob("*.py")}
+    files |= {path for name in named if (path := source_file(name))}
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]
+    parts = (json.dumps(shaping, sort_keys=True), digests, backend.numerics())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def source_file(name: str) -> Path | None:
+    """The file that a function or class with a dotted name is written in, where there is one."""
+    try:
+        return Path(inspect.getsourcefile(resolve(name)) or "")
+    except Exception:  # Whatever the import of somebody's module raises; the run will tell it.
+        return None
+
+
+def check_unchanged(earlier: Mapping[str, str], prepared: Prepared) -> None:
+    """Keep a run from going on with other data than it began with.
+
+    Raises:
+        ConfigError: paintings, content pictures or weights are not those of its tags.
+    """
+    for tag, now in digests(prepared).items():
+        if earlier.get(tag, now) != now:
+            what = CHANGEABLE[tag]
+            raise ConfigError(
+                f"{what} changed since this run began ({tag}): put them back as they were, or "
+                "run it under another name with tracking.sweep=…"
+            )
+
+
+def digests(prepared: Prepared) -> dict[str, str]:
+    """Digests of the data that shape a run's losses, by tag."""
+    return {
+        "weights_digest": prepared.backbone.digest,
+        "style_digest": prepared.style_digest,
+        "content_digest": prepared.content.digest,
+    }
+
+
 def options(log: RunLog, config: Config) -> None:
     """Log the resolved configuration."""
-    log.params({k: v for k, v in flat(config).items() if not k.startswith(UNRECORDED)})
+    log.params(recorded(config))
     log.json(CONFIG, nested(config))
 
 
@@ -75,13 +146,11 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
         {
             "weights": prepared.backbone.weights,
             "weights_note": prepared.backbone.weights_note,
-            "weights_digest": prepared.backbone.digest,
             "artists": "; ".join(paintings.name for paintings in prepared.paintings),
             "contents": "; ".join(prepared.content.names),
-            "style_digest": prepared.style_digest,
-            "content_digest": prepared.content.digest,
             "reference_digest": prepared.assessment.digest,
             "batch": str(prepared.batch),
+            **digests(prepared),
         }
     )
     for paintings in prepared.paintings:
@@ -122,7 +191,6 @@ def results(
     prepared: Prepared,
     snapshots: Sequence[int],
     outcome: Outcome,
-    history: np.ndarray,
     caption: str,
     *,
     original_size: bool,
@@ -137,7 +205,6 @@ def results(
         prepared: its inputs.
         snapshots: epochs whose pictures are already in the series.
         outcome: how it ended.
-        history: losses of every epoch, (epochs + 1, 3, N).
         caption: for the sheet.
         original_size: whether to write them back at the content pictures' own sizes too.
     """
@@ -160,7 +227,7 @@ def results(
             caption,
         ),
     )
-    finite = history[np.isfinite(history).all(axis=(1, 2))]
+    finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
         log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
     log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))

@@ -1,49 +1,77 @@
 """One run, from its inputs to its logged results."""
 
+import logging
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
 from benchmark import interrupt, memory, record, scoring
-from benchmark.config import Config, Keep
+from benchmark.checkpoint import Checkpoint
+from benchmark.config import ROOT, Config, Keep
 from benchmark.prepare import Prepared, prepare
 from benchmark.progress import EpochProgress, busy
 from benchmark.stylize import Batch, Epoch, Outcome, measure, stylize
 from benchmark.targets import style_targets
-from benchmark.tracking import RunLog, Tracker
+from benchmark.tracking import ContinuedLog, RunLog, RunRecord, Tracker
 from datasets import Loaded
 
 
-def run(
-    title: str,
-    config: Config,
-    tracker: Tracker,
-    parent: str | None,
-    overrides: Mapping[str, str],
-    console: Console,
-) -> tuple[str, str]:
-    """Do one run and log it; returns its status, "finished" or "diverged", and a line about it.
+@dataclass(frozen=True)
+class Place:
+    """A run's place in MLflow.
 
-    Args:
-        title: the run's name for people.
-        config: what to run.
-        tracker: where to log.
-        parent: MLflow's id of the sweep's run, if there is one.
+    Attributes:
+        title: its name for people.
         overrides: the command line's, which tell the runs of a sweep apart.
-        console: where to show progress.
+        number: of the run in its sweep, from 0.
+        parent: MLflow's id of the sweep's run, if there is one.
+        earlier: go on with this run, which was ended before its time.
+    """
+
+    title: str
+    overrides: Mapping[str, str]
+    number: int = 0
+    parent: str | None = None
+    earlier: RunRecord | None = None
+
+
+def run(config: Config, tracker: Tracker, place: Place, console: Console) -> tuple[str, str]:
+    """Do one run and log it; returns its status, "finished" or "diverged", and a line about it.
 
     Raises:
         Exception: whatever went wrong, after it was recorded in the run.
     """
-    with tracker.run(title, record.first_tags(config, overrides), parent) as log:
+    tags = record.first_tags(config, place.overrides, place.number)
+    checkpoint = checkpoint_of(config, place.number)
+
+    def keep_what_is_done() -> None:
+        try:
+            checkpoint.write()
+        except Exception as error:  # Must not hide why the run ends.
+            logging.warning("%s: no checkpoint written (%s)", checkpoint.folder, error)
+
+    with tracker.run(place.title, tags, place.parent, place.earlier, keep_what_is_done) as log:
         record.options(log, config)
         prepared = prepare(config)
+        if place.earlier:
+            record.check_unchanged(place.earlier.tags, prepared)
+        after = checkpoint.open(tags["fingerprint"])
+        prepared = replace(prepared, batch=checkpoint.batch or prepared.batch)
+        checkpoint.batch = prepared.batch
         record.inputs(log, prepared)
+        done = len(after.history) if after else 0
+        if isinstance(log, ContinuedLog):
+            log.keep_snapshots([epoch for epoch in config.snapshots if epoch < done])
+            goes_on = f"goes on after epoch {done - 1}" if done else "begins again"
+            console.print(f"  {goes_on}, in MLflow's run {log.run_id}")
         batches = batches_of(prepared)
-        history: list[np.ndarray] = []
-        with EpochProgress(title, config.epochs, len(prepared.examples), console) as progress:
+        with EpochProgress(
+            place.title, config.epochs, len(prepared.examples), console, done
+        ) as progress:
 
             def on_smaller_batch(examples: int) -> None:
                 console.print(
@@ -55,7 +83,6 @@ def run(
 
             def on_epoch(epoch: Epoch) -> None:
                 interrupt.check()
-                history.append(epoch.losses)
                 record.epoch(log, prepared.examples, config.snapshots, epoch)
                 progress(epoch)
 
@@ -67,7 +94,9 @@ def run(
                 prepared.optimizer,
                 prepared.stopping,
                 keep_best=config.keep is Keep.best,
+                after=after,
                 on_epoch=on_epoch,
+                on_progress=checkpoint,
                 on_smaller_batch=on_smaller_batch,
             )
         record.results(
@@ -75,15 +104,25 @@ def run(
             prepared,
             config.snapshots,
             outcome,
-            np.stack(history),
-            title,
+            place.title,
             original_size=config.original_size,
         )
         with busy(console, "scoring the pictures"):
             score(log, prepared, outcome)
         status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
         log.end(status, *outcome.ending)
+    checkpoint.remove()
     return status, record.line(outcome)
+
+
+def checkpoint_of(config: Config, number: int) -> Checkpoint:
+    """The checkpoint of a run of a sweep."""
+    wanted = config.checkpoint
+    folder = None
+    if wanted.folder is not None and config.tracking.sweep:
+        place = ROOT / Path(wanted.folder).expanduser()
+        folder = place / config.tracking.sweep / str(number)
+    return Checkpoint(folder, wanted.every_seconds, wanted.every_epochs)
 
 
 def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:

@@ -156,7 +156,7 @@ class Stylization(keras.Model):
         """Copies of the pictures and of all that the optimiser remembers."""
         return [ops.copy(variable.value) for variable in self._changing]
 
-    def restore(self, state: list[Tensor]) -> None:
+    def restore(self, state: Sequence[Tensor]) -> None:
         """Take up a state; a copy, because a step on JAX destroys the arrays it is given."""
         for variable, value in zip(self._changing, state, strict=True):
             variable.assign(ops.copy(value))

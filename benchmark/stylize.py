@@ -123,6 +123,25 @@ class Kept(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Where an optimisation stands after an epoch; going on from it leads to the same end.
+
+    There is no random state in it: all randomness is used up before the first step.
+
+    Attributes:
+        history: losses of every epoch so far, rows as in `LOSS_NAMES`, (epochs + 1, 3, N).
+        kept: what is kept so far.
+        states: of each batch in order, its pictures and all that its optimiser remembers.
+        clock: seconds in the algorithm until now, and until the epoch before.
+    """
+
+    history: np.ndarray
+    kept: Kept
+    states: Sequence[Sequence[Tensor]]
+    clock: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How an optimisation ended.
 
@@ -130,8 +149,7 @@ class Outcome:
         pictures: the pictures kept, (N, S, S, 3) float32 in [0, 1].
         losses: their losses, rows as in `LOSS_NAMES`, (3, N).
         kept_epochs: the epoch of each kept picture, (N,).
-        first_losses: the losses before the first update, (3, N).
-        epochs: epochs done when it ended.
+        history: losses of every epoch, (epochs + 1, 3, N).
         ending: why it ended; with advice where it diverged.
         seconds: time in the algorithm, without compilation and listeners.
     """
@@ -139,10 +157,20 @@ class Outcome:
     pictures: np.ndarray
     losses: np.ndarray
     kept_epochs: np.ndarray
-    first_losses: np.ndarray
-    epochs: int
+    history: np.ndarray
     ending: Ending
     seconds: float
+
+    @property
+    def first_losses(self) -> np.ndarray:
+        """The losses before the first update, (3, N)."""
+        first: np.ndarray = self.history[0]
+        return first
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done when it ended."""
+        return len(self.history) - 1
 
 
 def measure(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
@@ -187,7 +215,9 @@ def stylize(
     stopping: Stopping,
     *,
     keep_best: bool = False,
+    after: Progress | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
     on_smaller_batch: Callable[[int], None] = lambda examples: None,
 ) -> Outcome:
     """Optimise the pictures of all batches, epoch by epoch, until `stopping` ends it.
@@ -204,17 +234,23 @@ def stylize(
         optimizer: every batch has its own state of it.
         stopping: when to end.
         keep_best: keep each example's picture of lowest total loss instead of the last.
+        after: go on from there; the batches must be those that it came from.
         on_epoch: called after each epoch, from 0 on; not part of the time measured.
+        on_progress: called when everything of an epoch is done and another will follow.
         on_smaller_batch: called when batches were halved, with the examples now in one at most.
 
     Raises:
         MemoryError: a single example does not fit into memory.
+        ValueError: `after` came from other batches.
     """
     trajectories = [Trajectory(backbone, batch, aggregation, loss, optimizer) for batch in batches]
+    clock, history = Clock(), []
+    if after is not None:
+        trajectories = at_states(trajectories, after.states)
+        clock, history, kept = Clock(*after.clock), list(after.history), after.kept
     in_each = partial(each, trajectories, on_smaller_batch)
     in_each(Trajectory.begin)
-    clock = Clock()
-    history: list[float] = []
+    means = [float(np.mean(losses[0])) for losses in history]
     while True:
         number = len(history)
         pictures = partial(_to_numpy, [trajectory.pictures for trajectory in trajectories])
@@ -222,10 +258,11 @@ def stylize(
         # The losses of these pictures come with the step that moves on from them.
         all_losses = np.concatenate(in_each(partial(Trajectory.run, clock=clock)), axis=1)
         epoch = Epoch(number, all_losses, pictures, step_seconds)
-        history.append(float(np.mean(all_losses[0])))
-        ending = judge(history, stopping)
+        history.append(all_losses)
+        means.append(float(np.mean(all_losses[0])))
+        ending = judge(means, stopping)
         if number == 0:
-            first_losses, kept = all_losses, Kept.of(epoch)
+            kept = Kept.of(epoch)
         elif ending is None or ending.stopped_by != "diverged":
             kept = best_of(kept, epoch) if keep_best else Kept.of(epoch)
         on_epoch(epoch)
@@ -234,14 +271,36 @@ def stylize(
                 kept.pictures(),
                 kept.losses,
                 kept.epochs,
-                first_losses,
-                number,
+                np.stack(history),
                 ending,
                 clock.seconds,
             )
         if stopping.steps_per_epoch > 1:
             steps = stopping.steps_per_epoch - 1
             in_each(partial(Trajectory.run, steps=steps, clock=clock))
+        states = [trajectory.state for trajectory in trajectories]
+        on_progress(Progress(np.stack(history), kept, states, clock.stands()))
+
+
+def at_states(
+    trajectories: "Sequence[Trajectory]", states: Sequence[Sequence[Tensor]]
+) -> "list[Trajectory]":
+    """Trajectories at the states of earlier ones, in halves where those were halved.
+
+    Raises:
+        ValueError: the states are not of these trajectories.
+    """
+    left = list(states)
+
+    def taken(one: "Trajectory") -> "list[Trajectory]":
+        if not left or len(left[0][0]) > one.examples:
+            raise ValueError("these states are of other batches")
+        if len(left[0][0]) == one.examples:
+            one.state = left.pop(0)
+            return [one]
+        return [part for half in one.halves() for part in taken(half)]
+
+    return [part for one in trajectories for part in taken(one)]
 
 
 def each(
@@ -337,7 +396,11 @@ def best_of(kept: Kept, epoch: Epoch) -> Kept:
 
 
 class Trajectory:
-    """One batch on its way: its own state, and the compiled step that it shares with others."""
+    """One batch on its way: its own state, and the compiled step that it shares with others.
+
+    Attributes:
+        state: the pictures now and all that the optimiser remembers; empty before the beginning.
+    """
 
     def __init__(
         self,
@@ -353,7 +416,7 @@ class Trajectory:
         self._aggregation = aggregation
         self._loss = loss
         self._optimizer = optimizer
-        self._state: list[Tensor] | None = None
+        self.state: Sequence[Tensor] = ()
         self._begun: tuple[Stylization, StepInputs] | None = None
 
     @property
@@ -364,7 +427,7 @@ class Trajectory:
     @property
     def pictures(self) -> Tensor:
         """The pictures now, (N, S, S, 3) in [0, 1]."""
-        return self._batch.start if self._state is None else self._state[0]
+        return self.state[0] if self.state else self._batch.start
 
     def begin(self) -> tuple[Stylization, StepInputs]:
         """The step, compiled if this process never did, and its inputs."""
@@ -383,7 +446,7 @@ class Trajectory:
                 paintings=(artists, paintings),
             )
             step.begin(batch.start, optimizer.learning_rate, inputs)
-            self._state = self._state or step.state()
+            self.state = self.state or step.state()
             self._begun = step, inputs
         return self._begun
 
@@ -393,12 +456,11 @@ class Trajectory:
         The clock runs meanwhile, but not for compilation.
         """
         step, inputs = self.begin()
-        assert self._state is not None
         with clock or nullcontext():
-            step.restore(self._state)
+            step.restore(self.state)
             for _ in range(steps):
                 step.train_on_batch(inputs)
-            self._state = step.state()
+            self.state = step.state()
             return np.asarray(ops.convert_to_numpy(step.example_losses))
 
     def halves(self) -> "list[Trajectory]":
@@ -413,19 +475,19 @@ class Trajectory:
 
     def _part(self, part: slice, batch: Batch) -> "Trajectory":
         half = Trajectory(self._backbone, batch, self._aggregation, self._loss, self._optimizer)
-        if self._state is not None:
-            whole = self._state[0].shape
+        if self.state:
+            whole = self.state[0].shape
             # What an optimiser remembers is either of each pixel or of the whole batch.
-            half._state = [v[part] if v.shape == whole else v for v in self._state]
+            half.state = [v[part] if v.shape == whole else v for v in self.state]
         return half
 
 
 class Clock:
     """Adds up the time spent inside `with clock:`, where that succeeded."""
 
-    def __init__(self) -> None:
-        """At zero."""
-        self.seconds = self._lap = self._entered = 0.0
+    def __init__(self, seconds: float = 0.0, lap: float = 0.0) -> None:
+        """At zero, or where another stood."""
+        self.seconds, self._lap, self._entered = seconds, lap, 0.0
 
     def __enter__(self) -> None:
         self._entered = perf_counter()
@@ -443,6 +505,10 @@ class Clock:
         """Seconds added since the last lap."""
         lap, self._lap = self.seconds - self._lap, self.seconds
         return lap
+
+    def stands(self) -> tuple[float, float]:
+        """Seconds in all, and those until the last lap; another goes on from them."""
+        return self.seconds, self._lap
 
 
 def _to_numpy(pictures: Sequence[Tensor]) -> np.ndarray:

@@ -77,14 +77,8 @@ def summarise(
     for run, row in zip(runs, shown.itertuples(index=False), strict=True):
         table.add_row(run.name, *(_shown(value) for value in row))
     output.print(table)
-    for run in runs:
-        if run.status != "FINISHED":
-            output.print(
-                f"{run.name}: {run.tags.get('status')} - {run.tags.get('reason', '')}",
-                style="red",
-                soft_wrap=True,
-            )
     parent = tracker.sweep_run(sweep) if sweep else None
+    tell_unfinished(output, tracker, runs, int(parent.tags["runs"]) if parent else 1)
     for what, run_id, file in [
         *([("all runs", parent.run_id, SHEET)] if parent else []),
         *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs[:PLACES]),
@@ -104,6 +98,25 @@ def summarise(
     if runs:
         output.print(f"report: {report_command(tracker, runs[0])}", soft_wrap=True)
     output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
+
+
+def tell_unfinished(
+    output: Console, tracker: Tracker, runs: Sequence[RunRecord], planned: int
+) -> None:
+    """Each run that did not finish with its reason, and the commands that run just those."""
+    unfinished = [run for run in runs if run.status != "FINISHED"]
+    for run in unfinished:
+        told = f"{run.name}: {run.tags.get('status')} - {run.tags.get('reason', '')}"
+        output.print(told, style="red", soft_wrap=True)
+        if run.tags.get("status") == "diverged":
+            output.print(f"  again, with other options: {run.tags['command']}", soft_wrap=True)
+    left = [run for run in unfinished if run.tags.get("status") != "diverged"]
+    never = planned - len(runs)
+    if never > 0:
+        output.print(f"never started: {never} of {planned} runs", style="red")
+    if runs and (left or never > 0):
+        command = resume_command(tracker, runs[0].tags["sweep"])
+        output.print(f"go on with just these: {command}", soft_wrap=True)
 
 
 def missing_weights(prepared: Prepared) -> dict[str, str]:
@@ -149,11 +162,14 @@ def tell_unmeasured(output: Console, runs: Sequence[RunRecord]) -> None:
         output.print(f"not measured: {', '.join(measures)} ({reason})", soft_wrap=True)
 
 
+def resume_command(tracker: Tracker, sweep: str) -> str:
+    """The one line that goes on with a sweep."""
+    return f"python -m benchmark.resume {sweep}{_store(tracker)}"
+
+
 def report_command(tracker: Tracker, run: RunRecord) -> str:
     """The one line that writes the report of a run's sweep."""
-    default = tracker.uri == Tracker.default_uri(ROOT)
-    store = "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
-    return f"python -m benchmark.report --sweep {run.tags['sweep']}{store}"
+    return f"python -m benchmark.report --sweep {run.tags['sweep']}{_store(tracker)}"
 
 
 def announce_evaluators(output: Console, reasons: Mapping[str, str]) -> None:
@@ -177,6 +193,12 @@ def ui_command(tracker: Tracker) -> str:
         return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
     light = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
     return f"{light} --backend-store-uri {shlex.quote(tracker.uri)}"
+
+
+def _store(tracker: Tracker) -> str:
+    """The argument that names a store, unless it is the default one."""
+    default = tracker.uri == Tracker.default_uri(ROOT)
+    return "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
 
 
 def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:

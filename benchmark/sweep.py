@@ -1,8 +1,8 @@
 """A sweep: its runs checked before the first starts, its summary after the last."""
 
-import os
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -12,29 +12,27 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from benchmark import forecast as forecasts
-from benchmark import record
-from benchmark.config import ROOT, Config, Forecast, composed, flat, refuse
+from benchmark import processes, record
+from benchmark.checkpoint import BusyError
+from benchmark.config import ROOT, Config, Forecast, composed, refuse
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.export import results_table
+from benchmark.plan import FILE, Plan
 from benchmark.prepare import InputError, prepare
+from benchmark.processes import Owner
 from benchmark.progress import console
-from benchmark.run import run
+from benchmark.run import Place, checkpoint_of, run
 from benchmark.summary import (
     SHEET,
     announce_evaluators,
     announce_weights,
     missing_weights,
+    resume_command,
     summarise,
     sweep_sheet,
 )
 from benchmark.tracking import RunRecord, Tracker
 from benchmark.training import check_data, with_winners
-
-RUNS_VARIABLE = "BENCHMARK_SWEEP_RUNS"
-"""Environment variable that tells the runs of a sweep, in whatever process, how many there are."""
-
-SWEPT_VARIABLE = "BENCHMARK_SWEPT_OPTIONS"
-"""Environment variable that tells them which options differ among them."""
 
 
 def tracker_of(config: Config) -> Tracker:
@@ -45,9 +43,14 @@ def tracker_of(config: Config) -> Tracker:
 def run_alone(config: Config, overrides: Sequence[str]) -> bool:
     """Do a single run; whether it finished. Wrong input ends the program before a run begins."""
     output = console()
+    name = config.tracking.sweep or ""
     try:
         Tracker.check_reachable(config.tracking.uri)
-        [config] = with_winners([config], [overrides])
+        if config.tracking.run is None:
+            [config] = with_winners([config], [overrides])
+        else:
+            number = config.tracking.run
+            config, overrides = planned(Plan.read(tracker_of(config), name), number, config)
         prepared = prepare(config)
         check_data(config, prepared)
         announce_weights(output, missing_weights(prepared))
@@ -56,56 +59,103 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
             foretell([config], output)
             return True
         tracker = tracker_of(config)
-        refuse_known(tracker, config.tracking.sweep or "")
+        if config.tracking.run is None:
+            refuse_known(tracker, name)
+        mark_lost(tracker, output)
     except InputError as error:
         raise SystemExit(refuse(error)) from error
     if config.forecast is Forecast.show:
         foretell([config], output)
-    finished = attempt(record.title(config), config, overrides, tracker, None, output)
-    summarise(output, tracker, tracker.runs_of(config.tracking.sweep or ""))
+    place = Place(record.title(config), pairs_of(overrides))
+    finished = attempt(config, tracker, place, output)
+    summarise(output, tracker, tracker.runs_of(name))
     return finished
 
 
 def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
-    """Do one run of a sweep, in whatever process; whether it finished."""
+    """Do one run of a sweep, in whatever process, if it is not done yet; whether it finished."""
     output = console()
-    swept = os.environ.get(SWEPT_VARIABLE, "").split()
-    pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
-    title = record.title(config, pairs)
+    name = config.tracking.sweep or ""
+    title = f"run {number + 1}"
     try:
-        [config] = with_winners([config], [overrides])
-        title = record.title(config, pairs)
         tracker = tracker_of(config)
-        parent = tracker.sweep_run(config.tracking.sweep or "")
+        parent = tracker.sweep_run(name)
+        if config.tracking.run is None:
+            [config] = with_winners([config], [overrides])
+        else:
+            number = config.tracking.run
+            plan = SweepCallback.plan or Plan.read(tracker, name)
+            config, overrides = planned(plan, number, config)
+        facts = parent.tags if parent else {}
+        swept = facts.get("swept", "").split()
+        pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
+        title = record.title(config, pairs)
     except Exception as error:
         # The store is gone; the runs after this one may find it again.
         output.print(f"Run {number + 1}: {title}")
         tell_failure(output, error)
         return False
-    output.print(f"Run {number + 1} of {os.environ.get(RUNS_VARIABLE, '?')}: {title}")
-    finished = attempt(title, config, overrides, tracker, parent.run_id if parent else None, output)
+    output.print(f"Run {number + 1} of {facts.get('runs', '?')}: {title}")
+    place = Place(title, pairs_of(overrides), number, parent.run_id if parent else None)
+    finished = attempt(config, tracker, place, output)
     if SweepCallback.forecast is not None:
         output.print(f"  {SweepCallback.forecast.after(number + 1)}", soft_wrap=True)
     return finished
 
 
-def attempt(
-    title: str,
-    config: Config,
-    overrides: Sequence[str],
-    tracker: Tracker,
-    parent: str | None,
-    output: Console,
-) -> bool:
-    """Do a run; a failure is recorded in it and told in a line, never raised."""
+def planned(plan: Plan, number: int, config: Config) -> tuple[Config, Sequence[str]]:
+    """A run as its sweep planned it, in the store of `config`; and its overrides."""
+    return replace(plan.config(number), tracking=config.tracking), plan.overrides[number]
+
+
+def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> bool:
+    """Do what is left of a run; a failure is recorded in it and told in a line, never raised."""
+    checkpoint = checkpoint_of(config, place.number)
     try:
-        status, ending = run(title, config, tracker, parent, pairs_of(overrides), output)
+        with checkpoint.claimed():
+            earlier = tracker.run_of(config.tracking.sweep or "", place.number)
+            if earlier and earlier.tags.get("status") in ("finished", "diverged"):
+                checkpoint.remove()
+                output.print(f"  {earlier.tags['status']} before")
+                return earlier.status == "FINISHED"
+            if earlier and under_way(earlier) and not checkpoint.left_by(earlier.tags):
+                raise BusyError
+            if earlier and earlier.tags.get("fingerprint") != record.fingerprint(config):
+                output.print("  begins anew: its options, or the program, changed since")
+                tracker.discard(earlier.run_id)
+                earlier = None
+            status, ending = run(config, tracker, replace(place, earlier=earlier), output)
         style = "red" if status == "diverged" else None
         output.print(f"  {status}: {ending}", style=style, soft_wrap=True)
         return status == "finished"
+    except BusyError:
+        output.print("  under way in another process, which this one leaves alone", style="yellow")
     except Exception as error:
         tell_failure(output, error)
-        return False
+    return False
+
+
+def under_way(run: RunRecord) -> bool:
+    """Whether another process is at a run, as far as this one can tell."""
+    owner = Owner.of(run.tags)
+    running = run.status == "RUNNING"
+    return running and owner is not None and owner.state() in ("alive", "elsewhere")
+
+
+def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
+    """End the runs in the store whose processes are gone from this machine; tell of sweeps."""
+    for one in tracker.under_way():
+        owner = Owner.of(one.tags)
+        if owner and owner.state() == "gone":
+            tracker.log_of(one.run_id).end(
+                "killed",
+                "lost",
+                f"its process {owner.process} on {owner.host} ended without a word: killed, out of "
+                "memory, or the machine went down",
+            )
+            if tell and one.tags.get("kind") == "sweep":
+                command = resume_command(tracker, one.tags["sweep"])
+                output.print(f"Sweep {one.name} was cut short; {command} goes on with it.")
 
 
 def tell_failure(output: Console, error: Exception) -> None:
@@ -145,60 +195,95 @@ class SweepCallback(Callback):
     forecast: ClassVar[forecasts.Forecast | None] = None
     """Its cost, if that was asked for."""
 
+    plan: ClassVar[Plan | None] = None
+    """Its runs."""
+
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Check every run, then open the sweep's parent run in MLflow."""
         output = console()
         try:
             jobs = jobs_of(config)
-            configs = [composed(overrides) for overrides in jobs]
-            Tracker.check_reachable(configs[0].tracking.uri)
-            configs = with_winners(configs, jobs)
-            output.print(f"Preparing {counted(len(configs), 'run')} …")
-            examples, fallbacks, unseen = check_all(configs)
-            announce_weights(output, fallbacks)
-            announce_evaluators(output, unseen)
-            if configs[0].forecast is Forecast.only:
-                foretell(configs, output)
-                raise SystemExit(0)
-            tracker = tracker_of(configs[0])
-            refuse_known(tracker, configs[0].tracking.sweep or "")
-            if configs[0].forecast is Forecast.show:
-                SweepCallback.forecast = foretell(configs, output)
-            begin(tracker, configs, list(config.hydra.overrides.task))
+            first = composed(jobs[0])
+            Tracker.check_reachable(first.tracking.uri)
+            if first.tracking.run is None:
+                start(jobs, config, output)
+            else:
+                take_up(first, [int(pairs_of(job)["tracking.run"]) for job in jobs], output)
         except (*InputError, *CompositionError) as error:
             # Hydra turns a callback's exceptions into warnings, but not SystemExit.
             raise SystemExit(refuse(error)) from error
         except Exception as error:
             traceback.print_exc()
             raise SystemExit(1) from error
-        name = configs[0].tracking.sweep or ""
-        SweepCallback.open = (tracker, name)
-        os.environ[RUNS_VARIABLE] = str(len(configs))
-        os.environ[SWEPT_VARIABLE] = " ".join(swept_options(jobs))
-        output.print(
-            f"Sweep {name}: {counted(len(configs), 'run')}, {counted(examples, 'picture')}, "
-            f"MLflow {tracker.uri}",
-            soft_wrap=True,
-        )
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Summarise the sweep; exit code 1 if a run did not finish."""
         if SweepCallback.open is None:
             raise SystemExit(1)
         (tracker, name), SweepCallback.open = SweepCallback.open, None
-        complete = False
         try:
-            runs = tracker.runs_of(name)
-            expected = int(os.environ.pop(RUNS_VARIABLE))
-            complete = len(runs) == expected and all(run.status == "FINISHED" for run in runs)
-            close(tracker, name, runs, "finished" if complete else "failed")
-            summarise(console(), tracker, runs, sweep=name)
+            complete = conclude(tracker, name, console())
         except Exception as error:
             # Hydra would turn it into a warning, and the exit code into 0.
-            traceback.print_exc()
+            tell_failure(console(), error)
             raise SystemExit(1) from error
         if not complete:
             raise SystemExit(1)
+
+
+def start(jobs: Sequence[Sequence[str]], config: DictConfig, output: Console) -> None:
+    """Check all runs of a new sweep and record what they will be.
+
+    Raises:
+        InputError, CompositionError: something is wrong in one of them; nothing was begun.
+        SystemExit: only a forecast was wanted.
+    """
+    configs = with_winners([composed(overrides) for overrides in jobs], jobs)
+    output.print(f"Preparing {counted(len(configs), 'run')} …")
+    examples, fallbacks, unseen = check_all(configs)
+    announce_weights(output, fallbacks)
+    announce_evaluators(output, unseen)
+    if configs[0].forecast is Forecast.only:
+        foretell(configs, output)
+        raise SystemExit(0)
+    tracker, name = tracker_of(configs[0]), configs[0].tracking.sweep or ""
+    refuse_known(tracker, name)
+    mark_lost(tracker, output)
+    if configs[0].forecast is Forecast.show:
+        SweepCallback.forecast = foretell(configs, output)
+    begin(tracker, configs, jobs, config)
+    SweepCallback.open = (tracker, name)
+    output.print(
+        f"Sweep {name}: {counted(len(configs), 'run')}, {counted(examples, 'picture')}, "
+        f"MLflow {tracker.uri}",
+        soft_wrap=True,
+    )
+
+
+def take_up(first: Config, numbers: Sequence[int], output: Console) -> None:
+    """Check the runs of a sweep that are left, and open it again.
+
+    Raises:
+        InputError: there is no such sweep, or something is wrong in one of its runs.
+    """
+    tracker, name = tracker_of(first), first.tracking.sweep or ""
+    plan = Plan.read(tracker, name)
+    check_all([planned(plan, number, first)[0] for number in numbers])
+    parent = tracker.sweep_run(name)
+    assert parent is not None  # It has the plan.
+    tracker.continued(parent, processes.here().tags())
+    SweepCallback.open, SweepCallback.plan = (tracker, name), plan
+
+
+def conclude(tracker: Tracker, name: str, output: Console) -> bool:
+    """Close a sweep and tell how it went; whether all its runs finished."""
+    runs = tracker.runs_of(name)
+    parent = tracker.sweep_run(name)
+    expected = int(parent.tags["runs"]) if parent else 1
+    complete = len(runs) == expected and all(run.status == "FINISHED" for run in runs)
+    close(tracker, name, runs, "finished" if complete else "failed")
+    summarise(output, tracker, runs, sweep=name)
+    return complete
 
 
 def jobs_of(config: DictConfig) -> list[list[str]]:
@@ -247,13 +332,33 @@ def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
     return found
 
 
-def begin(tracker: Tracker, configs: Sequence[Config], overrides: Sequence[str]) -> None:
-    """Open the parent run of a sweep, with what all its runs have in common."""
+def begin(
+    tracker: Tracker,
+    configs: Sequence[Config],
+    jobs: Sequence[Sequence[str]],
+    config: DictConfig,
+) -> None:
+    """Open the parent run of a sweep, with what its runs have in common and what each will be."""
     name = configs[0].tracking.sweep or ""
-    tags = {"kind": "sweep", "sweep": name, "runs": str(len(configs))}
-    log = tracker.start(name, tags | {"command": record.command(overrides, sweep=True)})
-    options = [flat(config) for config in configs]
+    tags = {
+        "kind": "sweep",
+        "sweep": name,
+        "runs": str(len(configs)),
+        "swept": " ".join(swept_options(jobs)),
+        "command": record.command(list(config.hydra.overrides.task), sweep=True),
+    }
+    log = tracker.start(name, tags | processes.here().tags())
+    options = [record.recorded(one) for one in configs]
     log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})
+    log.json(FILE, Plan.of(jobs, configs, launcher_of(config)).packed())
+
+
+def launcher_of(config: DictConfig) -> list[str]:
+    """The overrides that choose and set up Hydra's launcher."""
+    given = [one for one in config.hydra.overrides.hydra if "launcher" in one.partition("=")[0]]
+    chosen = config.hydra.runtime.choices.get("hydra/launcher", "basic")
+    named = any(one.startswith("hydra/launcher=") for one in given)
+    return given if named else [f"hydra/launcher={chosen}", *given]
 
 
 def refuse_known(tracker: Tracker, name: str) -> None:
@@ -262,8 +367,15 @@ def refuse_known(tracker: Tracker, name: str) -> None:
     Raises:
         ConfigError: one of this name was begun before.
     """
-    if tracker.sweep_run(name) or tracker.runs_of(name):
-        raise ConfigError(f"tracking.sweep={name}: a sweep of this name exists; choose another")
+    parent, runs = tracker.sweep_run(name), tracker.runs_of(name)
+    idle = parent and not runs and not under_way(parent)
+    if parent and idle and not tracker.has_artifact(parent.run_id, FILE):
+        tracker.discard(parent.run_id)  # Cut short before anything of it was recorded.
+    elif parent or runs:
+        raise ConfigError(
+            f"tracking.sweep={name}: a sweep of this name exists; choose another name, or go on: "
+            f"{resume_command(tracker, name)}"
+        )
 
 
 def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: str) -> None:
@@ -272,12 +384,14 @@ def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: str) -
     if parent is None:
         return
     log = tracker.log_of(parent.run_id)
-    if runs:
+    missing = [f"{run.name} ({run.tags.get('status')})" for run in runs if run.status != "FINISHED"]
+    if len(runs) < int(parent.tags["runs"]):
+        missing.append(f"{int(parent.tags['runs']) - len(runs)} never started")
+    if runs and status != "killed":  # Whoever interrupts it does not want to wait for pictures.
         log.table("results.json", results_table(runs))
         sheet = sweep_sheet(tracker, runs)
         if sheet is not None:
             log.picture(SHEET, sheet)
-    missing = [f"{run.name} ({run.tags.get('status')})" for run in runs if run.status != "FINISHED"]
     reason = f"not finished: {', '.join(missing)}" if missing else f"{len(runs)} runs finished"
     log.end(status, {"finished": "complete", "killed": "interrupted"}.get(status, "error"), reason)
 

@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -17,6 +16,7 @@ from keras import ops
 from backbones import Backbone
 from backbones.network import resolve
 from benchmark import backend
+from benchmark.files import remove_parts, replacing
 from benchmark.losses import PaintingGrams, centre
 from benchmark.stylize import measure
 
@@ -126,10 +126,9 @@ def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
     cache = entry.parent
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, suffix=".part") as folder:
-            temporary = Path(folder) / "entry.npz"
-            np.savez(temporary, *triangles)
-            temporary.replace(entry)
+        remove_parts(cache)
+        with replacing(entry) as part:
+            np.savez(part, *triangles)
     except OSError as error:
         logging.warning("%s: style targets are not kept (%s)", cache, error)
     _prune(cache)

@@ -2,13 +2,14 @@
 
 import logging
 import os
+import re
 import tempfile
 import time
 import traceback
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -37,6 +38,7 @@ from mlflow.entities import (
     ViewType,
 )
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from PIL import Image
 
 from benchmark import interrupt
@@ -50,6 +52,12 @@ ANSWER_WITHIN = 10.0
 
 PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
+
+DIGEST_LIMIT = 36
+"""Characters of a data digest that MLflow stores."""
+
+SNAPSHOT = re.compile(r"images/[^%+]*[%+]step[%+](\d+)[%+]")
+"""How MLflow names the pictures of a series."""
 
 
 class NotThereError(ConfigError):
@@ -82,9 +90,10 @@ class RunRecord:
 class WholeCalls:
     """MLflow's client, its calls held together: no signal ends one halfway."""
 
-    def __init__(self, client: MlflowClient) -> None:
-        """Around a client."""
-        self._client = client
+    def __init__(self, uri: str) -> None:
+        """Around the client of a store."""
+        self.uri = uri
+        self._client = MlflowClient(uri)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """A method of the client."""
@@ -128,9 +137,12 @@ class RunLog:
             self.run_id,
             [
                 DatasetInput(
-                    # MLflow keeps 36 characters of a digest.
                     Dataset(
-                        name, digest[:36], "local", source, profile=f'{{"pictures": {pictures}}}'
+                        name,
+                        digest[:DIGEST_LIMIT],
+                        "local",
+                        source,
+                        profile=f'{{"pictures": {pictures}}}',
                     ),
                     [InputTag("mlflow.data.context", context)],
                 )
@@ -153,6 +165,7 @@ class RunLog:
 
     def table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as an artifact that the UI shows as one."""
+        self._remove(file)  # MLflow would add the rows to those of a table that is there.
         self._client.log_table(self.run_id, table, file)
 
     def text(self, file: str, text: str) -> None:
@@ -168,12 +181,68 @@ class RunLog:
 
         Args:
             status: "finished", "diverged", "failed" or "killed".
-            stopped_by: "epochs", "converged", "diverged", "error" or "interrupted".
+            stopped_by: "epochs", "converged", "diverged", "error", "interrupted" or "lost".
             reason: a sentence.
         """
         self.tags({"status": status, "stopped_by": stopped_by, "reason": reason})
         states = {"finished": "FINISHED", "killed": "KILLED"}
         self._client.set_terminated(self.run_id, states.get(status, "FAILED"))
+
+    def _remove(self, file: str) -> None:
+        """Remove an artifact, where it is there."""
+        folder = file.rpartition("/")[0]
+        if any(item.path == file for item in self._client.list_artifacts(self.run_id, folder)):
+            self._delete(file)
+
+    def _delete(self, file: str) -> None:
+        uri = self._client.get_run(self.run_id).info.artifact_uri
+        with interrupt.deferred():
+            store: Any = get_artifact_repository(uri, tracking_uri=self._client.uri)
+            store.delete_artifacts(file)
+
+
+class ContinuedLog(RunLog):
+    """Goes on writing a run that was ended before its time; nothing of it is there twice.
+
+    What a run computes again, from its last checkpoint on, comes out the same. So of metrics only
+    the points that are missing are added, and files are written again, whole.
+    """
+
+    def __init__(self, client: WholeCalls, run_id: str) -> None:
+        """For a run that exists."""
+        super().__init__(client, run_id)
+        self._steps: dict[str, set[int]] = {}
+
+    def reopen(self, tags: Mapping[str, str]) -> None:
+        """Set it running again, under these tags."""
+        self._client.update_run(self.run_id, status="RUNNING")
+        begun = {"status": "running", "stopped_by": "", "reason": ""}
+        self.tags({**tags, **begun})
+        self._remove("error.txt")
+
+    def keep_snapshots(self, steps: Collection[int]) -> None:
+        """Remove the pictures of other epochs than these; they will be logged again."""
+        for item in self._client.list_artifacts(self.run_id, "images"):
+            found = SNAPSHOT.match(item.path)
+            if found and int(found[1]) not in steps:
+                self._delete(item.path)
+
+    def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log the finite metrics that have no point at this step yet."""
+        super().metrics({k: v for k, v in metrics.items() if step not in self._known(k)}, step)
+
+    def data(self, name: str, context: str, source: str, digest: str, pictures: int) -> None:
+        """Log a set of pictures as an input, if it is not there yet."""
+        there = self._client.get_run(self.run_id).inputs.dataset_inputs
+        known = {(one.dataset.name, one.dataset.digest) for one in there}
+        if (name, digest[:DIGEST_LIMIT]) not in known:
+            super().data(name, context, source, digest, pictures)
+
+    def _known(self, metric: str) -> set[int]:
+        if metric not in self._steps:
+            points = self._client.get_metric_history(self.run_id, metric)
+            self._steps[metric] = {point.step for point in points}
+        return self._steps[metric]
 
 
 class Tracker:
@@ -201,7 +270,7 @@ class Tracker:
         try:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
-            self._client = WholeCalls(MlflowClient(self.uri))
+            self._client = WholeCalls(self.uri)
             if experiment is None:
                 self._experiment_ids = [e.experiment_id for e in self._client.search_experiments()]
                 return
@@ -247,18 +316,54 @@ class Tracker:
         return RunLog(self._client, run.info.run_id)
 
     @contextmanager
-    def run(self, name: str, tags: Mapping[str, str], parent: str | None) -> Iterator[RunLog]:
-        """Open a run; whatever ends the block before the run is ended, ends the run as that."""
-        log = self.start(name, tags, parent)
+    def run(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        parent: str | None,
+        earlier: RunRecord | None = None,
+        before_end: Callable[[], None] = lambda: None,
+    ) -> Iterator[RunLog]:
+        """Open a run, or an earlier one again; what ends the block early, ends the run as that.
+
+        Args:
+            name: the run's.
+            tags: what is known of it.
+            parent: MLflow's id of the sweep's run, if there is one.
+            earlier: go on with this run.
+            before_end: called first when the block is ended early; must not raise.
+        """
+        log = self.continued(earlier, tags) if earlier else self.start(name, tags, parent)
+
+        def kill() -> None:
+            before_end()
+            log.end("killed", "interrupted", "interrupted")
+
         try:
-            yield log
+            with interrupt.last_words(kill):
+                yield log
         except Exception as error:
-            log.text("error.txt", traceback.format_exc())
-            log.end("failed", "error", f"{type(error).__name__}: {error}")
+            before_end()
+            with suppress(Exception):  # The store itself may be what failed.
+                log.text("error.txt", traceback.format_exc())
+                log.end("failed", "error", f"{type(error).__name__}: {error}")
             raise
         except BaseException:
-            log.end("killed", "interrupted", "interrupted")
+            interrupt.reached()
+            with suppress(Exception):
+                kill()
             raise
+
+    def continued(self, earlier: RunRecord, tags: Mapping[str, str]) -> ContinuedLog:
+        """Go on with a run that was ended before its time."""
+        log = ContinuedLog(self._client, earlier.run_id)
+        times = int(earlier.tags.get("resumed", "0")) + 1
+        log.reopen({**tags, "resumed": str(times)})
+        return log
+
+    def discard(self, run_id: str) -> None:
+        """Mark a run as deleted; MLflow hides it, and keeps it until somebody runs `mlflow gc`."""
+        self._client.delete_run(run_id)
 
     def log_of(self, run_id: str) -> RunLog:
         """Go on writing an existing run."""
@@ -273,8 +378,18 @@ class Tracker:
         return next((record.tags["sweep"] for record in self._search("tags.sweep != ''")), None)
 
     def runs_of(self, sweep: str) -> list[RunRecord]:
-        """The runs of a sweep, in the order of their start."""
-        return self._search(f"tags.kind = 'run' AND tags.sweep = '{sweep}'")[::-1]
+        """The runs of a sweep, in its order."""
+        found = self._search(f"tags.kind = 'run' AND tags.sweep = '{sweep}'")[::-1]
+        return sorted(found, key=lambda run: int(run.tags.get("number", "0")))
+
+    def run_of(self, sweep: str, number: int) -> RunRecord | None:
+        """A run of a sweep by its place there, from 0."""
+        condition = f"tags.kind = 'run' AND tags.sweep = '{sweep}' AND tags.number = '{number}'"
+        return next(iter(self._search(condition)), None)
+
+    def under_way(self) -> list[RunRecord]:
+        """All runs, and runs of sweeps, that no one has ended."""
+        return self._search("attributes.status = 'RUNNING'")
 
     def all_runs(self) -> list[RunRecord]:
         """All runs of the experiment, in the order of their start."""

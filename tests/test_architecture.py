@@ -10,6 +10,8 @@ PACKAGES = ("backbones", "datasets", "benchmark")
 
 LAYERS = [
     "benchmark.errors",
+    "benchmark.processes",
+    "benchmark.files",
     "benchmark.interrupt",
     "benchmark.config",
     "benchmark.variants",
@@ -18,6 +20,7 @@ LAYERS = [
     "benchmark.backend",
     "benchmark.step",
     "benchmark.stylize",
+    "benchmark.checkpoint",
     "benchmark.metrics.pixels",
     "benchmark.metrics.features",
     "benchmark.metrics.recognition",
@@ -33,6 +36,7 @@ LAYERS = [
     "benchmark.peakiness",
     "benchmark.tracking",
     "benchmark.record",
+    "benchmark.plan",
     "benchmark.run",
     "benchmark.forecast",
     "benchmark.training",
@@ -49,6 +53,7 @@ LAYERS = [
     "benchmark.questions",
     "benchmark.summary",
     "benchmark.sweep",
+    "benchmark.resume",
     "benchmark.calibrate",
     "benchmark.layers",
     "benchmark.bench.arithmetic",

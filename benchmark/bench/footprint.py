@@ -21,7 +21,7 @@ from benchmark.bench.figures import Figure
 from benchmark.bench.workload import Size
 from benchmark.config import ROOT, composed
 from benchmark.prepare import prepare
-from benchmark.run import batches_of, largest_batch, run
+from benchmark.run import Place, batches_of, largest_batch, run
 from benchmark.stylize import Stopping, stylize
 from benchmark.tracking import Tracker
 
@@ -168,7 +168,7 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
                 "metrics=[]",
                 f"loss.variation_weight={index}",
             ]
-            run(f"job {index}", composed(overrides), tracker, None, {}, silent)
+            run(composed(overrides), tracker, Place(f"job {index}", {}), silent)
             found.append(float(backend.memory_in_use()))
     return {"memory": found}
 
