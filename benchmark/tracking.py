@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 import tempfile
 import time
 import traceback
@@ -13,14 +14,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import url2pathname, urlopen
+from uuid import uuid4
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_DISABLE_AGENT_HINT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# A server that is away is waited for here, where Ctrl-C is heard, and not inside MLflow.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 import numpy as np
 import pandas as pd
@@ -43,9 +49,12 @@ from PIL import Image
 
 from benchmark import interrupt
 from benchmark.errors import ConfigError
+from benchmark.outage import LIMIT, OutageError, patiently
 
 for _noisy in ("mlflow", "alembic"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
+
+Result = TypeVar("Result")
 
 ANSWER_WITHIN = 10.0
 """Seconds in which a tracking server must give its first answer."""
@@ -87,30 +96,135 @@ class RunRecord:
     tags: Mapping[str, str]
 
 
-class WholeCalls:
-    """MLflow's client, its calls held together: no signal ends one halfway."""
+class Store:
+    """MLflow's client, made patient: no signal ends a call halfway, and an outage is waited out.
+
+    Attributes:
+        uri: of the store.
+        patience: seconds for which an outage is waited out.
+    """
 
     def __init__(self, uri: str) -> None:
-        """Around the client of a store."""
+        """Of a store's address."""
         self.uri = uri
-        self._client = MlflowClient(uri)
+        self.patience = LIMIT
+        self._client: MlflowClient = self.whole(lambda: MlflowClient(uri))
+
+    def whole(self, action: Callable[[], Result]) -> Result:
+        """Do something that may be done again where its answer got lost, and only as a whole.
+
+        Raises:
+            OutageError: the store was away for too long.
+            Exception: whatever else is wrong with it.
+        """
+
+        def undisturbed() -> Result:
+            with interrupt.deferred():
+                return action()
+
+        def say(line: str) -> None:
+            print(f"  {line}", file=sys.stderr, flush=True)
+
+        return patiently(undisturbed, say, self.patience)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """A method of the client."""
         method = getattr(self._client, name)
 
         @wraps(method)
-        def whole(*arguments: Any, **named: Any) -> Any:
-            with interrupt.deferred():
-                return method(*arguments, **named)
+        def patient(*arguments: Any, **named: Any) -> Any:
+            return self.whole(lambda: method(*arguments, **named))
 
-        return whole
+        return patient
+
+    def named_experiment(self, name: str, location: str | None) -> Experiment:
+        """An experiment, made where it is not there."""
+
+        def found_or_made() -> Experiment:
+            found: Experiment | None = self._client.get_experiment_by_name(name)
+            if found:
+                return found
+            try:
+                return self._client.get_experiment(self._client.create_experiment(name, location))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(name)
+                if found is None:  # Else another process made it meanwhile.
+                    raise
+                return found
+
+        return self.whole(found_or_made)
+
+    def new_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """Open a run, and no second one where the answer to the first attempt got lost."""
+        mark = {"creation": uuid4().hex}
+
+        def found_or_made() -> Run:
+            condition = f"tags.creation = '{mark['creation']}'"
+            for found in self._client.search_runs([experiment], condition):
+                return found
+            return self._client.create_run(experiment, run_name=name, tags={**tags, **mark})
+
+        return str(self.whole(found_or_made).info.run_id)
+
+    def add_picture(self, run_id: str, picture: Image.Image, key: str, step: int) -> None:
+        """Add a picture to a series, in place of what an attempt before left of it."""
+        tried = False
+
+        def added() -> None:
+            nonlocal tried
+            if tried:
+                start = f"images/{key.replace('/', '~')}+step+{step}+"
+                for item in self._client.list_artifacts(run_id, "images"):
+                    if item.path.startswith(start):
+                        self._delete(run_id, item.path)
+            tried = True
+            self._client.log_image(run_id, picture, key=key, step=step, synchronous=True)
+
+        self.whole(added)
+
+    def replace_table(self, run_id: str, table: pd.DataFrame, file: str) -> None:
+        """Save a table, also in place of one that is there, to which MLflow would add its rows."""
+
+        def replaced() -> None:
+            if self._has(run_id, file):
+                self._delete(run_id, file)
+            self._client.log_table(run_id, table, file)
+
+        self.whole(replaced)
+
+    def download(self, run_id: str, file: str, folder: str) -> Path:
+        """Bring an artifact into a local folder."""
+        try:
+            return Path(self.download_artifacts(run_id, file, folder))
+        except MlflowException:
+            # It says that there is no such file also where there is no server.
+            if not self.whole(lambda: self._has(run_id, file)):
+                raise
+            return Path(self.download_artifacts(run_id, file, folder))
+
+    def remove(self, run_id: str, file: str) -> None:
+        """Remove an artifact, where it is there."""
+
+        def removed() -> None:
+            if self._has(run_id, file):
+                self._delete(run_id, file)
+
+        self.whole(removed)
+
+    def _has(self, run_id: str, file: str) -> bool:
+        folder = file.rpartition("/")[0] or None
+        return any(item.path == file for item in self._client.list_artifacts(run_id, folder))
+
+    def _delete(self, run_id: str, file: str) -> None:
+        uri = self._client.get_run(run_id).info.artifact_uri
+        artifacts: Any = get_artifact_repository(uri, tracking_uri=self.uri)
+        artifacts.delete_artifacts(file)
 
 
 class RunLog:
     """Writes one run; what it is given appears in the MLflow UI at once."""
 
-    def __init__(self, client: WholeCalls, run_id: str) -> None:
+    def __init__(self, client: Store, run_id: str) -> None:
         """For a run that exists."""
         self._client = client
         self.run_id = run_id
@@ -151,9 +265,7 @@ class RunLog:
 
     def snapshot(self, key: str, picture: np.ndarray, step: int) -> None:
         """Add a uint8 picture (H, W, 3) to the series that the UI's slider runs through."""
-        self._client.log_image(
-            self.run_id, Image.fromarray(picture), key=image_key(key), step=step, synchronous=True
-        )
+        self._client.add_picture(self.run_id, Image.fromarray(picture), image_key(key), step)
 
     def picture(self, file: str, picture: np.ndarray | Image.Image) -> None:
         """Save a picture (uint8 where it is an array) as an artifact."""
@@ -165,8 +277,7 @@ class RunLog:
 
     def table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as an artifact that the UI shows as one."""
-        self._remove(file)  # MLflow would add the rows to those of a table that is there.
-        self._client.log_table(self.run_id, table, file)
+        self._client.replace_table(self.run_id, table, file)
 
     def text(self, file: str, text: str) -> None:
         """Save a text as an artifact."""
@@ -188,18 +299,6 @@ class RunLog:
         states = {"finished": "FINISHED", "killed": "KILLED"}
         self._client.set_terminated(self.run_id, states.get(status, "FAILED"))
 
-    def _remove(self, file: str) -> None:
-        """Remove an artifact, where it is there."""
-        folder = file.rpartition("/")[0]
-        if any(item.path == file for item in self._client.list_artifacts(self.run_id, folder)):
-            self._delete(file)
-
-    def _delete(self, file: str) -> None:
-        uri = self._client.get_run(self.run_id).info.artifact_uri
-        with interrupt.deferred():
-            store: Any = get_artifact_repository(uri, tracking_uri=self._client.uri)
-            store.delete_artifacts(file)
-
 
 class ContinuedLog(RunLog):
     """Goes on writing a run that was ended before its time; nothing of it is there twice.
@@ -208,7 +307,7 @@ class ContinuedLog(RunLog):
     the points that are missing are added, and files are written again, whole.
     """
 
-    def __init__(self, client: WholeCalls, run_id: str) -> None:
+    def __init__(self, client: Store, run_id: str) -> None:
         """For a run that exists."""
         super().__init__(client, run_id)
         self._steps: dict[str, set[int]] = {}
@@ -218,14 +317,14 @@ class ContinuedLog(RunLog):
         self._client.update_run(self.run_id, status="RUNNING")
         begun = {"status": "running", "stopped_by": "", "reason": ""}
         self.tags({**tags, **begun})
-        self._remove("error.txt")
+        self._client.remove(self.run_id, "error.txt")
 
     def keep_snapshots(self, steps: Collection[int]) -> None:
         """Remove the pictures of other epochs than these; they will be logged again."""
         for item in self._client.list_artifacts(self.run_id, "images"):
             found = SNAPSHOT.match(item.path)
             if found and int(found[1]) not in steps:
-                self._delete(item.path)
+                self._client.remove(self.run_id, item.path)
 
     def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log the finite metrics that have no point at this step yet."""
@@ -270,15 +369,16 @@ class Tracker:
         try:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
-            self._client = WholeCalls(self.uri)
+            self._client = Store(self.uri)
             if experiment is None:
                 self._experiment_ids = [e.experiment_id for e in self._client.search_experiments()]
                 return
-            found: Experiment | None = self._client.get_experiment_by_name(experiment)
-            if found is None and create:
-                location = (file.parent / "artifacts").as_uri() if file else None
-                self._client.create_experiment(experiment, location)
-                found = self._client.get_experiment_by_name(experiment)
+            location = (file.parent / "artifacts").as_uri() if file else None
+            found: Experiment | None = (
+                self._client.named_experiment(experiment, location)
+                if create
+                else self._client.get_experiment_by_name(experiment)
+            )
         except Exception as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
@@ -310,10 +410,9 @@ class Tracker:
     def start(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> RunLog:
         """Open a run, under a parent where one is given."""
         nested = {"mlflow.parentRunId": parent} if parent else {}
-        run = self._client.create_run(
-            self._experiment_ids[0], run_name=name, tags={**tags, **nested, "status": "running"}
-        )
-        return RunLog(self._client, run.info.run_id)
+        begun = {**tags, **nested, "status": "running"}
+        run_id = self._client.new_run(self._experiment_ids[0], name, begun)
+        return RunLog(self._client, run_id)
 
     @contextmanager
     def run(
@@ -337,6 +436,7 @@ class Tracker:
 
         def kill() -> None:
             before_end()
+            self._client.patience = 0.0
             log.end("killed", "interrupted", "interrupted")
 
         try:
@@ -344,7 +444,7 @@ class Tracker:
                 yield log
         except Exception as error:
             before_end()
-            with suppress(Exception):  # The store itself may be what failed.
+            with suppress(Exception), self._in_a_hurry(error):
                 log.text("error.txt", traceback.format_exc())
                 log.end("failed", "error", f"{type(error).__name__}: {error}")
             raise
@@ -353,6 +453,17 @@ class Tracker:
             with suppress(Exception):
                 kill()
             raise
+
+    @contextmanager
+    def _in_a_hurry(self, error: Exception) -> Iterator[None]:
+        """Wait for the store no longer where it is what failed."""
+        patience = self._client.patience
+        if isinstance(error, OutageError):
+            self._client.patience = 0.0
+        try:
+            yield
+        finally:
+            self._client.patience = patience
 
     def continued(self, earlier: RunRecord, tags: Mapping[str, str]) -> ContinuedLog:
         """Go on with a run that was ended before its time."""
@@ -420,20 +531,20 @@ class Tracker:
     def read_picture(self, run_id: str, file: str) -> np.ndarray:
         """A picture artifact as uint8, (H, W, 3)."""
         with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download_artifacts(run_id, file, folder)
+            path = self._client.download(run_id, file, folder)
             with Image.open(path) as image:
                 return np.asarray(image.convert("RGB"))
 
     def read_text(self, run_id: str, file: str) -> str:
         """A text artifact."""
         with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download_artifacts(run_id, file, folder)
-            return Path(path).read_text(encoding="utf-8")
+            path = self._client.download(run_id, file, folder)
+            return path.read_text(encoding="utf-8")
 
     def read_table(self, run_id: str, file: str) -> pd.DataFrame:
         """A table artifact."""
         with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download_artifacts(run_id, file, folder)
+            path = self._client.download(run_id, file, folder)
             # Names that look like numbers stay names.
             return pd.read_json(path, orient="split", dtype=False)
 

@@ -10,6 +10,8 @@ PACKAGES = ("backbones", "datasets", "benchmark")
 
 LAYERS = [
     "benchmark.errors",
+    "benchmark.arguments",
+    "benchmark.outage",
     "benchmark.processes",
     "benchmark.files",
     "benchmark.interrupt",
