@@ -6,7 +6,7 @@ URI ?= sqlite:///$(CURDIR)/mlruns/mlflow.db
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test bench ui clean
+.PHONY: help install quickstart test faults bench ui clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet tests/test_losses.py tests/test_stylize.py
+
+faults: $(VENV)/.installed-dev ## the long tests: 30 kills, long outages, many configurations (an hour)
+	$(VENV)/bin/pytest -m faults -rP
 
 bench: install ## measure speed and memory against the usual script (up to an hour; BENCH="--only step")
 	$(RUN) -m benchmark.bench $(BENCH)

@@ -31,7 +31,7 @@ from benchmark.summary import (
     summarise,
     sweep_sheet,
 )
-from benchmark.tracking import RunRecord, Tracker
+from benchmark.tracking import RunRecord, Tracker, in_short
 from benchmark.training import check_data, with_winners
 
 
@@ -160,9 +160,8 @@ def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
 
 def tell_failure(output: Console, error: Exception) -> None:
     """Say in a line why a run failed."""
-    kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-    reason = " ".join(str(error).split())
-    output.print(f"  failed: {kind}{reason}", style="red", soft_wrap=True)
+    reason = " ".join(str(error).split()) if isinstance(error, InputError) else in_short(error)
+    output.print(f"  failed: {reason}", style="red", soft_wrap=True)
 
 
 def pairs_of(overrides: Sequence[str]) -> dict[str, str]:

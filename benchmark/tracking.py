@@ -49,10 +49,10 @@ from PIL import Image
 
 from benchmark import interrupt
 from benchmark.errors import ConfigError
-from benchmark.outage import LIMIT, OutageError, patiently
+from benchmark.outage import LIMIT, OutageError, in_words, patiently
 
 for _noisy in ("mlflow", "alembic"):
-    logging.getLogger(_noisy).setLevel(logging.ERROR)
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 Result = TypeVar("Result")
 
@@ -446,7 +446,7 @@ class Tracker:
             before_end()
             with suppress(Exception), self._in_a_hurry(error):
                 log.text("error.txt", traceback.format_exc())
-                log.end("failed", "error", f"{type(error).__name__}: {error}")
+                log.end("failed", "error", in_short(error))
             raise
         except BaseException:
             interrupt.reached()
@@ -582,6 +582,13 @@ class Tracker:
         if not self.uri.startswith("sqlite:///"):
             return None
         return Path(self.uri.removeprefix("sqlite:///")).resolve()
+
+
+def in_short(error: Exception) -> str:
+    """An error in a line, of a store only what is at the bottom of it."""
+    of_store = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
+    told = f"MLflow: {in_words(error)}" if of_store else f"{type(error).__name__}: {error}"
+    return " ".join(told.split())
 
 
 def image_key(name: str) -> str:

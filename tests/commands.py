@@ -1,10 +1,14 @@
 """Running the project's commands as a user does, and reading what they left in MLflow."""
 
 import os
+import runpy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from unittest.mock import patch
 
+from hydra.core.global_hydra import GlobalHydra
 from keras import ops
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -33,6 +37,13 @@ def mean_aggregation(losses: object, weights: object) -> object:
     return ops.mean(losses, axis=-1)
 
 
+def vanishing_aggregation(losses: object, weights: object) -> object:
+    """An aggregation during whose compilation a picture file vanishes."""
+    if "VANISHING_PICTURE" in os.environ and Path(os.environ["VANISHING_PICTURE"]).exists():
+        Path(os.environ["VANISHING_PICTURE"]).rename(os.environ["VANISHES_TO"])
+    return ops.mean(losses, axis=-1)
+
+
 def command(
     module: str, *arguments: str, backend: str = "tensorflow"
 ) -> subprocess.CompletedProcess[str]:
@@ -46,6 +57,30 @@ def command(
         timeout=600,
         env={**os.environ, "KERAS_BACKEND": backend, "MLFLOW_DISABLE_TELEMETRY": "true"},
     )
+
+
+def here(module: str, *arguments: str) -> int:
+    """The same in this process, which takes a tenth of the time; returns the exit code.
+
+    What escapes as an exception, the interpreter would print as a traceback.
+    """
+    GlobalHydra.instance().clear()
+    with (
+        patch.object(sys, "argv", [module, *arguments]),
+        patch("benchmark.interrupt.install"),
+        warnings.catch_warnings(),
+    ):
+        # As the interpreter has it, not pytest.
+        warnings.simplefilter("default")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        # Modules that other modules import are run once more here, as -m runs them.
+        warnings.filterwarnings("ignore", ".* found in sys.modules", RuntimeWarning)
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 def store(folder: Path) -> str:

@@ -1,21 +1,17 @@
-"""A sweep that is killed at random moments and taken up again ends as if nothing had happened."""
+"""A sweep to be disturbed, and what it leaves in its store, compared with an undisturbed one's."""
 
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from tests.commands import ROOT, TINY, command, store
+from tests.commands import ROOT, TINY, store
 
 NAME = "faulty"
 
@@ -24,6 +20,7 @@ CLOCKED = ("seconds_per_step", "examples_per_second", "seconds")
 
 
 def sweep_arguments(folder: Path, epochs: int) -> list[str]:
+    """The overrides of a sweep of four runs, in a store of its own."""
     return [
         *("-m", "backbone=mobilenet", "agg=simple,squared", "keep=last,best", *TINY),
         *(f"epochs={epochs}", "early_stopping.patience=null", "snapshots=[0,2,7]"),
@@ -33,14 +30,41 @@ def sweep_arguments(folder: Path, epochs: int) -> list[str]:
 
 
 def resume_arguments(folder: Path) -> list[str]:
+    """The arguments that take it up."""
     return [NAME, "--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+
+
+def started(folder: Path, epochs: int, log: Path, *before: str) -> "subprocess.Popen[bytes]":
+    """The sweep's process, or one that takes up what there is of it; its output goes to a file."""
+    module = "benchmark.resume" if is_recorded(folder) else "benchmark"
+    arguments = resume_arguments(folder) if is_recorded(folder) else sweep_arguments(folder, epochs)
+    with log.open("w") as opened:
+        return subprocess.Popen(
+            [*before, sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            stdout=opened,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def is_recorded(folder: Path) -> bool:
+    """Whether the sweep got so far that it can be taken up."""
+    return any(folder.glob("artifacts/*/artifacts/sweep.json"))
+
+
+def until(process: "subprocess.Popen[bytes]", log: Path, text: str) -> None:
+    """Wait for a process to say something."""
+    while text not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.05)
 
 
 class Cell(NamedTuple):
     """All that a run left in the store and that is the same whenever it is run again."""
 
     status: str
-    points: dict[str, list[tuple[int, float | None]]]
+    points: dict[str, list[tuple[int, float]]]
     params: dict[str, str]
     inputs: list[tuple[str, str]]
     files: Counter[str]
@@ -62,10 +86,10 @@ def cells(folder: Path) -> dict[str, Cell]:
 
 def cell(client: MlflowClient, run: Run, artifacts: Path) -> Cell:
     points = {
-        metric: [
-            (point.step, None if metric in CLOCKED else point.value)
+        metric: sorted(
+            (point.step, 0.0 if metric in CLOCKED else point.value)
             for point in client.get_metric_history(run.info.run_id, metric)
-        ]
+        )
         for metric in run.data.metrics
     }
     files = {path: path.relative_to(artifacts) for path in artifacts.rglob("*") if path.is_file()}
@@ -87,53 +111,6 @@ def cell(client: MlflowClient, run: Run, artifacts: Path) -> Cell:
     )
 
 
-class Disturbed(NamedTuple):
-    """What it took to bring a sweep to its end."""
-
-    kills: int
-    resumes: int
-    output: str
-
-
-def disturbed(folder: Path, epochs: int, kills: int, seed: int) -> Disturbed:
-    """Run a sweep, killing it at random moments and taking it up again until it is done."""
-    random = np.random.default_rng(seed)
-    resumes, output = 0, ""
-    for kill in range(kills + 1):
-        recorded = any(folder.glob("artifacts/*/artifacts/sweep.json"))
-        resumes += recorded
-        module = "benchmark.resume" if recorded else "benchmark"
-        arguments = resume_arguments(folder) if recorded else sweep_arguments(folder, epochs)
-        log = folder.with_suffix(f".{kill}.txt")
-        with log.open("w") as opened:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                cwd=ROOT,
-                stdout=opened,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        if kill == kills:
-            assert process.wait(timeout=900) == 0, log.read_text()
-        else:
-            wait(process, log, random)
-            os.killpg(process.pid, signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL, f"done before kill {kill}: {log.read_text()}"
-        output += log.read_text()
-    return Disturbed(kills, resumes, output)
-
-
-def wait(process: "subprocess.Popen[bytes]", log: Path, random: np.random.Generator) -> None:
-    """Until a random moment: one in four from the start, the others while runs are under way."""
-    if random.random() < 0.25:
-        time.sleep(random.uniform(0, 8))
-        return
-    while "Run " not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.05)
-    time.sleep(random.uniform(0, 6))
-
-
 def check_same(folder: Path, undisturbed: Path) -> None:
     """Compare a store with another, cell by cell, and look for what should not be there."""
     found, wanted = cells(folder), cells(undisturbed)
@@ -146,19 +123,3 @@ def check_same(folder: Path, undisturbed: Path) -> None:
     assert top <= {"mlflow.db", "artifacts", "checkpoints"}
     assert not list((folder / "checkpoints").rglob("*"))
     assert len(list((folder / "artifacts").iterdir())) == len(found)
-
-
-@pytest.mark.parametrize(
-    ("kills", "epochs"), [(3, 60), pytest.param(30, 500, marks=pytest.mark.faults)]
-)
-def test_a_killed_sweep_ends_as_an_undisturbed_one(
-    kills: int, epochs: int, tmp_path: Path, record_property: Any
-) -> None:
-    folder, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
-    folder.mkdir()
-    undisturbed.mkdir()
-    done = command("benchmark", *sweep_arguments(undisturbed, epochs))
-    assert done.returncode == 0, done.stdout + done.stderr
-    result = disturbed(folder, epochs, kills, seed=kills)
-    check_same(folder, undisturbed)
-    print(f"{result.kills} kills, {result.resumes} resumes, all losses equal")
