@@ -4,7 +4,6 @@ import json
 import logging
 import shutil
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -140,12 +139,15 @@ class Checkpoint:
     def _read(self, file: Path) -> Progress | None:
         try:
             # Reading checks the checksums that the format holds; pickles are refused.
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
                 if str(stored["fingerprint"]) == self._fingerprint:
+                    found = _progress(stored)
                     self.batch = int(stored["batch"])
-                    return _progress(stored)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-            pass  # Not there, or damaged: the run begins anew.
+                    return found
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # A damaged zip file raises errors of many kinds.
+            logging.warning("%s: damaged (%s), the run begins anew", file, error)
         return None
 
 

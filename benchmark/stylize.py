@@ -300,7 +300,10 @@ def at_states(
             return [one]
         return [part for half in one.halves() for part in taken(half)]
 
-    return [part for one in trajectories for part in taken(one)]
+    found = [part for one in trajectories for part in taken(one)]
+    if left:
+        raise ValueError("these states are of more batches")
+    return found
 
 
 def each(

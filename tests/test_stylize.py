@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import backbones
 from backbones import Backbone
 from benchmark import losses
 from benchmark.aggregate import power_mean
+from benchmark.checkpoint import Checkpoint
 from benchmark.config import ROOT, composed
 from benchmark.prepare import optimizer_choice
 from benchmark.step import (
@@ -29,6 +31,7 @@ from benchmark.stylize import (
     Batch,
     Epoch,
     Outcome,
+    Progress,
     Stopping,
     Trajectory,
     judge,
@@ -292,6 +295,49 @@ def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Outc
     totals = np.stack(history)
     np.testing.assert_array_equal(outcome.losses[0], totals.min(axis=0))
     np.testing.assert_array_equal(outcome.kept_epochs, totals.argmin(axis=0))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("keep_best", [False, True])
+def test_going_on_from_a_checkpoint_leads_to_the_same_end(
+    transfer: Callable[..., Outcome], name: str, keep_best: bool, tmp_path: Path
+) -> None:
+    options = {
+        "parts": [[0, 1], [2]],
+        "optimizer": OPTIMIZERS[name],
+        "stopping": Stopping(4, steps_per_epoch=2, patience=None),
+        "keep_best": keep_best,
+    }
+    checkpoint = Checkpoint(tmp_path, every_seconds=None, every_epochs=2)
+    checkpoint.open("these options")
+    checkpoint.batch = 2
+    whole = transfer(**options, on_progress=checkpoint)
+    again = Checkpoint(tmp_path, every_seconds=None, every_epochs=None)
+    after = again.open("these options")
+    assert after is not None
+    assert (len(after.history), again.batch) == (3, 2)
+    epochs: list[int] = []
+    second = transfer(**options, after=after, on_epoch=lambda epoch: epochs.append(epoch.number))
+    assert epochs == [3, 4]
+    np.testing.assert_array_equal(second.pictures, whole.pictures)
+    np.testing.assert_array_equal(second.losses, whole.losses)
+    np.testing.assert_array_equal(second.history, whole.history)
+    np.testing.assert_array_equal(second.kept_epochs, whole.kept_epochs)
+    assert second.ending == whole.ending
+
+
+def test_a_checkpoint_of_halved_batches_goes_on_in_halves(
+    transfer: Callable[..., Outcome],
+) -> None:
+    seen: list[Progress] = []
+    transfer([[0], [1], [2]], on_progress=seen.append)
+    # The other way into the same parts: a batch of three in halves of one, and of two in ones.
+    second = transfer([[0, 1, 2]], after=seen[2])
+    np.testing.assert_array_equal(
+        second.pictures, transfer([[0], [1], [2]], after=seen[2]).pictures
+    )
+    with pytest.raises(ValueError, match="of more batches"):
+        transfer([[0, 1]], after=seen[2])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+"""What is kept of a run on disk, whose it is, and that no dead process leaves half a file."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmark import processes
+from benchmark.checkpoint import FILE, BusyError, Checkpoint
+from benchmark.files import remove_parts, replacing
+from benchmark.processes import Owner, here
+from benchmark.stylize import Kept, Progress
+
+
+def progress(epoch: int) -> Progress:
+    random = np.random.default_rng(epoch)
+    pictures = random.random((2, 4, 4, 3), dtype=np.float32)
+    kept = Kept(lambda: pictures, random.random((3, 2)), np.array([epoch, epoch]))
+    states = [[pictures, np.int64(epoch)], [pictures[:1], np.int64(epoch)]]
+    return Progress(random.random((epoch + 1, 3, 2)), kept, states, (2.5, 1.5))
+
+
+def written(folder: Path, fingerprint: str = "f") -> Checkpoint:
+    found = Checkpoint(folder, every_seconds=None, every_epochs=1)
+    assert found.open(fingerprint) is None
+    found.batch = 2
+    found(progress(3))
+    return found
+
+
+def read(folder: Path, fingerprint: str = "f") -> Progress | None:
+    return Checkpoint(folder, None, None).open(fingerprint)
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written(tmp_path)
+    found, wanted = read(tmp_path), progress(3)
+    assert found is not None
+    np.testing.assert_array_equal(found.history, wanted.history)
+    np.testing.assert_array_equal(found.kept.pictures(), wanted.kept.pictures())
+    assert found.clock == (2.5, 1.5)
+    assert [len(state) for state in found.states] == [2, 2]
+    np.testing.assert_array_equal(found.states[0][0], wanted.states[0][0])
+    assert found.states[0][1] == 3
+
+
+def test_another_fingerprint_begins_anew(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert read(tmp_path, "other options") is None
+
+
+@pytest.mark.parametrize("bytes_left", [0, 10, 1000])
+def test_a_damaged_one_begins_anew(bytes_left: int, tmp_path: Path) -> None:
+    written(tmp_path)
+    file = tmp_path / FILE
+    file.write_bytes(file.read_bytes()[:bytes_left])
+    assert read(tmp_path) is None
+
+
+def test_a_changed_byte_is_noticed_and_no_pickle_is_loaded(tmp_path: Path) -> None:
+    written(tmp_path)
+    file = tmp_path / FILE
+    whole = bytearray(file.read_bytes())
+    place = whole.index(progress(3).states[0][0].tobytes()[:8])
+    whole[place] ^= 1
+    file.write_bytes(bytes(whole))
+    assert read(tmp_path) is None
+    np.savez(file, fingerprint=np.array(["f", None], dtype=object))
+    assert read(tmp_path) is None
+
+
+def test_the_last_state_is_written_when_a_run_ends_early(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path, every_seconds=None, every_epochs=None)
+    checkpoint.open("f")
+    checkpoint.batch = 1
+    checkpoint(progress(4))
+    assert read(tmp_path) is None
+    checkpoint.write()
+    found = read(tmp_path)
+    assert found is not None
+    assert len(found.history) == 5
+
+
+def test_without_room_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "run").mkdir()
+    checkpoint = written(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "away")
+    checkpoint(progress(4))
+    assert "no checkpoint written" in caplog.text
+    assert read(tmp_path / "away") is not None
+
+
+def test_a_failed_replacement_leaves_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("before")
+    with pytest.raises(UnicodeEncodeError), replacing(file) as part:
+        part.write_text("\ud800")
+    assert file.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def leave_a_part(file: Path) -> None:
+    """Die while writing."""
+    with replacing(file) as part:
+        part.write_text("half")
+        os._exit(1)
+
+
+def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=leave_a_part, args=(tmp_path / "file.txt",)
+    )
+    process.start()
+    process.join()
+    assert len(list(tmp_path.iterdir())) == 1
+    with replacing(tmp_path / "mine.txt") as part:
+        part.write_text("half")
+        remove_parts(tmp_path)
+        assert list(tmp_path.iterdir()) == [part]
+        elsewhere = tmp_path / part.name.replace(f"@{here().host}", "@elsewhere")
+        elsewhere.write_text("somebody's")
+        remove_parts(tmp_path)
+        assert elsewhere.exists()
+
+
+def test_only_one_process_does_a_run(tmp_path: Path) -> None:
+    claim = (
+        "from pathlib import Path; import sys; from benchmark.checkpoint import *\n"
+        "with Checkpoint(Path(sys.argv[1]), None, None).claimed():\n"
+        "    print('mine', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", claim, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"mine\n"
+        mine = Checkpoint(tmp_path, None, None)
+        with pytest.raises(BusyError), mine.claimed():
+            pass
+        other.kill()
+    with mine.claimed():
+        pass
+
+
+def test_whose_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        found = psutil.Process(child.pid)
+        started = round(found.create_time() - psutil.boot_time(), 2)
+        owner = Owner(here().host, child.pid, started)
+        assert here().state() == "here"
+        assert owner.state() == "alive"
+        assert Owner.of(json.loads(json.dumps(owner.tags()))) == owner
+        assert owner._replace(started=started - 1).state() == "gone"  # Its number was used again.
+        assert owner._replace(host="another").state() == "elsewhere"
+        child.kill()
+        child.wait()
+        assert owner.state() == "gone"
+    assert Owner.of({"status": "running"}) is None
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    processes._owner.cache_clear()
+    # Put back into the queue, the same job goes on, on whatever machine it is.
+    assert Owner("another", 1, 1.0, "17").state() == "gone"
+    assert Owner("another", 1, 1.0, "18").state() == "elsewhere"
+    processes._owner.cache_clear()
+
+
+def test_setting_the_clock_changes_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both times are reckoned from the clock, as psutil does it."""
+    before = processes._started(os.getpid())
+    boot, created = psutil.boot_time(), psutil.Process().create_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot - 86400)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: created - 86400)
+    assert processes._started(os.getpid()) == before
