@@ -72,6 +72,12 @@ if __name__ == "__main__":
             main()
     except CompositionError as error:
         sys.exit(refuse(error))
+    except Exception as error:
+        if "benchmark.sweep" not in sys.modules or not sys.modules["benchmark.sweep"].is_open():
+            raise
+        from benchmark.resume import after_break
+
+        sys.exit(after_break(error))
     except KeyboardInterrupt:
         interrupt.reached()
         close_sweep()

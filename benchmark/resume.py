@@ -12,8 +12,8 @@ from benchmark.prepare import InputError
 from benchmark.processes import Owner
 from benchmark.progress import console
 from benchmark.run import checkpoint_of
-from benchmark.sweep import conclude, mark_lost, under_way
-from benchmark.tracking import RunRecord, Tracker
+from benchmark.sweep import SweepCallback, conclude, is_over, mark_lost, times_lost, under_way
+from benchmark.tracking import RunRecord, Tracker, in_short
 
 USAGE = """\
 Goes on with a sweep, or a single run, that did not come to its end, whatever the reason: Ctrl-C,
@@ -59,9 +59,12 @@ def take_up(options: argparse.Namespace) -> list[str] | int:
     check_free([*([parent] if parent else []), *runs.values()], anyway=options.anyway)
     if options.anyway:
         release(tracker, runs.values())
-    left = [n for n in range(len(plan.settings)) if n not in runs or is_left(runs[n])]
-    for number in set(runs) - set(left):
+    over = {number for number, run in runs.items() if is_over(run)}
+    for number in over:
         checkpoint_of(plan.config(number), number).remove()
+    left = [number for number in range(len(plan.settings)) if number not in over]
+    # Last those at which processes died, for they may take others with them.
+    left.sort(key=lambda number: times_lost(runs[number]) if number in runs else 0)
     if not left:
         return settle(tracker, name, list(runs.values()))
     done = len(plan.settings) - len(left)
@@ -71,6 +74,27 @@ def take_up(options: argparse.Namespace) -> list[str] | int:
     command = [sys.executable, "-m", "benchmark", *(["-m"] if parent else [])]
     command += [f"tracking.run={','.join(map(str, left))}", *placed(tracker, plan, name)]
     return [*command, *((options.overrides or plan.hydra) if parent else [])]
+
+
+def after_break(error: Exception) -> int:
+    """Take up what is left of this process's sweep after its launcher broke, while that helps.
+
+    A worker process that dies, for want of memory say, breaks some launchers with all that runs
+    under them. Returns the exit code if it does not help.
+    """
+    assert SweepCallback.open is not None
+    tracker, name = SweepCallback.open
+    output = console()
+    output.print(f"The launcher broke: {in_short(error)}", style="red", soft_wrap=True)
+    mark_lost(tracker, output, tell=False)
+    runs = tracker.runs_of(name)
+    over = sum(is_over(run) for run in runs)
+    fresh = any(times_lost(run) == 1 for run in runs if not is_over(run))
+    SweepCallback.open = None
+    if over == SweepCallback.done and not fresh:
+        conclude(tracker, name, output)
+        return 1
+    return main([name, "--tracking-uri", tracker.uri])
 
 
 def check(options: argparse.Namespace) -> None:
@@ -134,11 +158,6 @@ def release(tracker: Tracker, runs: Iterable[RunRecord]) -> None:
     for run in runs:
         if run.status == "RUNNING":
             tracker.log_of(run.run_id).end("killed", "lost", "taken up with --anyway")
-
-
-def is_left(run: RunRecord) -> bool:
-    """Whether there is something left to do of a run."""
-    return run.tags.get("status") not in ("finished", "diverged")
 
 
 def number_of(run: RunRecord) -> int:

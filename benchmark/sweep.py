@@ -114,7 +114,7 @@ def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> 
     try:
         with checkpoint.claimed():
             earlier = tracker.run_of(config.tracking.sweep or "", place.number)
-            if earlier and earlier.tags.get("status") in ("finished", "diverged"):
+            if earlier and is_over(earlier):
                 checkpoint.remove()
                 output.print(f"  {earlier.tags['status']} before")
                 return earlier.status == "FINISHED"
@@ -135,6 +135,11 @@ def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> 
     return False
 
 
+def is_over(run: RunRecord) -> bool:
+    """Whether a run came to its end, good or bad; another try would come to the same."""
+    return run.tags.get("status") in ("finished", "diverged")
+
+
 def under_way(run: RunRecord) -> bool:
     """Whether another process is at a run, as far as this one can tell."""
     owner = Owner.of(run.tags)
@@ -147,7 +152,9 @@ def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
     for one in tracker.under_way():
         owner = Owner.of(one.tags)
         if owner and owner.state() == "gone":
-            tracker.log_of(one.run_id).end(
+            log = tracker.log_of(one.run_id)
+            log.tags({"lost": str(times_lost(one) + 1)})
+            log.end(
                 "killed",
                 "lost",
                 f"its process {owner.process} on {owner.host} ended without a word: killed, out of "
@@ -156,6 +163,11 @@ def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
             if tell and one.tags.get("kind") == "sweep":
                 command = resume_command(tracker, one.tags["sweep"])
                 output.print(f"Sweep {one.name} was cut short; {command} goes on with it.")
+
+
+def times_lost(run: RunRecord) -> int:
+    """How often a process at a run ended without a word."""
+    return int(run.tags.get("lost", "0"))
 
 
 def tell_failure(output: Console, error: Exception) -> None:
@@ -195,7 +207,10 @@ class SweepCallback(Callback):
     """Its cost, if that was asked for."""
 
     plan: ClassVar[Plan | None] = None
-    """Its runs."""
+    """Its runs, where it was taken up."""
+
+    done: ClassVar[int] = 0
+    """How many of them were over when this process began."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Check every run, then open the sweep's parent run in MLflow."""
@@ -272,6 +287,7 @@ def take_up(first: Config, numbers: Sequence[int], output: Console) -> None:
     assert parent is not None  # It has the plan.
     tracker.continued(parent, processes.here().tags())
     SweepCallback.open, SweepCallback.plan = (tracker, name), plan
+    SweepCallback.done = sum(is_over(run) for run in tracker.runs_of(name))
 
 
 def conclude(tracker: Tracker, name: str, output: Console) -> bool:
@@ -393,6 +409,11 @@ def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: str) -
             log.picture(SHEET, sheet)
     reason = f"not finished: {', '.join(missing)}" if missing else f"{len(runs)} runs finished"
     log.end(status, {"finished": "complete", "killed": "interrupted"}.get(status, "error"), reason)
+
+
+def is_open() -> bool:
+    """Whether a sweep is under way in this process."""
+    return SweepCallback.open is not None
 
 
 def close_interrupted() -> None:

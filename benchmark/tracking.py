@@ -166,6 +166,18 @@ class Store:
 
         return str(self.whole(found_or_made).info.run_id)
 
+    def add_input(self, run_id: str, one: DatasetInput) -> None:
+        """Log an input, which another process may be logging of another run at this moment."""
+
+        def added() -> None:
+            try:
+                self._client.log_inputs(run_id, [one])
+            except MlflowException:
+                # Both found that the experiment does not know it, and one was late to tell it.
+                self._client.log_inputs(run_id, [one])
+
+        self.whole(added)
+
     def add_picture(self, run_id: str, picture: Image.Image, key: str, step: int) -> None:
         """Add a picture to a series, in place of what an attempt before left of it."""
         tried = False
@@ -247,20 +259,15 @@ class RunLog:
 
     def data(self, name: str, context: str, source: str, digest: str, pictures: int) -> None:
         """Log a set of pictures as an input, with its digest."""
-        self._client.log_inputs(
-            self.run_id,
-            [
-                DatasetInput(
-                    Dataset(
-                        name,
-                        digest[:DIGEST_LIMIT],
-                        "local",
-                        source,
-                        profile=f'{{"pictures": {pictures}}}',
-                    ),
-                    [InputTag("mlflow.data.context", context)],
-                )
-            ],
+        dataset = Dataset(
+            name,
+            digest[:DIGEST_LIMIT],
+            "local",
+            source,
+            profile=f'{{"pictures": {pictures}}}',
+        )
+        self._client.add_input(
+            self.run_id, DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
         )
 
     def snapshot(self, key: str, picture: np.ndarray, step: int) -> None:
