@@ -10,7 +10,7 @@ import psutil
 
 State = Literal["here", "alive", "gone", "elsewhere"]
 
-SCHEDULER_JOB = "SLURM_JOB_ID"
+JOB, RESTARTS = "SLURM_JOB_ID", "SLURM_RESTART_COUNT"
 """A job that SLURM puts back into its queue starts again, on any machine, under the same number."""
 
 
@@ -21,13 +21,15 @@ class Owner(NamedTuple):
         host: its machine.
         process: its number there.
         started: seconds from the machine's start to its own: setting the clock does not change it.
-        job: a scheduler's name of the job that it does; empty without one.
+        job: SLURM's number of the job that it does; empty without one.
+        restarts: how often SLURM had put that job back into its queue.
     """
 
     host: str
     process: int
     started: float
     job: str = ""
+    restarts: int = 0
 
     def tags(self) -> dict[str, str]:
         """As tags of a run."""
@@ -42,6 +44,7 @@ class Owner(NamedTuple):
                 int(tags["process.process"]),
                 float(tags["process.started"]),
                 tags.get("process.job", ""),
+                int(tags.get("process.restarts", "0")),
             )
         except (KeyError, ValueError):
             return None
@@ -50,8 +53,8 @@ class Owner(NamedTuple):
         """This process itself, another that runs, one that ended, or on another machine."""
         if self == here():
             return "here"
-        if self.job and self.job == here().job:
-            return "gone"  # The same job put back into the queue: its earlier process was stopped.
+        if self.job and self.job == here().job and self.restarts < here().restarts:
+            return "gone"
         if self.host != here().host:
             return "elsewhere"
         return "alive" if _started(self.process) == self.started else "gone"
@@ -64,8 +67,8 @@ def here() -> Owner:
 
 @lru_cache(maxsize=1)
 def _owner(process: int) -> Owner:
-    job = os.environ.get(SCHEDULER_JOB, "")
-    return Owner(socket.gethostname(), process, _started(process) or 0.0, job)
+    job, restarts = os.environ.get(JOB, ""), int(os.environ.get(RESTARTS) or 0)
+    return Owner(socket.gethostname(), process, _started(process) or 0.0, job, restarts)
 
 
 def _started(process: int) -> float | None:

@@ -166,9 +166,11 @@ def test_whose_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
         assert owner.state() == "gone"
     assert Owner.of({"status": "running"}) is None
     monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     processes._owner.cache_clear()
     # Put back into the queue, the same job goes on, on whatever machine it is.
     assert Owner("another", 1, 1.0, "17").state() == "gone"
+    assert Owner("another", 1, 1.0, "17", 1).state() == "elsewhere"
     assert Owner("another", 1, 1.0, "18").state() == "elsewhere"
     processes._owner.cache_clear()
 
