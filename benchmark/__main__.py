@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from benchmark import interrupt
+from benchmark import interrupt, launchers
 from benchmark.config import quoted, refuse, typed
 from benchmark.errors import CompositionError, ConfigError
 
@@ -26,14 +26,19 @@ def main(config: DictConfig) -> None:
         plain = typed(config)
     except (ConfigError, *CompositionError) as error:
         sys.exit(refuse(error))
-    # Imported only now, so that --help and misspelt options are answered at once.
-    from benchmark import sweep
-
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
+    # sweep is imported only now, so that --help and misspelt options are answered at once, and a
+    # job has its GPU by then.
     if settings.mode is RunMode.MULTIRUN:
-        sweep.run_in_sweep(plain, overrides, settings.job.num)
-    elif not sweep.run_alone(plain, overrides):
+        with launchers.job(launchers.kind_of(settings.launcher), settings.runtime.cwd):
+            from benchmark import sweep
+
+            sweep.run_in_sweep(plain, overrides, settings.job.num)
+        return
+    from benchmark import sweep
+
+    if not sweep.run_alone(plain, overrides):
         sys.exit(1)
 
 

@@ -21,6 +21,9 @@ large network, or its compilation, may take minutes.
 LONGEST_WRITE = 10.0
 """Seconds for which a write under way is waited for all the same."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_before: Callable[[], None] | None = None
 _asked = False
 _pending = False
 _deferred = 0
@@ -32,12 +35,32 @@ def install() -> None:
     """From now on both signals raise KeyboardInterrupt in the main thread and are remembered."""
     if threading.current_thread() is not threading.main_thread():
         return
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupted)
+    for number in SIGNALS:
+        signal.signal(number, now)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), name="interrupts", daemon=True).start()
+
+
+def first(action: Callable[[], None]) -> None:
+    """What a signal does before it raises KeyboardInterrupt; a second one does not wait for it."""
+    global _before
+    _before = action
+
+
+def now(number: int, frame: FrameType | None) -> None:
+    """A signal's handler: raises KeyboardInterrupt, within a write at its end."""
+    global _pending
+    if _deferred:
+        _pending = True
+    else:
+        _raise()
+
+
+def is_ending() -> bool:
+    """Whether the main thread has noticed a signal."""
+    return _ending
 
 
 def check() -> None:
@@ -69,7 +92,7 @@ def deferred() -> Iterator[None]:
         _deferred -= 1
     if _pending and not _deferred:
         _pending = False
-        raise KeyboardInterrupt
+        _raise()
 
 
 @contextmanager
@@ -82,20 +105,24 @@ def last_words(action: Callable[[], None]) -> Iterator[None]:
         _last_words.remove(action)
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    global _asked, _pending
-    if _deferred:
-        _pending = True
-        return
+def _raise() -> None:
+    global _asked, _before
+    action, _before = _before, None
+    if action is not None:
+        reached()
+        action()
     _asked = True
     raise KeyboardInterrupt
 
 
 def _watch(reader: int) -> None:
     """Wait for a signal, then for the main thread; where that is stuck, end the program."""
-    while os.read(reader, 1):
+    while number := os.read(reader, 1):
+        if number[0] not in SIGNALS:
+            continue
         began = monotonic()
-        while monotonic() - began < (LONGEST_WRITE if _deferred else GRACE):
+        # A launcher that waits for its jobs looks for signals now and then.
+        while monotonic() - began < (LONGEST_WRITE if _deferred or _before else GRACE):
             if _ending:
                 return
             sleep(0.02)

@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from benchmark import launchers
 from benchmark.stylize import Epoch
 
 SECONDS_BETWEEN_LINES = 20.0
@@ -23,7 +24,9 @@ def console() -> Console:
     """Standard output; wide enough for the tables where it is not a terminal."""
     # No markup: option lists such as [a,b] would be taken for it.
     output = Console(highlight=False, markup=False)
-    return output if output.is_terminal else Console(highlight=False, markup=False, width=160)
+    if output.is_terminal and not launchers.in_job():  # Several bars would overwrite each other.
+        return output
+    return Console(force_terminal=False, highlight=False, markup=False, width=160)
 
 
 def busy(console: Console, what: str) -> AbstractContextManager[object]:

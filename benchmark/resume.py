@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from benchmark import launchers
 from benchmark.config import ROOT, SWEEP_NAME, refuse
 from benchmark.errors import ConfigError, nearest
 from benchmark.plan import Plan
@@ -12,7 +13,15 @@ from benchmark.prepare import InputError
 from benchmark.processes import Owner
 from benchmark.progress import console
 from benchmark.run import checkpoint_of
-from benchmark.sweep import SweepCallback, conclude, is_over, mark_lost, times_lost, under_way
+from benchmark.sweep import (
+    SweepCallback,
+    conclude,
+    end_lost,
+    is_over,
+    mark_lost,
+    times_lost,
+    under_way,
+)
 from benchmark.tracking import RunRecord, Tracker, in_short
 
 USAGE = """\
@@ -85,8 +94,12 @@ def after_break(error: Exception) -> int:
     assert SweepCallback.open is not None
     tracker, name = SweepCallback.open
     output = console()
-    output.print(f"The launcher broke: {in_short(error)}", style="red", soft_wrap=True)
-    mark_lost(tracker, output, tell=False)
+    output.print(
+        f"The launcher broke: {in_short(error).partition(' ----')[0]}", style="red", soft_wrap=True
+    )
+    launchers.wait_for_jobs(output.print)
+    launchers.release()
+    end_lost(tracker, name)
     runs = tracker.runs_of(name)
     over = sum(is_over(run) for run in runs)
     fresh = any(times_lost(run) == 1 for run in runs if not is_over(run))

@@ -3,16 +3,17 @@
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from benchmark import forecast as forecasts
-from benchmark import processes, record
+from benchmark import launchers, processes, record
 from benchmark.checkpoint import BusyError
 from benchmark.config import ROOT, Config, Forecast, composed, refuse
 from benchmark.errors import CompositionError, ConfigError
@@ -111,27 +112,31 @@ def planned(plan: Plan, number: int, config: Config) -> tuple[Config, Sequence[s
 def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> bool:
     """Do what is left of a run; a failure is recorded in it and told in a line, never raised."""
     checkpoint = checkpoint_of(config, place.number)
+    # Lines of several processes stand among each other.
+    mark = f"  {place.title}: " if launchers.in_job() else "  "
     try:
         with checkpoint.claimed():
             earlier = tracker.run_of(config.tracking.sweep or "", place.number)
             if earlier and is_over(earlier):
                 checkpoint.remove()
-                output.print(f"  {earlier.tags['status']} before")
+                output.print(f"{mark}{earlier.tags['status']} before")
                 return earlier.status == "FINISHED"
             if earlier and under_way(earlier) and not checkpoint.left_by(earlier.tags):
                 raise BusyError
             if earlier and earlier.tags.get("fingerprint") != record.fingerprint(config):
-                output.print("  begins anew: its options, or the program, changed since")
+                output.print(f"{mark}begins anew: its options, or the program, changed since")
                 tracker.discard(earlier.run_id)
                 earlier = None
             status, ending = run(config, tracker, replace(place, earlier=earlier), output)
         style = "red" if status == "diverged" else None
-        output.print(f"  {status}: {ending}", style=style, soft_wrap=True)
+        output.print(f"{mark}{status}: {ending}", style=style, soft_wrap=True)
         return status == "finished"
     except BusyError:
-        output.print("  under way in another process, which this one leaves alone", style="yellow")
+        output.print(
+            f"{mark}under way in another process, which this one leaves alone", style="yellow"
+        )
     except Exception as error:
-        tell_failure(output, error)
+        tell_failure(output, error, mark)
     return False
 
 
@@ -165,15 +170,25 @@ def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
                 output.print(f"Sweep {one.name} was cut short; {command} goes on with it.")
 
 
+def end_lost(tracker: Tracker, name: str) -> None:
+    """End the runs of a sweep whose launcher is over, and with it its jobs on all machines."""
+    for one in tracker.runs_of(name):
+        owner = Owner.of(one.tags)
+        if one.status == "RUNNING" and owner and owner.state() != "alive":
+            log = tracker.log_of(one.run_id)
+            log.tags({"lost": str(times_lost(one) + 1)})
+            log.end("killed", "lost", f"its process {owner.process} on {owner.host} was lost")
+
+
 def times_lost(run: RunRecord) -> int:
     """How often a process at a run ended without a word."""
     return int(run.tags.get("lost", "0"))
 
 
-def tell_failure(output: Console, error: Exception) -> None:
+def tell_failure(output: Console, error: Exception, mark: str = "  ") -> None:
     """Say in a line why a run failed."""
     reason = " ".join(str(error).split()) if isinstance(error, InputError) else in_short(error)
-    output.print(f"  failed: {reason}", style="red", soft_wrap=True)
+    output.print(f"{mark}failed: {reason}", style="red", soft_wrap=True)
 
 
 def pairs_of(overrides: Sequence[str]) -> dict[str, str]:
@@ -219,10 +234,15 @@ class SweepCallback(Callback):
             jobs = jobs_of(config)
             first = composed(jobs[0])
             Tracker.check_reachable(first.tracking.uri)
+            if first.forecast is not Forecast.only:
+                launcher: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+                launchers.drive(launcher, Path(config.hydra.sweep.dir).resolve())
             if first.tracking.run is None:
                 start(jobs, config, output)
             else:
                 take_up(first, [int(pairs_of(job)["tracking.run"]) for job in jobs], output)
+            if launchers.where_output_goes():
+                output.print(launchers.where_output_goes(), soft_wrap=True)
         except (*InputError, *CompositionError) as error:
             # Hydra turns a callback's exceptions into warnings, but not SystemExit.
             raise SystemExit(refuse(error)) from error
@@ -369,8 +389,9 @@ def begin(
 
 
 def launcher_of(config: DictConfig) -> list[str]:
-    """The overrides that choose and set up Hydra's launcher."""
-    given = [one for one in config.hydra.overrides.hydra if "launcher" in one.partition("=")[0]]
+    """The overrides that choose and set up Hydra's launcher, and say where its jobs are."""
+    kept = ("hydra/launcher", "hydra.launcher", "hydra.sweep.dir", "hydra.job.env_set")
+    given = [one for one in config.hydra.overrides.hydra if one.lstrip("+~").startswith(kept)]
     chosen = config.hydra.runtime.choices.get("hydra/launcher", "basic")
     named = any(one.startswith("hydra/launcher=") for one in given)
     return given if named else [f"hydra/launcher={chosen}", *given]
@@ -420,6 +441,7 @@ def close_interrupted() -> None:
     """Close the sweep under way, if there is one, as killed."""
     if SweepCallback.open is not None:
         (tracker, name), SweepCallback.open = SweepCallback.open, None
+        end_lost(tracker, name)
         runs = tracker.runs_of(name)
         close(tracker, name, runs, "killed")
         summarise(console(), tracker, runs, sweep=name)

@@ -9,12 +9,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("backbones", "datasets", "benchmark")
 
 LAYERS = [
+    "benchmark.arguments",
     "benchmark.errors",
     "benchmark.arguments",
     "benchmark.outage",
     "benchmark.processes",
     "benchmark.files",
     "benchmark.interrupt",
+    "benchmark.launchers",
     "benchmark.config",
     "benchmark.variants",
     "benchmark.losses",
@@ -126,6 +128,36 @@ def test_every_module_has_its_place() -> None:
         for path in (ROOT / "benchmark").rglob("*.py")
     }
     assert {name for name in modules if not name.endswith("__init__")} == set(LAYERS)
+
+
+UNPICKLE = ("pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib")
+"""Modules whose loading runs what is loaded."""
+
+UNSAFE = (
+    "load_model",
+    "from_pretrained",
+    "read_pickle",
+    "unsafe_load",
+    "full_load",
+    "eval",
+    "exec",
+)
+"""Calls that can."""
+
+
+def test_no_pickle_is_ever_loaded() -> None:
+    """Nothing that was downloaded, cached or given is run: NumPy's loader is told so by name."""
+    assert not users_of(*UNPICKLE)
+    for file in SOURCES:
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            options = {one.arg: ast.unparse(one.value) for one in node.keywords}
+            assert called.rpartition(".")[2] not in UNSAFE, f"{file} calls {called}"
+            assert called not in ("yaml.load", "torch.load", "keras.saving.load_model"), file
+            if called in ("np.load", "numpy.load"):
+                assert options.get("allow_pickle") == "False", f"{file}: np.load may unpickle"
 
 
 @pytest.mark.parametrize("module", LAYERS)
