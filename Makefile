@@ -4,9 +4,16 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 URI ?= sqlite:///$(CURDIR)/mlruns/mlflow.db
 PORT ?= 5000
+HOST ?= 127.0.0.1
+SERVER := $(CURDIR)/mlruns/server
+STORE ?= sqlite:///$(SERVER)/mlflow.db
+ARTIFACTS ?= $(SERVER)/artifacts
+WORKERS ?= 2
+OPTIONS ?=
+QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test faults bench ui clean
+.PHONY: help install quickstart test faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,8 +38,19 @@ bench: install ## measure speed and memory against the usual script (up to an ho
 
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT)   (Ctrl-C ends it)"
-	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-		$(VENV)/bin/mlflow ui --backend-store-uri "$(URI)" --host 127.0.0.1 --port $(PORT) --workers 1
+	$(QUIET) $(VENV)/bin/mlflow ui --backend-store-uri "$(URI)" --host 127.0.0.1 --port $(PORT) --workers 1
+
+# Others reach it only where HOST says so, and then only with what keeps strangers out.
+server: $(VENV)/.installed-cluster ## a tracking server, for this machine unless HOST= says more (STORE=, ARTIFACTS=: see README)
+	@case "$(HOST)" in 127.*|localhost|::1) ;; *) \
+		test -n "$(ALLOWED)" || { echo "HOST=$(HOST) lets others in: add ALLOWED=NAME:$(PORT), the name or address (several with commas) by which they call this machine" >&2; exit 2; }; \
+		test -n "$(AUTH)" || { echo "HOST=$(HOST) lets others in: add AUTH=1 for passwords, or AUTH=0 where everyone who reaches this machine may read and write all" >&2; exit 2; };; \
+	esac
+	@mkdir -p "$(SERVER)" && echo "MLflow server at port $(PORT) of $(HOST)   (Ctrl-C ends it)"
+	@cd "$(SERVER)" && umask 077 && $(QUIET) exec "$(CURDIR)/$(VENV)/bin/mlflow" server --host "$(HOST)" --port $(PORT) \
+		--workers $(WORKERS) --backend-store-uri "$(STORE)" --serve-artifacts \
+		--artifacts-destination "$(ARTIFACTS)" $(if $(ALLOWED),--allowed-hosts "$(ALLOWED)") \
+		$(if $(filter 1,$(AUTH)),--app-name basic-auth) $(OPTIONS)
 
 clean: ## remove .venv and caches; keeps mlruns
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
@@ -46,4 +64,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-cluster: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[cluster]'
 	touch $@ $(VENV)/.installed
