@@ -25,7 +25,18 @@ def _silent_stderr() -> Iterator[None]:
 # Both are needed: the first notes are written before the log level is read, others when the
 # backend first looks for its devices.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _silent_stderr():
-    import keras
+try:
+    with _silent_stderr():
+        import keras
 
-    keras.ops.zeros(1)
+        keras.ops.zeros(1)
+except (ImportError, ValueError) as error:
+    backend = os.environ.get("KERAS_BACKEND")
+    place = f"KERAS_BACKEND={backend}" if backend else "the backend in ~/.keras/keras.json"
+    # Every command imports this before it could catch anything, and can do nothing without it.
+    print(
+        f"error: {place}: {' '.join(str(error).split())}: set KERAS_BACKEND=tensorflow, or jax, or "
+        "install what it needs",
+        file=sys.stderr,
+    )
+    raise SystemExit(2) from error

@@ -19,6 +19,10 @@ TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
 
+LARGEST_FLOAT = 3.4e38
+"""What float32 can hold."""
+
+
 @dataclass(frozen=True)
 class Architecture:
     """What a network computes, apart from its weights; the attributes are those of `load`."""
@@ -39,7 +43,9 @@ class Network:
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that mean nothing yet."""
         self.architecture = architecture
-        self._preprocess = preprocess = resolve(architecture.preprocessing)
+        self._preprocess = preprocess = resolve(
+            architecture.preprocessing, "backbone.preprocessing"
+        )
         size = architecture.image_size
         with _dtype_policy(architecture.precision):
             full = build(architecture.name, architecture.model, size)
@@ -49,8 +55,14 @@ class Network:
             self.cut = keras.Model(full.input, outputs)
             self.cut.trainable = False
             pictures = keras.Input((size, size, 3), dtype="float32", name="pictures")
-            # Keras casts to the precision only here, after the subtraction of the mean colour.
-            features = self.cut(preprocess(pictures * 255.0), training=False)
+            try:
+                # Keras casts to the precision only here, after the subtraction of the mean colour.
+                features = self.cut(preprocess(pictures * 255.0), training=False)
+            except (TypeError, ValueError) as error:
+                raise BackboneError(
+                    f"backbone.preprocessing={architecture.preprocessing}: takes no pictures, or "
+                    f"gives none that {architecture.model} takes: {error}"
+                ) from error
             self.model = keras.Model(
                 pictures, [smoothed(architecture.smoothing, layer, size) for layer in features]
             )
@@ -160,9 +172,11 @@ def load(
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
+    if not weights:
+        raise BackboneError("backbone.weights=: give imagenet, random, auto or a path")
     if not style_layers:
         raise BackboneError("backbone.style_layers=[]: name at least one")
-    if not 0 < random_scale < float("inf"):
+    if not 0 < random_scale <= LARGEST_FLOAT:
         raise BackboneError(f"backbone.random_scale={random_scale}: must be a positive number")
     note = ""
     if weights == "auto":
@@ -227,17 +241,20 @@ def describe(*, name: str, model: str, image_size: int = 224) -> list[LayerRepor
     ]
 
 
-def resolve(dotted_name: str) -> Callable[..., Any]:
-    """The function or class that a dotted name means.
+def resolve(dotted_name: str, option: str = "") -> Callable[..., Any]:
+    """The function or class that a dotted name means; `option` names it in messages.
 
     Raises:
         BackboneError: there is none.
     """
     module_name, _, attribute = dotted_name.rpartition(".")
+    given = f"{option}={dotted_name}" if option else f"'{dotted_name}'"
     try:
         function: Callable[..., Any] = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BackboneError(f"'{dotted_name}' cannot be imported: {error}") from error
+    except Exception as error:  # Somebody's module may raise anything.
+        raise BackboneError(f"{given} cannot be imported: {error}") from error
+    if not callable(function):
+        raise BackboneError(f"{given} is not a function or class")
     return function
 
 
@@ -245,16 +262,21 @@ def build(name: str, model: str, image_size: int, weights: str | None = None) ->
     """The architecture without its classifier, at one picture size.
 
     Raises:
-        BackboneError: the size is too small for it.
+        BackboneError: the size is too small for it, or it is no function of Keras's kind.
     """
-    constructor = resolve(model)
+    constructor = resolve(model, "backbone.model")
     shape = (image_size, image_size, 3)
     try:
-        return constructor(include_top=False, weights=weights, input_shape=shape)
-    except ValueError as error:
-        if "at least" not in str(error):
+        built = constructor(include_top=False, weights=weights, input_shape=shape)
+    except (TypeError, ValueError) as error:
+        if weights is not None:
             raise
-        raise BackboneError(f"backbone={name}, image_size={image_size}: {error}") from error
+        raise BackboneError(
+            f"backbone={name}, backbone.model={model}, image_size={image_size}: {error}"
+        ) from error
+    if not isinstance(built, keras.Model):
+        raise BackboneError(f"backbone.model={model}: gives no keras.Model")
+    return built
 
 
 def outputs_of(name: str, model: keras.Model, layers: Sequence[str]) -> list[Any]:

@@ -5,7 +5,8 @@ import os
 import re
 import socket
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -31,21 +32,38 @@ def imagenet(build: Callable[[], keras.Model]) -> keras.Model:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
-        return build()
+        model = build()
     except BackboneError:
         raise
     except Exception as error:
         # Keras raises a bare Exception for a failed fetch, with the address in its message.
         reason = " ".join(str(error).split())
         url = re.search(r"https?://\S+\.h5", reason)
-        cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
-        file = url.group() if url else "the file that Keras names"
+        if url is None:
+            raise BackboneError(_damaged(reason)) from error
         raise BackboneError(
-            f"ImageNet weights are missing ({reason.rpartition(' -- ')[2]}): download {file} into "
-            f"{cache}, or name a file or folder you have with backbone.weights=PATH"
+            f"ImageNet weights are missing ({reason.rpartition(' -- ')[2]}): download {url[0]} "
+            f"into {_cache()}, or name a file or folder you have with backbone.weights=PATH"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
+    # Keras knows no checksum of MobileNet's files.
+    if not all(np.isfinite(array).all() for array in model.get_weights()):
+        raise BackboneError(_damaged("not all of them are finite numbers"))
+    return model
+
+
+def _cache() -> Path:
+    """Where Keras keeps the weights that it downloads."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+
+
+def _damaged(reason: str) -> str:
+    return (
+        f"ImageNet weights cannot be read, so their file in {_cache()} is damaged ({reason}): "
+        "delete it, and it is downloaded again; or name a file or folder you have with "
+        "backbone.weights=PATH"
+    )
 
 
 def file_for(model: str, path: Path) -> Path:
@@ -85,30 +103,43 @@ def read_file(backbone: str, model: keras.Model, path: Path) -> Arrays:
     Raises:
         BackboneError: no such file, not in this layout, or a layer missing or of another shape.
     """
-    stored = _stored_layers(path)
     arrays: Arrays = []
-    for name, layer in named_layers(model).items():
-        if not layer.weights:
-            continue
-        if name not in stored:
-            raise BackboneError(
-                f"{path} has no weights for layer '{name}', which backbone={backbone} uses. "
-                f"Choose backbone.style_layers and backbone.content_layer up to "
-                f"'{list(stored)[-1]}', or take a file that goes further"
-            )
-        expected = [tuple(weight.shape) for weight in layer.weights]
-        found = [array.shape for array in stored[name]]
-        if expected != found:
-            raise BackboneError(
-                f"{path} holds weights for another network than backbone={backbone}: layer "
-                f"'{name}' has shapes {found} there, {expected} here"
-            )
-        arrays += stored[name]
+    with _opened(path) as stored:
+        for name, layer in named_layers(model).items():
+            if not layer.weights:
+                continue
+            if name not in stored:
+                raise BackboneError(
+                    f"{path} has no weights for layer '{name}', which backbone={backbone} uses. "
+                    f"Choose backbone.style_layers and backbone.content_layer up to "
+                    f"'{list(stored)[-1]}', or take a file that goes further"
+                    if stored
+                    else f"{path} has no weights in it: take another file"
+                )
+            expected = [tuple(weight.shape) for weight in layer.weights]
+            # Looked at before they are read: a small file may claim terabytes.
+            found = [array.shape for array in stored[name]]
+            if expected != found:
+                raise BackboneError(
+                    f"{path} holds weights for another network than backbone={backbone}: layer "
+                    f"'{name}' has shapes {found} there, {expected} here"
+                )
+            arrays += [np.asarray(array[()], "float32") for array in stored[name]]
+            if not all(np.isfinite(array).all() for array in arrays[-len(found) :]):
+                raise BackboneError(
+                    f"{path} is damaged: the weights of layer '{name}' are not all finite numbers; "
+                    "get it anew"
+                )
     return arrays
 
 
-def _stored_layers(path: Path) -> dict[str, Arrays]:
-    """The arrays of each layer with weights in a `*_notop.h5` file, by renumbered name."""
+@contextmanager
+def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
+    """What a `*_notop.h5` file holds of each layer with weights, by renumbered name.
+
+    Raises:
+        BackboneError: no such file, or not of this layout, as may turn out only when it is read.
+    """
     if not path.is_file():
         meant = get_close_matches(str(path), ["imagenet", "random", "auto"], n=1)
         hint = f"; did you mean '{meant[0]}'?" if meant else ""
@@ -121,14 +152,16 @@ def _stored_layers(path: Path) -> dict[str, Arrays]:
             group = file.get("model_weights", file)
             names = [_text(name) for name in group.attrs["layer_names"]]
             stored = [
-                [group[name][_text(array)][()] for array in group[name].attrs["weight_names"]]
+                [group[name][_text(array)] for array in group[name].attrs["weight_names"]]
                 for name in names
             ]
-    except (OSError, KeyError) as error:
+            yield {n: found for n, found in zip(renumbered(names), stored, strict=True) if found}
+    except BackboneError:
+        raise
+    except Exception as error:  # A damaged file raises errors of many kinds.
         raise BackboneError(
             f"{path} can't be read as a weight file in the layout of Keras's *_notop.h5: {error}"
         ) from error
-    return {n: arrays for n, arrays in zip(renumbered(names), stored, strict=True) if arrays}
 
 
 def random(model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float) -> Arrays:

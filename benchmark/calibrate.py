@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.table import Table
 from skimage.metrics import structural_similarity
 
 from benchmark import record, sheets
-from benchmark.config import ROOT, composed, one_by_one, refuse
+from benchmark.config import ROOT, check_folder, composed, one_by_one, refuse
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.prepare import InputError, Prepared, optimizer_choice, prepare
 from benchmark.progress import console
@@ -33,6 +34,9 @@ by STEP (root mean square), so that one rate serves all backbones. Prints each t
 for conf/backbone/ (with loss=normalised for conf/loss/, one pair for all backbones), and writes the
 trials' pictures to mlruns/calibration/.
 """
+
+FOLDER = Path("mlruns", "calibration")
+"""What is drawn of the trials."""
 
 SHARE = 0.97
 STEP = 0.003
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE.replace("SHARE", f"{SHARE:.0%}").replace("STEP", f"{STEP:g}"))
         return 0
     try:
+        check_folder("mlruns", str(ROOT / FOLDER))
         jobs = [[*TRIAL, *overrides] for overrides in one_by_one(arguments)]
         for job in jobs:
             composed(job)  # a typo in the last is told before the first takes its minutes
@@ -106,7 +111,7 @@ def calibrate(overrides: Sequence[str]) -> None:
     )
     output.print(f"  content_weight: {balanced.content * factor:.1e}")
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
-    file = ROOT / "mlruns" / "calibration" / f"{prepared.backbone.name}.png"
+    file = ROOT / FOLDER / f"{prepared.backbone.name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
     drawn(prepared, sorted(trials, key=lambda trial: trial.style_weight)).save(file)
     output.print(f"pictures of the trials: {file}", soft_wrap=True)

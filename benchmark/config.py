@@ -1,11 +1,13 @@
 """The typed schema of a run's configuration, and the checks that types alone cannot make."""
 
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,30 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from benchmark.errors import CompositionError, ConfigError, one_line
+from benchmark.errors import CompositionError, ConfigError, nearest, one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the application, which holds `conf/` and `mlruns/`."""
 
 BEYOND_ASCII = re.compile(r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*")
 
-SWEEP_NAME = re.compile(r"[\w.+-]+")
+SWEEP_NAME = re.compile(r"\w[\w.+-]{,79}")
+"""It is a folder's name too: none that is hidden, leads out of its place, or is too long."""
 
 LARGEST_SIZE = 8192
 """Pixels a side; beyond it no machine has the memory, and a typo is likelier."""
+
+LARGEST_COUNT = 2**31 - 1
+"""Of epochs and the like, and of the seed, which other libraries take as 32 bits."""
+
+LARGEST_FLOAT = 3.4e38
+"""What float32, in which all losses are, can hold."""
+
+STORES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+"""Where MLflow can keep runs, by the beginning of the address."""
+
+SINGLE_GROUPS = ("backbone", "agg", "loss", "optimizer", "dataset", "content")
+"""Groups of which a run has one variant."""
 
 Variant = dict[str, Any]
 """One YAML of a group: `name`, `_target_` (a function's dotted name), and its arguments."""
@@ -180,10 +195,13 @@ def typed(config: DictConfig) -> Config:
     """The run's configuration as plain dataclasses, checked.
 
     Raises:
-        ConfigError: a value is out of its range.
+        ConfigError: a value is out of its range, or an option unknown or without a value.
     """
+    for option in sorted(OmegaConf.missing_keys(config)):
+        raise ConfigError(f"{option} must be given: add {option}=… to the command")
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config)
+    check_known(plain)
     check(plain)
     return plain
 
@@ -227,11 +245,22 @@ def composed(overrides: Sequence[str]) -> Config:
         hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException: a bad override.
         ConfigError: a value out of its range.
     """
+    check_choices(overrides)
     given = [quoted(override) for override in overrides]
     if GlobalHydra.instance().is_initialized():
-        return typed(compose("config", overrides=given))
+        return typed(_composed(given))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3", job_name="benchmark"):
-        return typed(compose("config", overrides=given))
+        return typed(_composed(given))
+
+
+def _composed(overrides: list[str]) -> DictConfig:
+    """What Hydra makes of overrides; its errors of other kinds are for bad ones too."""
+    try:
+        return compose("config", overrides=overrides)
+    except CompositionError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{' '.join(overrides)}: cannot be read: {error}") from error
 
 
 def one_by_one(arguments: Sequence[str]) -> Iterator[list[str]]:
@@ -253,21 +282,86 @@ def quoted(override: str) -> str:
 def refuse(error: BaseException) -> int:
     """Print what is wrong with the input as one line; returns the exit code for it, 2."""
     GlobalHydra.instance().clear()
-    try:
-        known = list(flat(composed([])))
-    except (ConfigError, *CompositionError):
-        known = []  # The defaults themselves are broken, and that is what `error` says.
-    print(f"error: {one_line(error, known, owners())}", file=sys.stderr)
+    print(f"error: {one_line(error, known_options(), owners())}", file=sys.stderr)
     return 2
 
 
+@lru_cache(maxsize=1)
+def known_options() -> Sequence[str]:
+    """The dotted names of all options, for suggestions; none where the defaults are broken."""
+    try:
+        return list(flat(composed([])))
+    except (ConfigError, *CompositionError):
+        return []  # That is what the error to be told says.
+
+
+@lru_cache(maxsize=1)
 def owners() -> dict[str, list[str]]:
     """For every option in a variant's YAML, `group.key`, the variants that have it."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "conf").glob("*/*.yaml")):
-        for key in OmegaConf.to_container(OmegaConf.load(path)) or {}:
+        try:
+            keys = OmegaConf.to_container(OmegaConf.load(path)) or {}
+        except Exception:  # A broken YAML is told where it is chosen.
+            continue
+        for key in keys:
             found.setdefault(f"{path.parent.name}.{key!s}", []).append(path.stem)
     return found
+
+
+def check_choices(overrides: Sequence[str]) -> None:
+    """Check what Hydra would mix, or take badly: the choice of variants.
+
+    Raises:
+        ConfigError: what is chosen can be no name, or there are several of what a run has one.
+    """
+    for override in overrides:
+        group, equals, choice = override.partition("=")
+        if equals and not group.strip("+~ "):
+            raise ConfigError(f"'{override}': cannot be read as option=value")
+        if group not in (*SINGLE_GROUPS, "metrics"):
+            continue
+        if group in SINGLE_GROUPS and choice.startswith("["):
+            raise ConfigError(
+                f"{override}: a run has one {group}; several make a sweep: -m {group}=A,B"
+            )
+        if re.fullmatch(r"null|true|false|[\d.-].*", choice):
+            raise ConfigError(f"{override}: no such option. Options: {', '.join(variants(group))}.")
+
+
+def variants(group: str) -> list[str]:
+    """The names of the YAMLs of a group."""
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+def check_variant(option: str, name: str, group: str) -> None:
+    """Check that a variant that an option names is there.
+
+    Raises:
+        ConfigError: it is not; names the nearest.
+    """
+    known = variants(group)
+    if name not in known:
+        raise ConfigError(
+            f"{option}: there is no {group} '{name}'.{nearest(name, known)} "
+            f"Known: {', '.join(known)}"
+        )
+
+
+def check_known(config: Config) -> None:
+    """Check that nothing was added to the schema or taken from it, as Hydra's `++` and `~` do.
+
+    Raises:
+        ConfigError: an option is unknown, or has no value.
+    """
+    parts = {"": config} | {f"{k}.": v for k, v in vars(config).items() if is_dataclass(v)}
+    for prefix, part in parts.items():
+        known = [one.name for one in fields(part)]
+        for name, value in vars(part).items():
+            if name not in known:
+                raise ConfigError(f"{prefix}{name}: no such option.{nearest(name, known)}")
+            if value == MISSING:
+                raise ConfigError(f"{prefix}{name} must be given: add {prefix}{name}=…")
 
 
 def check(config: Config) -> None:
@@ -276,24 +370,8 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: names the first option out of range, its value, and the range.
     """
-    positive: list[tuple[str, float, float]] = [
-        ("image_size", config.image_size, 32),
-        ("epochs", config.epochs, 1),
-        ("steps_per_epoch", config.steps_per_epoch, 1),
-        *([("batch", config.batch, 1)] if isinstance(config.batch, int) else []),
-        ("seed", config.seed, 0),
-        ("evaluation.held_out", config.evaluation.held_out, 0),
-        ("evaluation.others", config.evaluation.others, 0),
-        ("loss.content_weight", config.loss.content_weight, 0),
-        ("loss.style_weight", config.loss.style_weight, 0),
-        ("loss.variation_weight", config.loss.variation_weight, 0),
-        ("early_stopping.min_improvement", config.early_stopping.min_improvement, 0),
-        ("explosion_factor", config.explosion_factor, 1),
-        *(("snapshots", epoch, 0) for epoch in config.snapshots),
-    ]
-    for option, value, least in positive:
-        if not (value >= least and math.isfinite(value)):
-            raise ConfigError(f"{option}={value}: must be a number from {least} up")
+    check_texts(config)
+    check_ranges(config)
     if isinstance(config.batch, str) and config.batch != "auto":
         raise ConfigError(f"batch={config.batch}: must be a number from 1 up, or auto")
     if config.memory_gb is not None and config.batch != "auto":
@@ -302,8 +380,6 @@ def check(config: Config) -> None:
         )
     if config.memory_gb is not None and not 0 < config.memory_gb < math.inf:
         raise ConfigError(f"memory_gb={config.memory_gb}: must be a positive number of gigabytes")
-    if config.image_size > LARGEST_SIZE:
-        raise ConfigError(f"image_size={config.image_size}: must be at most {LARGEST_SIZE}")
     patience = config.early_stopping.patience
     if patience is not None and patience < 1:
         raise ConfigError(
@@ -313,23 +389,153 @@ def check(config: Config) -> None:
     weights = config.loss
     if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
-    if config.tracking.uri is not None and "://" not in config.tracking.uri:
+    for name in config.winner.optimizers:
+        check_variant("winner.optimizers", name, "optimizer")
+    if config.winner.overlay is not None:
+        check_variant("winner.overlay", config.winner.overlay, "experiment")
+    check_tracking(config.tracking)
+    check_folder("cache", config.cache)
+
+
+def check_texts(config: Config) -> None:
+    """Check that every variant has its labels, and that every text is one.
+
+    Raises:
+        ConfigError: a label is missing or no text, or an option is not UTF-8.
+    """
+    named = {group: getattr(config, group) for group in SINGLE_GROUPS if group != "loss"}
+    named |= {f"metrics.{name}": variant for name, variant in config.metrics.items()}
+    for group, variant in named.items():
+        labels = variant if isinstance(variant, dict) else {}
+        for label in ("name", "_target_"):
+            if not (isinstance(labels.get(label), str) and labels[label]):
+                raise ConfigError(
+                    f"{group}.{label}={labels.get(label)}: must be a text; it comes from the YAML "
+                    f"in conf/{group.partition('.')[0]}/"
+                )
+    for option, value in flat(config).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not _is_utf8(text):
+                raise ConfigError(
+                    f"{option}={text}: is not UTF-8, and MLflow keeps nothing else: rename it, or "
+                    "give a link to it that has a plain name"
+                )
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a text has no bytes that Python could not decode, from an argument or a file name."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def check_ranges(config: Config) -> None:
+    """Check the numbers that have two bounds.
+
+    Raises:
+        ConfigError: one is not between them.
+    """
+    ranges: list[tuple[str, float, float, float]] = [
+        ("image_size", config.image_size, 32, LARGEST_SIZE),
+        ("epochs", config.epochs, 1, LARGEST_COUNT),
+        ("steps_per_epoch", config.steps_per_epoch, 1, LARGEST_COUNT),
+        *([("batch", config.batch, 1, LARGEST_COUNT)] if isinstance(config.batch, int) else []),
+        ("seed", config.seed, 0, LARGEST_COUNT),
+        ("evaluation.held_out", config.evaluation.held_out, 0, LARGEST_COUNT),
+        ("evaluation.others", config.evaluation.others, 0, LARGEST_COUNT),
+        ("loss.content_weight", config.loss.content_weight, 0, LARGEST_FLOAT),
+        ("loss.style_weight", config.loss.style_weight, 0, LARGEST_FLOAT),
+        ("loss.variation_weight", config.loss.variation_weight, 0, LARGEST_FLOAT),
+        ("early_stopping.min_improvement", config.early_stopping.min_improvement, 0, 1),
+        ("explosion_factor", config.explosion_factor, 1, LARGEST_FLOAT),
+        *(("snapshots", epoch, 0, LARGEST_COUNT) for epoch in config.snapshots),
+    ]
+    for option, value, least, most in ranges:
+        if not least <= value <= most:  # NaN is in no range
+            bound = f"at most {most}" if value > most else f"a number from {least} up"
+            raise ConfigError(f"{option}={value}: must be {bound}")
+
+
+def check_tracking(tracking: Tracking) -> None:
+    """Check where the runs of a sweep are to go, and its name.
+
+    Raises:
+        ConfigError: there can be no such store, experiment, sweep or run.
+    """
+    if tracking.uri is not None:
+        check_store("tracking.uri", tracking.uri)
+        file = local_file(tracking.uri)
+        if file and not may_write(file):
+            raise ConfigError(f"tracking.uri={tracking.uri}: {file} may not be written to")
+    if not tracking.experiment.strip():
+        raise ConfigError("tracking.experiment: must not be blank")
+    if tracking.sweep is not None and not SWEEP_NAME.fullmatch(tracking.sweep):
         raise ConfigError(
-            f"tracking.uri={config.tracking.uri}: give sqlite:///PATH.db or the http(s):// address "
-            "of an MLflow server"
+            f"tracking.sweep={tracking.sweep}: use letters, digits, '.', '_', '+' and '-', at most "
+            "80, of which the first is a letter or a digit"
         )
-    if not SWEEP_NAME.fullmatch(config.tracking.sweep or "-"):
+    if tracking.run is not None and tracking.run < 0:
+        raise ConfigError(f"tracking.run={tracking.run}: must be a number from 0 up")
+
+
+def check_store(option: str, uri: str) -> None:
+    """Check the address of a store, as far as can be told without opening it.
+
+    Raises:
+        ConfigError: MLflow keeps nothing there; it would find that out by trying for minutes.
+    """
+    scheme, separator, place = uri.partition("://")
+    known = separator and scheme.partition("+")[0] in STORES
+    if not known or (scheme == "sqlite" and len(place) < 2):
         raise ConfigError(
-            f"tracking.sweep={config.tracking.sweep}: use letters, digits, '.', '_', '+' and '-'"
+            f"{option}={uri}: give sqlite:///PATH.db or the http(s):// address of an MLflow server"
         )
+    file = local_file(uri)
+    if file and os.path.lexists(file) and not file.is_file():
+        raise ConfigError(f"{option}={uri}: is no file; give that of a database, PATH.db")
+    check_folder(option, str(file.parent) if file else None)
+
+
+def local_file(uri: str) -> Path | None:
+    """The database file of a local store, from a URI as SQLAlchemy takes it; None: a server's."""
+    # Unlike Path.resolve, this goes no circles.
+    return Path(os.path.realpath(uri[10:])) if uri.startswith("sqlite:///") else None
+
+
+def check_folder(option: str, folder: str | None) -> None:
+    """Check that a folder is there or can be made.
+
+    Raises:
+        ConfigError: a file is in its way, or it would be where nothing may be written.
+    """
+    if folder is None:
+        return
+    place = ROOT / Path(folder).expanduser()
+    there = nearest_there(place)
+    if not os.path.isdir(there):  # noqa: PTH112
+        raise ConfigError(f"{option}={folder}: {there} is not a folder; name another place")
+    if there != place and not may_write(there):
+        raise ConfigError(f"{option}={folder}: cannot be made, for {there} may not be written to")
+
+
+def nearest_there(place: Path) -> Path:
+    """A file or folder, or what is there of the folders above it."""
+    # os.path takes what may not be looked at for what is not there; pathlib raises.
+    return next(path for path in (place, *place.parents) if os.path.lexists(path))
+
+
+def may_write(place: Path) -> bool:
+    """Whether this process may write a file or folder, or make it where it is not there."""
+    return os.access(
+        nearest_there(place), os.W_OK, effective_ids=os.access in os.supports_effective_ids
+    )
 
 
 def check_checkpoint(checkpoint: Checkpoint) -> None:
-    """Check how often checkpoints are written.
+    """Check where checkpoints are written, and how often.
 
     Raises:
-        ConfigError: a number is out of its range.
+        ConfigError: there can be no such folder, or a number is out of its range.
     """
+    check_folder("checkpoint.folder", checkpoint.folder)
     seconds, epochs = checkpoint.every_seconds, checkpoint.every_epochs
     if seconds is not None and not 0 <= seconds < math.inf:
         raise ConfigError(

@@ -26,6 +26,15 @@ CompositionError = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for a bad override."""
 
 
+PLAINER = (
+    (r"field '.*' is not Optional", "must not be null"),
+    (r"Invalid value assigned: .* is not a ListConfig.*", "must be a list, such as [a,b]"),
+    (r"Invalid type assigned: .* is not a subclass of .*", "has options of its own: set those"),
+    (r"Cannot convert '(list|dict)' to string.*", "must be one text"),
+)
+"""What OmegaConf says, as patterns, and the same for people who do not know it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A question " Did you mean …?" with the nearest known name, or nothing."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.5)
@@ -53,6 +62,10 @@ def one_line(
             f"{ambiguous[1]}: several values make a sweep, which needs -m: "
             "python -m benchmark -m …; a list is written option=[a,b]"
         )
+    if isinstance(error, RecursionError):
+        return "the defaults lists of YAMLs in conf/ go round in circles"
+    if isinstance(error, UnicodeDecodeError):
+        return f"a YAML in conf/ is not UTF-8: {error}"
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
@@ -77,11 +90,27 @@ def one_line(
     if isinstance(cause, MissingMandatoryValue):
         return f"{cause.full_key} must be given: add {cause.full_key}=… to the command."
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: {' '.join(str(error).splitlines()[0].split())}"
+        return (
+            f"'{flat(error.override)}': cannot be read as option=value; a value with spaces, "
+            "quotes, commas or brackets goes into quotes of its own: 'option=\"…\"'"
+        )
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         reason = str(cause.msg if cause.msg else cause).splitlines()[0]
-        return f"{cause.full_key}: {reason}."
-    return " ".join(str(error).split())
+        return f"{cause.full_key}: {plainer(reason)}."
+    return flat(str(error))
+
+
+def plainer(reason: str) -> str:
+    """A reason of OmegaConf's in plain words, where there are such."""
+    for pattern, words in PLAINER:
+        if re.fullmatch(pattern, reason):
+            return words
+    return reason
+
+
+def flat(text: str) -> str:
+    """A text as one line."""
+    return " ".join(text.split())
 
 
 def _quoted(text: str) -> str:

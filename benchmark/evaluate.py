@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.progress import track
 
 from benchmark import comparison, record, scoring
+from benchmark.arguments import Parser
 from benchmark.config import ROOT, Config, composed, refuse, restored
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.export import add_selection, selected
@@ -204,7 +205,7 @@ def merged(old: RunScores, new: RunScores) -> RunScores:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmark.evaluate",
         description="Score finished runs from their pictures in MLflow, and write the scores into "
         "them. Without options: the sweep (or single run) that started last.",

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from benchmark import comparison, study
+from benchmark.arguments import Parser
 from benchmark.comparison import Column, Scores
-from benchmark.config import ROOT, SWEEP_NAME
+from benchmark.config import ROOT, SWEEP_NAME, refuse
 from benchmark.errors import ConfigError, nearest
 from benchmark.record import EXAMPLES_TABLE
 from benchmark.statistics import Interval
@@ -68,8 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {run_id: model.name for run_id, model in models(records).items()},
         )
     except (ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return refuse(error)
     print(results[list(SHOWN)].to_markdown(index=False, floatfmt=".4g"))
     print(*(f"wrote {path}" for path in written), sep="\n")
     return 0
@@ -299,7 +299,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmark.export",
         description="Write results.csv, .md, .tex, .json, examples.csv, scores.csv and "
         "comparisons.csv (paired tests of the measures) from MLflow. "

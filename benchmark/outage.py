@@ -22,7 +22,7 @@ It does so for a moment when its database is stopped, but for good where its dis
 UNTOLD = 3.0
 """Seconds of waiting that nobody needs to hear about."""
 
-LONGEST_WAIT = 5.0
+LONGEST_WAIT = 2.0
 """Seconds between two attempts at most."""
 
 SERVER_ERROR = 500

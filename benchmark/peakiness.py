@@ -11,6 +11,7 @@ square: in residual networks few huge values are said to rule Gram matrices (SWA
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,10 +24,13 @@ from backbones._keras import keras
 from backbones.network import resolve
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
-from benchmark.config import ROOT, composed, one_by_one, refuse
+from benchmark.config import ROOT, check_folder, composed, one_by_one, refuse
 from benchmark.errors import CompositionError
 from benchmark.prepare import InputError, load_backbone, load_content
 from benchmark.progress import console
+
+FOLDER = Path("mlruns", "peakiness")
+"""What is measured and drawn."""
 
 KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
 """Layers that are measured; the others only rearrange, rescale or pool."""
@@ -42,6 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     output = console()
     try:
+        check_folder("mlruns", str(ROOT / FOLDER))
         configs = [composed(overrides) for overrides in one_by_one(arguments)]
         found = {}
         for config in configs:
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
             found[f"{backbone.name} ({backbone.weights})"] = table
     except (*InputError, *CompositionError) as error:
         return refuse(error)
-    folder = ROOT / "mlruns" / "peakiness"
+    folder = ROOT / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     drawn(found).savefig(folder / "peakiness.png", dpi=150)
     pd.concat(found, names=["backbone"]).droplevel(1).to_csv(folder / "peakiness.csv")

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 
 import datasets
 from backbones import Backbone, BackboneError, LayerReport, describe
 from benchmark import choose, memory, references
 from benchmark.choose import Selection
-from benchmark.config import ROOT, Config, Init, composed
-from benchmark.errors import ConfigError, nearest
-from benchmark.scoring import Assessment, Measure
+from benchmark.config import LARGEST_FLOAT, ROOT, Config, Init, check_variant, composed
+from benchmark.errors import ConfigError
+from benchmark.scoring import INPUTS, Assessment, Measure
 from benchmark.step import Aggregation, Loss, LossFunctions, LossWeights, OptimizerChoice
 from benchmark.stylize import Stopping
-from benchmark.variants import arguments_of, function_of
+from benchmark.variants import arguments_of, check_call, function_of
 from datasets import DatasetError, Loaded, PictureSet, contents
 
 InputError = (ConfigError, BackboneError, DatasetError)
@@ -27,6 +27,10 @@ InputError = (ConfigError, BackboneError, DatasetError)
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The orders p of the study's aggregations, so that these names always mean the same."""
 
+DECAYS = ("beta_1", "beta_2", "rho", "momentum", "ema_momentum")
+"""Arguments of optimisers that are shares, of which Keras checks few."""
+
+PaintingWeights = list[Annotated[float, Field(gt=0, le=LARGEST_FLOAT)]]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -42,9 +46,9 @@ class ContentChoice(BaseModel):
     """
 
     names: list[str] | None = None
-    count: int = 2
-    train: int = 10
-    test: int = 5
+    count: PositiveInt = 2
+    train: PositiveInt = 10
+    test: PositiveInt = 5
 
 
 class MeasureKeys(BaseModel):
@@ -143,7 +147,7 @@ def prepare(config: Config) -> Prepared:
         batch=batch_size(config, backbone, paintings, content),
         from_noise=config.init is Init.noise,
         seed=config.seed,
-        cache=ROOT / config.cache / "style_targets" if config.cache else None,
+        cache=ROOT / Path(config.cache).expanduser() / "style_targets" if config.cache else None,
         assessment=assessment(config, measures, groups, paintings),
     )
 
@@ -194,12 +198,7 @@ def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
     Raises:
         ConfigError: no such backbone, or not with these weights.
     """
-    known = sorted(path.stem for path in (ROOT / "conf" / "backbone").glob("*.yaml"))
-    if name not in known:
-        raise ConfigError(
-            f"evaluation.evaluators: there is no backbone '{name}'.{nearest(name, known)} "
-            f"Known: {', '.join(known)}"
-        )
+    check_variant("evaluation.evaluators", name, "backbone")
     chosen = composed([f"backbone={name}", f"image_size={image_size}"])
     variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}
     try:
@@ -232,10 +231,16 @@ def measure_of(variant: dict[str, Any]) -> Measure:
     """
     group = f"metrics.{variant['name']}"
     facts = keys_of(group, variant, MeasureKeys)
-    numbers = arguments_of(group, variant, without=MeasureKeys.model_fields)
     function = function_of(group, variant)
     about = facts.model_dump(exclude={"reference"})
-    found = Measure(variant["name"], function, numbers, facts.reference, about)
+    found = Measure(variant["name"], function, {}, facts.reference, about)
+    if not found.inputs:
+        raise ConfigError(
+            f"{group}._target_={variant['_target_']}: is no measure; it takes none of "
+            f"{', '.join(INPUTS)}"
+        )
+    numbers = arguments_of(group, variant, without=MeasureKeys.model_fields, named=found.inputs)
+    found = replace(found, numbers=numbers)
     if facts.reference is None and found.inputs & {"reference", "reference_features"}:
         raise ConfigError(f"{group}.reference: must be style_set, held_out or others")
     return found
@@ -243,15 +248,14 @@ def measure_of(variant: dict[str, Any]) -> Measure:
 
 def load_backbone(config: Config) -> Backbone:
     """The backbone of a run; its YAML's function keeps what it loaded before."""
-    function = function_of("backbone", config.backbone)
-    arguments = arguments_of("backbone", config.backbone, without=("loss",))
-    backbone: Backbone = function(
-        **arguments,
-        name=config.backbone["name"],
-        image_size=config.image_size,
-        precision=config.precision.value,
-        seed=config.seed,
-    )
+    own = {
+        "name": config.backbone["name"],
+        "image_size": config.image_size,
+        "precision": config.precision.value,
+        "seed": config.seed,
+    }
+    arguments = arguments_of("backbone", config.backbone, without=("loss",), named=own)
+    backbone: Backbone = function_of("backbone", config.backbone)(**arguments, **own)
     return backbone
 
 
@@ -284,6 +288,8 @@ def painting_groups(config: Config) -> tuple[Selection, list[PictureSet]]:
     function = function_of("dataset", config.dataset)
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
     groups: list[PictureSet] = function(**arguments)
+    if not (isinstance(groups, list) and all(isinstance(one, PictureSet) for one in groups)):
+        raise ConfigError(f"dataset._target_={config.dataset['_target_']}: gives no list of sets")
     choose.check_numbers(groups, choice)
     return choice, groups
 
@@ -295,6 +301,8 @@ def load_content(config: Config) -> Loaded:
     available: PictureSet = function(
         **arguments_of("content", config.content, without=ContentChoice.model_fields)
     )
+    if not isinstance(available, PictureSet):
+        raise ConfigError(f"content._target_={config.content['_target_']}: gives no set")
     if config.split is None:
         found = contents.named_or_first(available, wanted.names, wanted.count)
     elif wanted.names is not None:
@@ -332,15 +340,20 @@ def aggregation(variant: dict[str, Any], paintings: Sequence[int]) -> Aggregatio
     """
     weights = variant.get("weights")
     if weights is not None:
+        try:
+            weights = TypeAdapter(PaintingWeights).validate_python(weights)
+        except ValidationError as error:
+            raise ConfigError(
+                f"agg.weights={weights}: must be a list in which every weight must be a positive "
+                "number"
+            ) from error
         for number in paintings:
             if len(weights) != number:
                 raise ConfigError(
                     f"agg.weights has {len(weights)} numbers for {number} paintings of a set: give "
                     "one each"
                 )
-        if not all(isinstance(w, (int, float)) and 0 < w < float("inf") for w in weights):
-            raise ConfigError(f"agg.weights={weights}: every weight must be a positive number")
-    numbers = arguments_of("agg", variant, without=("weights",))
+    numbers = arguments_of("agg", variant, without=("weights",), given=("losses", "weights"))
     for name, value in numbers.items():
         if value != value:
             raise ConfigError(f"agg.{name}={value}: must be a number")
@@ -359,8 +372,11 @@ def loss_of(config: Config) -> Loss:
         ConfigError: one of its functions cannot be imported.
     """
     chosen = vars(config.loss)
+    functions = {key: function_of("loss", chosen, key) for key in LossFunctions._fields}
+    for key, function in functions.items():
+        check_call(f"loss.{key}={chosen[key]}", function, "what is there", "what is wanted")
     return Loss(
-        LossFunctions(*(function_of("loss", chosen, key) for key in LossFunctions._fields)),
+        LossFunctions(**functions),
         LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields)),
     )
 
@@ -379,10 +395,15 @@ def optimizer_choice(variant: dict[str, Any]) -> OptimizerChoice:
     for norm in ("clipnorm", "global_clipnorm"):
         if arguments.get(norm) is not None:
             raise ConfigError(f"optimizer.{norm}: would tie the examples of a batch together")
-    if not 0 < rate < float("inf"):
+    if not 0 < rate <= LARGEST_FLOAT:
         raise ConfigError(f"optimizer.learning_rate={rate}: must be a positive number")
+    for name, value in arguments.items():
+        most = 1.0 if name in DECAYS else LARGEST_FLOAT
+        if type(value) in (int, float) and not 0 <= value < most:
+            below = ", below 1" if name in DECAYS else ""
+            raise ConfigError(f"optimizer.{name}={value}: must be a number from 0 up{below}")
     try:
         constructor(learning_rate=rate, **arguments)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # Keras raises errors of several kinds.
         raise ConfigError(f"optimizer={variant['name']}: {error}") from error
     return OptimizerChoice(constructor, rate, tuple(arguments.items()))

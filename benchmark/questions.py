@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmark import comparison, peakiness, record, sheets
+from benchmark.arguments import Parser
 from benchmark.comparison import CONTENT, DAGGER, DAGGER_NOTE, PAINTING, Column, Scores
-from benchmark.config import ROOT, restored
+from benchmark.config import ROOT, refuse, restored
 from benchmark.errors import ConfigError
 from benchmark.export import shown
 from benchmark.prepare import InputError, load_backbone, load_content
@@ -158,8 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         files = write(Path(options.output or ROOT / "mlruns" / "questions"), found)
     except (*InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return refuse(error)
     print(*(f"wrote {file}" for file in files), sep="\n")
     return 0
 
@@ -659,7 +659,7 @@ def write(folder: Path, found: Sequence[tuple[Cells, Section]]) -> list[Path]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmark.questions",
         description=USAGE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

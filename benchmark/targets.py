@@ -110,8 +110,10 @@ def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | 
         return None
     try:
         # Reading checks the checksums that the format holds; pickles are refused.
-        with file.open("rb") as opened, np.load(opened) as stored:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             triangles = [stored[f"arr_{index}"] for index in range(len(shapes))]
+        if not all(np.isfinite(triangle).all() for triangle in triangles):
+            raise ValueError("not all of it are finite numbers")
     except Exception as error:  # A damaged zip file raises errors of many kinds.
         logging.warning("%s: damaged (%s), made anew", file, error)
         return None

@@ -22,20 +22,49 @@ def function_of(
     """The function or class that a variant names under some key.
 
     Raises:
-        ConfigError: it cannot be imported.
+        ConfigError: it cannot be imported, or is none.
     """
-    target = str(variant[key])
+    target = str(variant.get(key))
     try:
         function: Callable[..., Any] = resolve_name(target)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{group}.{key}={target}: cannot be imported ({error})") from error
+    except Exception as error:  # Somebody's module may raise anything.
+        raise ConfigError(
+            f"{group}.{key}={target}: cannot be imported ({type(error).__name__}: {error}); give "
+            "the dotted name of a function, package.module.function"
+        ) from error
     if not callable(function):
         raise ConfigError(f"{group}.{key}={target}: is not a function or class")
     return function
 
 
+def check_call(option: str, function: Callable[..., Any], *given: str, **named: Any) -> None:
+    """Check that a function can be called with what it is going to be given.
+
+    Args:
+        option: that names it, with its value, for messages.
+        function: to be called.
+        given: what its first arguments will be.
+        named: its other arguments.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    try:
+        inspect.signature(function).bind(*given, **named)
+    except TypeError as error:
+        what = ", ".join([*given, *named])
+        raise ConfigError(f"{option}: cannot be called with {what}: {error}") from error
+    except ValueError:  # A compiled function may tell nothing of itself.
+        return
+
+
 def arguments_of(
-    group: str, variant: Mapping[str, Any], *, without: Collection[str] = ()
+    group: str,
+    variant: Mapping[str, Any],
+    *,
+    without: Collection[str] = (),
+    given: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> dict[str, Any]:
     """A variant's arguments, each converted to the type that the function's signature states.
 
@@ -43,16 +72,25 @@ def arguments_of(
         group: for messages.
         variant: the composed YAML.
         without: keys that are not for the function.
+        given: what the program gives as its first arguments.
+        named: arguments that the program gives it by name.
 
     Raises:
-        ConfigError: the function has no such argument, or not of that type.
+        ConfigError: the function has no such argument, or not of that type, or lacks one.
     """
     function = function_of(group, variant)
-    types = argument_types(function)
+    try:
+        types = argument_types(function)
+    except Exception as error:  # Of a compiled function, or of hints that mean nothing.
+        raise ConfigError(
+            f"{group}._target_={variant['_target_']}: its arguments cannot be told ({error})"
+        ) from error
     arguments = {}
     for key, value in variant.items():
         if key in LABELS or key in without:
             continue
+        if key in named:
+            raise ConfigError(f"{group}.{key}: is not for the YAML; the program gives it")
         if key not in types:
             raise ConfigError(
                 f"{group}.{key}: {variant['_target_']} has no such argument.{nearest(key, types)}"
@@ -62,6 +100,8 @@ def arguments_of(
         except ValidationError as error:
             reason = error.errors()[0]["msg"].lower()
             raise ConfigError(f"{group}.{key}={value}: {reason}") from error
+    taken = dict.fromkeys(named) | arguments
+    check_call(f"{group}._target_={variant['_target_']}", function, *given, **taken)
     return arguments
 
 
@@ -82,5 +122,5 @@ def argument_types(function: Callable[..., Any]) -> dict[str, Any]:
         elif isinstance(default, bool) or not isinstance(default, (int, float, type(None))):
             types[name] = Any if default is parameter.empty else type(default)
         else:
-            types[name] = float if default is not None else float | None
+            types[name] = float if default is not None else int | float | None
     return types

@@ -12,7 +12,14 @@ from datasets import kaggle, sample
 from datasets.catalogue import Artist, Catalogue, GroupBy, style_sets
 from datasets.errors import DatasetError
 from datasets.names import key, unbroken
-from datasets.pictures import Picture, PictureSet, existing_folder, files_in
+from datasets.pictures import (
+    Picture,
+    PictureSet,
+    existing_folder,
+    files_in,
+    folders_read,
+    printable,
+)
 
 NAME = "best_artworks"
 
@@ -83,6 +90,7 @@ def catalogue_or_sample(root: str | None) -> Catalogue:
     return catalogue(root) if here else sample.catalogue()
 
 
+@folders_read()
 def catalogue(root: str | None) -> Catalogue:
     """All artists of the archive with their paintings.
 
@@ -120,7 +128,7 @@ def _pictures_by_artist(
         if not folder.is_dir():
             continue
         by_folder = {
-            entry.name: list(files_in(entry))
+            printable(entry.name): list(files_in(entry))
             for entry in sorted(folder.iterdir())
             if entry.is_dir()
         }

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from datasets.catalogue import Artist, Catalogue
 from datasets.errors import DatasetError, unknown_name
-from datasets.pictures import Picture
+from datasets.pictures import Picture, bombs_refused, why_unreadable
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         catalogue = catalogue_of(options(arguments))
         unreadable = broken_files(catalogue, output)
     except DatasetError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     show(catalogue, unreadable, output)
     return 1 if unreadable else 0
@@ -53,6 +53,9 @@ def options(arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         DatasetError: no such dataset or option.
     """
+    for argument in arguments:
+        if "=" not in argument:
+            raise DatasetError(f"{argument}: cannot be read as option=value; see --help")
     given = dict(argument.partition("=")[::2] for argument in arguments)
     choices = sorted(path.stem for path in CONF.glob("*.yaml"))
     choice = given.pop("dataset", "sample")
@@ -117,10 +120,10 @@ def broken_files(catalogue: Catalogue, output: Console) -> dict[str, str]:
         try:
             picture.read()
         except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-            return f"{type(error).__name__}: {error}"
+            return why_unreadable(error)
         return None
 
-    with ThreadPoolExecutor() as pool:
+    with bombs_refused(), ThreadPoolExecutor() as pool:
         reasons = track(
             pool.map(failure, pictures),
             f"reading {len(pictures)} pictures",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from datasets import kaggle
 from datasets.errors import DatasetError, unknown_name
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.names:
             say(f"{name}: {kaggle.fetch(name, options.root, say)}")
     except DatasetError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on where it stopped", file=sys.stderr)
@@ -34,9 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Argparse's, which else tells its whole usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end with exit code 2."""
+        self.exit(2, f"error: {' '.join(message.split())}. --help lists what there is.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     known = "\n".join(f"  {name:15}{handle}" for name, handle in kaggle.ARCHIVES.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m datasets.fetch",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Download archives from Kaggle and unpack them. What is there is not\n"

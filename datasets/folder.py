@@ -4,7 +4,7 @@ from natsort import natsorted
 
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
-from datasets.pictures import PictureSet, existing_folder, files_in
+from datasets.pictures import PictureSet, existing_folder, files_in, folders_read, printable
 
 ARCHIVE_FOLDERS = {"images", "resized"}
 """Names that show the folder to be Kaggle's archive, not one of artists."""
@@ -24,6 +24,7 @@ def paintings(root: str, artists: list[str] | str | None = None) -> list[Picture
     return style_sets(catalogue(root), artists)
 
 
+@folders_read()
 def catalogue(root: str) -> Catalogue:
     """Every subfolder with pictures, as an artist of whom nothing else is known.
 
@@ -32,7 +33,7 @@ def catalogue(root: str) -> Catalogue:
     """
     folder = existing_folder("dataset.root", root)
     subfolders = [e.name for e in folder.iterdir() if e.is_dir() and not e.name.startswith(".")]
-    found = [Artist(name, files_in(folder / name)) for name in natsorted(subfolders)]
+    found = [Artist(printable(name), files_in(folder / name)) for name in natsorted(subfolders)]
     artists = tuple(artist for artist in found if artist.pictures)
     if not artists:
         hint = ""
@@ -46,6 +47,7 @@ def catalogue(root: str) -> Catalogue:
     return Catalogue(root, artists)
 
 
+@folders_read()
 def content(root: str) -> PictureSet:
     """All content pictures of one folder.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from datasets import kaggle
 from datasets.errors import DatasetError
-from datasets.pictures import Picture, PictureSet, existing_folder, files_in
+from datasets.pictures import Picture, PictureSet, existing_folder, files_in, folders_read
 
 NAME = "imagenet_mini"
 
@@ -12,6 +12,7 @@ FOLDERS = ("imagenet-mini/val", "val", ".")
 """Where the photographs may lie below the folder given; of its two parts the validation set."""
 
 
+@folders_read()
 def content(root: str | None = None) -> PictureSet:
     """All photographs of the validation set, in order of their names.
 

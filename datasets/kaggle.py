@@ -466,8 +466,8 @@ def _explained(place: _Place, target: Path, error: Exception) -> str:
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"the disk of {target} is full. What has been downloaded is kept, and the same command "
-            f"goes on from there: {_elsewhere(place)}"
+            f"the disk of {target} is full ({error.strerror}). What has been downloaded is kept, "
+            f"and the same command goes on from there: {_elsewhere(place)}"
         )
     return f"{error}. It belongs to the download to {target}: {_elsewhere(place)}"
 

@@ -1,12 +1,17 @@
 """Kaggle's client kagglehub, made to wait, to doubt and to report as a long download needs it."""
 
+import errno
 import io
 import logging
 import os
+import shutil
 import sys
+import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -34,15 +39,17 @@ def is_busy(status: int) -> bool:
 @contextmanager
 def prepared(say: Say) -> Iterator[None]:
     """Let kagglehub work within the block as a download without anybody watching needs it."""
-    from kagglehub import clients
+    from kagglehub import clients, http_resolver
     from requests.adapters import HTTPAdapter
 
+    unpack = _bounded(http_resolver._extract_archive)
     with ExitStack() as stack:
         # On Kaggle and Colab it would mount the dataset elsewhere.
         stack.enter_context(environment(DISABLE_KAGGLE_CACHE="1", DISABLE_COLAB_CACHE="1"))
         stack.enter_context(_replaced(logging.getLogger("kagglehub"), handlers=[_Teller(say)]))
         # An advertisement of newer versions, without a line end.
         stack.enter_context(_replaced(clients, already_printed_version_warning=True))
+        stack.enter_context(_replaced(http_resolver, _extract_archive=unpack))
         stack.enter_context(_replaced(HTTPAdapter, send=_strict(HTTPAdapter.send, stack)))
         if not sys.stderr.isatty():
             stack.enter_context(redirect_stderr(_Lines(sys.stderr)))
@@ -69,6 +76,29 @@ def _strict(send: Callable[..., "Response"], stack: ExitStack) -> Callable[..., 
         raise DamagedError(f"its server answers {response.status_code} and not with the rest")
 
     return strictly
+
+
+def _bounded(unpack: Callable[[str, str], None]) -> Callable[[str, str], None]:
+    """A way to unpack archives that first looks whether there is room for all that is in one.
+
+    A small archive may hold more than any disk, and what it says of its members binds both formats'
+    readers. kagglehub keeps members within the folder: of tar files by Python's filter "data", of
+    zip files by what their reader does with names.
+    """
+
+    def bounded(archive: str, folder: str) -> None:
+        size = 0
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as opened:
+                size = sum(member.size for member in opened)
+        elif zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened_zip:
+                size = sum(member.file_size for member in opened_zip.infolist())
+        if size > shutil.disk_usage(Path(archive).parent).free:
+            raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are in the archive")
+        unpack(archive, folder)
+
+    return bounded
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
@@ -97,9 +99,7 @@ def load(pictures: PictureSet, size: int) -> Loaded:
     Raises:
         DatasetError: names the files that cannot be read.
     """
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
-        # A picture of over 89 megapixels is more likely an attack than a painting.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with bombs_refused(), ThreadPoolExecutor(THREADS) as threads:
         results = list(threads.map(partial(_read, size=size), pictures.pictures))
     broken = [result for result in results if isinstance(result, str)]
     if broken:
@@ -120,11 +120,27 @@ def _read(picture: Picture, size: int) -> tuple[str, np.ndarray] | str:
     """A picture's digest and its pixels at size × size, or why it cannot be read."""
     try:
         image = picture.read()
+        digest = hashlib.sha256(f"{image.size}".encode())
+        digest.update(np.asarray(image).tobytes())
+        pixels = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
     except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-        return f"{picture.source} ({type(error).__name__}: {error})"
-    digest = hashlib.sha256(f"{image.size}".encode())
-    digest.update(np.asarray(image).tobytes())
-    return digest.hexdigest(), np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+        return f"{picture.source} ({why_unreadable(error)})"
+    return digest.hexdigest(), pixels
+
+
+@contextmanager
+def bombs_refused() -> Iterator[None]:
+    """Let no picture of over 89 megapixels be read: it is an attack rather than a painting."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def why_unreadable(error: Exception) -> str:
+    """Why a picture cannot be read, for people."""
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
+    return f"{type(error).__name__}: {error}"
 
 
 def read_file(path: Path) -> Image.Image:
@@ -133,7 +149,8 @@ def read_file(path: Path) -> Image.Image:
     EXIF rotation is applied, transparency put on white, CMYK converted, 16-bit greyscale scaled
     to 8 bits; of several frames the first is taken.
     """
-    with Image.open(path) as image:
+    # The name's ending decides nothing: what calls itself JPEG may be a program for Ghostscript.
+    with Image.open(path, formats=sorted(readable())) as image:
         return to_rgb(ImageOps.exif_transpose(image))
 
 
@@ -142,6 +159,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         # Pillow's own conversion clips 16-bit values at 255 instead of scaling them.
         values = np.asarray(image, dtype="float64")
+        if not np.isfinite(values).all():
+            raise ValueError("some pixels are no finite numbers")
         scale = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1e-12)
         grey = np.clip(values / scale * 255.0, 0, 255).round().astype("uint8")
         return Image.fromarray(grey).convert("RGB")
@@ -167,7 +186,29 @@ def files_in(folder: Path) -> tuple[Picture, ...]:
         if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
     ]
     ordered = natsorted(paths, key=lambda path: path.name)
-    return tuple(Picture(path.stem, str(path), partial(read_file, path)) for path in ordered)
+    return tuple(
+        Picture(printable(path.stem), printable(str(path)), partial(read_file, path))
+        for path in ordered
+    )
+
+
+def printable(name: str) -> str:
+    """A file's name in one line of UTF-8: what no text can hold is written as its code."""
+    kinds = ("Cc", "Cs", "Zl", "Zp")  # control characters, undecoded bytes, line separators
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in kinds else c for c in name
+    )
+
+
+@contextmanager
+def folders_read() -> Iterator[None]:
+    """Turn what the system refuses while folders are looked through into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(str(error.filename))} cannot be read: {error.strerror}"
+        ) from error
 
 
 def existing_folder(option: str, root: str) -> Path:

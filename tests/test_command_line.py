@@ -282,52 +282,6 @@ def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
     assert (parent.info.status, run.info.status) == ("KILLED", "KILLED")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["dataset.artists=[Ambér Nocturne,Dalí]"], "dataset.artists=Dalí: there is no such name"),
-        (["content.root=x"], "it belongs to content=folder or content=imagenet_mini"),
-        (["split=tran"], "split: Invalid value 'tran', expected one of [train, test]"),
-        (["-m", "experiment=study_small_test"], "with adam is missing; with sgd is missing; with"),
-        (["epochs=abc"], "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
-        (["epocs=3"], "epocs: no such option. Did you mean 'epochs'?"),
-        (["style_weight=3"], "Did you mean 'loss.style_weight'?"),
-        (
-            ["backbone=vgx"],
-            "backbone=vgx: no such option. Did you mean 'vgg'? Options: efficientnetv2b0",
-        ),
-        (["-m", "agg=simple,squard"], "agg=squard: no such option. Did you mean 'squared'?"),
-        (["precision=float16"], "precision: Invalid value 'float16', expected one of"),
-        (["early_stopping.patience=x"], "early_stopping.patience: Value 'x'"),
-        (["optimizer.momentum=0.9"], "it belongs to optimizer=rmsprop or optimizer=sgd"),
-        (["dataset=folder"], "dataset.root must be given: add dataset.root=… to the command"),
-        (
-            ["dataset.root=x"],
-            "dataset.root: no such option here; it belongs to dataset=best_artworks",
-        ),
-        (["agg=simple,squared"], "agg=simple,squared: several values make a sweep, which needs -m"),
-        (["tracking.uri=http://127.0.0.1:9"], "tracking.uri=http://127.0.0.1:9: no server answers"),
-        (["-m", "tracking.sweep=a,b"], "tracking.* cannot be swept"),
-        (["agg.p=1,2", "-m", "epochs=0"], "epochs=0: must be a number from 1 up"),
-        (["epochs"], "epochs"),
-        (["tracking.uri=mlruns"], "tracking.uri=mlruns: give sqlite:///PATH.db or the http(s)"),
-        (["-m", "image_size=224,5"], "image_size=5: must be a number from 32 up"),
-        (["backbone.weights=nowhere.h5"], "backbone.weights=nowhere.h5: no such file"),
-    ],
-)
-def test_wrong_input_is_one_line_and_exit_code_2(
-    arguments: list[str], message: str, tmp_path: Path
-) -> None:
-    given = any(argument.startswith("tracking.uri") for argument in arguments)
-    done = command("benchmark", *arguments, *([] if given else [store(tmp_path)]))
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.startswith("error: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "Run 1" not in done.stdout
-    assert not (tmp_path / "mlflow.db").exists() or len(runs_in(tmp_path)[1]) == 0
-
-
 def test_help_names_every_option_and_config_shows_the_resolved_one() -> None:
     shown = command("benchmark", "--help").stdout
     for option in ("style_layers", "patience", "snapshots", "agg.p", "keep=", "tracking.uri"):

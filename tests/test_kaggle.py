@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -401,7 +402,10 @@ def test_an_archive_that_cannot_be_resumed_is_fetched_again(stand_in: StandIn, s
     assert f"its server answers {status} and not with the rest" in stand_in.said[2]
 
 
-FULL = r"the disk of .* is full\. What has been .* is kept.* set KAGGLEHUB_CACHE=PATH, or run `"
+FULL = (
+    r"the disk of .* is full \(No space left.*\)\. What has been .* is kept.* "
+    r"set KAGGLEHUB_CACHE=PATH, or run `"
+)
 
 INTERRUPTIONS = pytest.mark.parametrize(
     ("error", "raised", "message"),
@@ -477,6 +481,42 @@ def test_members_never_land_outside(stand_in: StandIn, tmp_path: Path) -> None:
     assert sorted(content(folder).values()) == [b"1", b"2", b"3"]
     outside = {name for name in content(tmp_path) if folder not in (tmp_path / name).parents}
     assert {Path(name).name for name in outside} == {"1.complete", "1.lock"}  # of kagglehub, ours
+
+
+@pytest.mark.parametrize(
+    ("name", "link"), [("../../../evil", ""), ("/evil", ""), ("link", "/etc"), ("link", "../../..")]
+)
+def test_a_tar_file_that_leads_outside_is_not_unpacked(
+    stand_in: StandIn, tmp_path: Path, name: str, link: str
+) -> None:
+    with tarfile.open(fileobj=(buffer := io.BytesIO()), mode="w:gz") as archive:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = (tarfile.SYMTYPE, link) if link else (tarfile.REGTYPE, "")
+        archive.addfile(member, io.BytesIO())
+    stand_in.archive = buffer.getvalue()
+    if name == "/evil":  # tar's own readers take the slash off
+        assert content(stand_in.fetch()) == {"evil": b""}
+    else:
+        assert "it cannot be unpacked" in stand_in.refuses()
+        assert kaggle.cached(NAME) is None
+    inside = tmp_path / "cache"
+    outside = [path for path in tmp_path.rglob("*") if not path.is_relative_to(inside)]
+    assert not outside
+    assert not [path for path in inside.rglob("*") if path.is_symlink() or path.name == "link"]
+
+
+def test_a_zip_file_that_holds_more_than_the_disk(
+    stand_in: StandIn, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("images/bomb.jpg", bytes(20_000_000))
+    stand_in.archive = buffer.getvalue()
+    usage = shutil.disk_usage(archive.anchor)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=19_999_999))
+    assert "is full (0.02 GB are in the archive). What has been" in stand_in.refuses()
+    assert stand_in.asked.count("GET") == 1
+    assert kaggle.cached(NAME) is None
+    assert {path.name for path in archive.parent.rglob("*.*")} == {"1.archive", "1.lock"}
 
 
 def test_a_second_process_waits(stand_in: StandIn, archive: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,6 +26,15 @@ def read(run: Prepared, cache: Path | None) -> list[PaintingGrams]:
     return targets.style_targets(run.backbone, run.paintings[0], cache)
 
 
+class Trap:
+    """Tells when somebody loads its pickle."""
+
+    sprung: ClassVar[list[str]] = []
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Trap.sprung.append, ("loaded",)
+
+
 def assert_equal(first: list[PaintingGrams], second: list[PaintingGrams]) -> None:
     for one, other in zip(first, second, strict=True):
         for part, same in zip(one, other, strict=True):
@@ -42,7 +52,9 @@ def test_targets_come_from_disk_the_same_to_the_bit(
     assert not list((tmp_path / "cache").glob("*.part"))
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "another network's"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "flipped", "empty", "another network's", "pickled", "no numbers"]
+)
 def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     run = prepared()
     computed = read(run, tmp_path)
@@ -50,12 +62,18 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     content = entry.read_bytes()
     if damage == "another network's":
         np.savez(entry, *(np.zeros((3, 3), "float32") for _ in range(5)))
+    elif damage == "pickled":
+        np.savez(entry, *(np.array([Trap()], object) for _ in range(5)))
+    elif damage == "no numbers":
+        with np.load(entry) as stored:
+            np.savez(entry, *(np.full_like(array, np.nan) for array in stored.values()))
     else:
         middle = len(content) // 2
         flipped = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
         entry.write_bytes({"truncated": content[:middle], "flipped": flipped}.get(damage, b""))
     assert_equal(read(run, tmp_path), computed)
     assert entry.read_bytes() == content
+    assert not Trap.sprung
 
 
 def test_the_key_is_of_all_that_matters() -> None:

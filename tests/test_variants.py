@@ -214,7 +214,7 @@ def test_experiment_composes(choice: str) -> None:
         ("content.names=[cofee]", "Did you mean 'coffee'"),
         ("content.count=99", "set content.count=8"),
         ("content.count=many", "content.count=many: input should be a valid integer"),
-        ("content.count=0", "content.count=0: must be a number from 1 up"),
+        ("content.count=0", "content.count=0: input should be greater than 0"),
     ],
 )
 def test_wrong_values_are_one_clear_line(override: str, message: str) -> None:

@@ -3,13 +3,14 @@
 Prints a table and writes bench.json, growth.png and the table as Markdown.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmark.arguments import Parser
 
 if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is told at once.
     from benchmark.bench.workload import Size
@@ -34,7 +35,7 @@ FIGURES = {
 
 def main(arguments: list[str]) -> int:
     """Measure what the arguments ask for; 1 if a figure is out of its bounds."""
-    parser = argparse.ArgumentParser(prog="python -m benchmark.bench", description=__doc__)
+    parser = Parser(prog="python -m benchmark.bench", description=__doc__)
     parser.add_argument(
         "--only",
         nargs="+",
@@ -85,7 +86,11 @@ def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
         return 2
     screen = console()
     folder = output or ROOT / "mlruns" / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"error: --output {folder}: {error.strerror}: name another folder", file=sys.stderr)
+        return 2
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": record.git_commit(),

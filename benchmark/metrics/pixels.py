@@ -1,10 +1,10 @@
 """Measures that need no network: what was kept of the content, colours, grain, change."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
@@ -81,7 +81,9 @@ def change(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
 
 
 def colour_distance(
-    pictures: np.ndarray, reference: np.ndarray, directions: PositiveInt = 64
+    pictures: np.ndarray,
+    reference: np.ndarray,
+    directions: Annotated[int, Field(gt=0, le=10_000)] = 64,
 ) -> np.ndarray:
     """Sliced Wasserstein distance between a picture's colours and those of all paintings together.
 
@@ -109,7 +111,11 @@ def colour_distance(
     return np.array([np.abs(one - pool).mean() for one in each])
 
 
-def grain(pictures: np.ndarray, reference: np.ndarray, sigma: PositiveFloat = 1.0) -> np.ndarray:
+def grain(
+    pictures: np.ndarray,
+    reference: np.ndarray,
+    sigma: Annotated[float, Field(gt=0, le=100)] = 1.0,
+) -> np.ndarray:
     """High-frequency energy of a picture over that of the artist's median painting, ≥ 0.
 
     E = mean (Y − g_σ ∗ Y)² of the luma Y; E(picture) / median_i E(painting_i). 1: as smooth as the

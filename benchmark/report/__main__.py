@@ -14,8 +14,9 @@ import pandas as pd
 import vl_convert
 
 from benchmark import comparison
+from benchmark.arguments import Parser
 from benchmark.comparison import Column, Compared, Evaluator
-from benchmark.config import ROOT
+from benchmark.config import ROOT, refuse
 from benchmark.errors import ConfigError
 from benchmark.export import Model, add_selection, models, selected
 from benchmark.report import figures, findings, gallery, provenance
@@ -107,8 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = Path(options.output or ROOT / "mlruns" / "reports" / name / "report.html")
         written = write(tracker, label, records, file)
     except (ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return refuse(error)
     size = file.stat().st_size / 1e6
     print(f"wrote {file} ({size:.1f} MB) and {len(written)} figures in {file.parent / 'figures'}")
     return 0
@@ -268,7 +268,7 @@ def _date(seconds: float) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmark.report",
         description="Write one HTML page of the results: a summary, the table with its intervals "
         "and paired tests, the pictures, figures, and how to make it again. It needs no network. "
