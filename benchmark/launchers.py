@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +126,9 @@ def start_ray(options: Mapping[str, Any]) -> None:
         # Hydra's launcher sets it to a default, which Ray refuses for a cluster that is there.
         wanted.pop("object_store_memory", None)
     else:
+        # Named, for otherwise Ray joins any cluster that it finds traces of on this machine.
         wanted = {"object_store_memory": OBJECT_STORE, "include_dashboard": False, **wanted}
+        wanted["address"] = "local"
     followed = {name: os.environ[name] for name in FOLLOWED if name in os.environ}
     if followed and "runtime_env" not in wanted:
         wanted["runtime_env"] = {"env_vars": followed}
@@ -238,26 +240,35 @@ def wait_for_jobs(tell: Callable[[str], None]) -> None:
             tell(f"Waiting for {len(left)} other runs")
             ray.wait(left, num_returns=len(left))
     else:
-        wait_for_others(_driver.kind, _driver.folder, tell)
+        wait_for_submitted(_driver, tell)
 
 
-def wait_for_others(kind: Kind, folder: Path, tell: Callable[[str], None]) -> None:
-    """Wait for the jobs of a sweep's folder that submitit has under way, whoever started them.
+def wait_for_others(overrides: Sequence[str], sweep: str, tell: Callable[[str], None]) -> None:
+    """The same for a sweep whose driver is gone, while its jobs, on SLURM say, are not.
 
     Args:
-        kind: of their launcher.
-        folder: the sweep's.
+        overrides: that chose and set up its launcher.
+        sweep: its name.
         tell: called with a line if there is something to wait for.
     """
-    if kind not in ("local", "slurm"):
+    given = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
+    folder = Path(given.get("hydra.sweep.dir", f"mlruns/sweeps/{sweep}")).resolve()
+    kinds: dict[str, Kind] = {"submitit_local": "local", "submitit_slurm": "slurm"}
+    kind = kinds.get(given.get("hydra/launcher", ""), "basic")
+    wait_for_submitted(Driver(kind, folder), tell)
+
+
+def wait_for_submitted(driver: Driver, tell: Callable[[str], None]) -> None:
+    """Wait for the jobs that were handed to submitit for a sweep, by this driver or another."""
+    if driver.kind not in ("local", "slurm"):
         return
-    over = is_over_here if kind == "local" else is_over_on_slurm
+    over = is_over_here if driver.kind == "local" else is_over_on_slurm
     told = False
-    while left := [job for job in submitted(folder) if not over(folder, job)]:
+    while left := [job for job in submitted(driver.folder) if not over(driver.folder, job)]:
         if not told:
-            tell(f"Waiting for {len(left)} other jobs, queued or running: {', '.join(left)}")
+            tell(f"Waiting for {len(left)} jobs that are queued or running: {', '.join(left)}")
             told = True
-        sleep(BETWEEN_LOOKS if kind == "slurm" else 1)
+        sleep(BETWEEN_LOOKS if driver.kind == "slurm" else 1)
 
 
 def submitted(folder: Path) -> list[str]:

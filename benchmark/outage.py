@@ -2,8 +2,8 @@
 
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
+from time import monotonic, sleep
 from typing import TypeVar
 
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, wait_exponential
@@ -55,7 +55,7 @@ def patiently(
     limit_seconds: float = LIMIT,
     *,
     what: str = "MLflow",
-    sleep: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], None] = sleep,
 ) -> Answer:
     """What a call gives, made again while it fails with an error that passes by itself.
 
@@ -67,7 +67,7 @@ def patiently(
         say: tells a person a line, when waiting begins and when it has ended.
         limit_seconds: how long to wait; 0: one attempt.
         what: the store's name for these lines.
-        sleep: how to wait.
+        wait: how to wait.
 
     Raises:
         OutageError: it took too long.
@@ -81,7 +81,7 @@ def patiently(
         wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT),
         stop=waiting.is_over,
         before_sleep=waiting.tell,
-        sleep=sleep,
+        sleep=wait,
     )
     try:
         answer = attempts(call)
@@ -153,13 +153,13 @@ class _Waiting:
         self._say, self._limit, self._what = say, limit_seconds, what
         self._handled = handled
         self._told = False
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._failing_since: float | None = None
 
     @property
     def seconds(self) -> float:
         """Since the first attempt."""
-        return time.monotonic() - self._began
+        return monotonic() - self._began
 
     def is_over(self, state: RetryCallState) -> bool:
         """Whether to give up after an attempt that failed."""

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sqlite3
 import sys
 import tempfile
 import time
@@ -10,7 +11,7 @@ import traceback
 import unicodedata
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -28,6 +29,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
+import mlflow
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -46,8 +48,10 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from PIL import Image
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
-from benchmark import interrupt
+from benchmark import database, interrupt
 from benchmark.errors import ConfigError
 from benchmark.outage import LIMIT, OutageError, in_words, patiently
 
@@ -58,6 +62,12 @@ Result = TypeVar("Result")
 
 ANSWER_WITHIN = 10.0
 """Seconds in which a tracking server must give its first answer."""
+
+LOCK_MILLISECONDS = 500
+"""For which SQLite waits for a lock within a call; longer ones are waited for between calls.
+
+MLflow's own 20 s are spent in native code, where no signal is heard.
+"""
 
 PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
@@ -94,6 +104,22 @@ class RunRecord:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+
+
+@event.listens_for(Engine, "connect")
+def _wait_briefly_to_open(connection: Any, _: Any) -> None:
+    """MLflow reads a database before it says how long to wait for a lock."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
+
+
+@event.listens_for(Engine, "before_cursor_execute", retval=True)
+def _wait_briefly(*given: Any) -> tuple[str, Any]:
+    """MLflow says it in a statement, and has no setting for it."""
+    _, _, statement, parameters, _, _ = given
+    if statement.startswith("PRAGMA busy_timeout"):
+        statement = f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}"
+    return statement, parameters
 
 
 class Store:
@@ -375,8 +401,10 @@ class Tracker:
             raise NotThereError(f"{self.uri}: there is no such store; nothing was run into it yet")
         try:
             if file:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            self._client = Store(self.uri)
+                tables = Path(mlflow.__file__).parent / "store" / "db_migrations"
+                database.check(self.uri, file, tables, mlflow.__version__, write=create)
+            with database.first_in(file) if file else nullcontext():
+                self._client = Store(self.uri)
             if experiment is None:
                 self._experiment_ids = [e.experiment_id for e in self._client.search_experiments()]
                 return
@@ -386,8 +414,10 @@ class Tracker:
                 if create
                 else self._client.get_experiment_by_name(experiment)
             )
+        except ConfigError:
+            raise
         except Exception as error:
-            reason = str(error).splitlines()[0]
+            reason = in_short(error)
             raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
         if found is None:
             known = ", ".join(e.name for e in self._client.search_experiments())
@@ -442,8 +472,9 @@ class Tracker:
         log = self.continued(earlier, tags) if earlier else self.start(name, tags, parent)
 
         def kill() -> None:
-            before_end()
             self._client.patience = 0.0
+            os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "1"  # MLflow looks it up at each call.
+            before_end()
             log.end("killed", "interrupted", "interrupted")
 
         try:

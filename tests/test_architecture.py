@@ -38,6 +38,7 @@ LAYERS = [
     "benchmark.sheets",
     "benchmark.progress",
     "benchmark.peakiness",
+    "benchmark.database",
     "benchmark.tracking",
     "benchmark.record",
     "benchmark.plan",
