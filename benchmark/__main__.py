@@ -3,16 +3,21 @@
 import os
 import secrets
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark import interrupt, launchers
-from benchmark.config import quoted, refuse, typed
+from benchmark.arguments import told
+from benchmark.config import ROOT, check_choices, quoted, refuse, typed
 from benchmark.errors import CompositionError, ConfigError
 
 QUESTIONS = "experiment=questions"
@@ -55,6 +60,20 @@ def series(arguments: Sequence[str]) -> int:
     return questions.run_all([argument for argument in arguments if argument not in asked])
 
 
+def check_flags(arguments: Sequence[str]) -> None:
+    """End the program if what begins with a dash is none of Hydra's, in one line."""
+    parser = get_args_parser()
+    parser.error = partial(told, parser)  # type: ignore[method-assign]
+    parser.parse_args(arguments)
+
+
+def from_options(error: Exception) -> bool:
+    """Whether an error is due to the options: Hydra lets errors of many kinds through for those."""
+    _, *inner = traceback.extract_tb(error.__traceback__)
+    ours = any(Path(frame.filename).is_relative_to(ROOT / "benchmark") for frame in inner)
+    return isinstance(error, (ConfigError, *CompositionError)) or not ours
+
+
 def close_sweep() -> None:
     """Close the sweep under way, if there is one, as interrupted."""
     if "benchmark.sweep" in sys.modules:
@@ -72,13 +91,15 @@ if __name__ == "__main__":
         sys.argv.append(f"tracking.sweep={datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}")
     # Argparse wants the overrides in one row; people write -m wherever they think of it.
     sys.argv[1:] = sorted(map(quoted, sys.argv[1:]), key=is_override)
+    check_flags(sys.argv[1:])
     try:
+        check_choices(sys.argv[1:])
         with interrupt.last_words(close_sweep):
             main()
-    except CompositionError as error:
-        sys.exit(refuse(error))
     except Exception as error:
         if "benchmark.sweep" not in sys.modules or not sys.modules["benchmark.sweep"].is_open():
+            if from_options(error):
+                sys.exit(refuse(error))
             raise
         from benchmark.resume import after_break
 

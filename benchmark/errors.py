@@ -22,6 +22,9 @@ class ConfigError(ValueError):
     """An option has a value that it cannot have; the message says which, why, what to do."""
 
 
+LAUNCHERS = ("joblib", "ray", "submitit_local", "submitit_slurm")
+"""What Hydra's launchers that come with the extra `cluster` are called."""
+
 CompositionError = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for a bad override."""
 
@@ -69,6 +72,8 @@ def one_line(
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
+        if group == "hydra/launcher" and choice in LAUNCHERS:
+            return f"{group}={choice}: is not installed: pip install -e '.[cluster]'"
         hint = nearest(choice, error.options)
         return f"{group}={choice}: no such option.{hint} Options: {', '.join(error.options)}."
     unknown = re.search(r"Could not load '(\w+)/([^']*)'", str(error))

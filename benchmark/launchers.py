@@ -288,11 +288,14 @@ def is_over_here(folder: Path, job: str) -> bool:
 
 
 def is_over_on_slurm(folder: Path, job: str) -> bool:
-    """Whether a job of submitit's has ended on SLURM, and will not be put back into the queue."""
-    import submitit
+    """Whether a job of submitit's has ended on SLURM, and will not be put back into the queue.
 
-    place = folder / ".submitit" / "%j"
-    return bool(submitit.SlurmJob(folder=place, job_id=job).done(force_check=True))
+    Not as submitit sees it: to that a job which was pre-empted for good, or that SLURM has
+    forgotten, is under way for ever.
+    """
+    if (folder / ".submitit" / job / f"{job}_0_result.pkl").exists():
+        return True
+    return shutil.which("squeue") is None or is_queued(job) is False
 
 
 def is_queued(job: str) -> bool | None:

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple, Self
 
 import psutil
 
+from benchmark import launchers
+
 State = Literal["here", "alive", "gone", "elsewhere"]
 
 JOB, RESTARTS = "SLURM_JOB_ID", "SLURM_RESTART_COUNT"
@@ -56,7 +58,8 @@ class Owner(NamedTuple):
         if self.job and self.job == here().job and self.restarts < here().restarts:
             return "gone"
         if self.host != here().host:
-            return "elsewhere"
+            over = self.job and launchers.is_queued(self.job) is False
+            return "gone" if over else "elsewhere"
         return "alive" if _started(self.process) == self.started else "gone"
 
 

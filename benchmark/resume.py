@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from benchmark import launchers
+from benchmark.arguments import Parser
 from benchmark.config import ROOT, SWEEP_NAME, refuse
 from benchmark.errors import ConfigError, nearest
 from benchmark.plan import Plan
@@ -63,7 +64,9 @@ def take_up(options: argparse.Namespace) -> list[str] | int:
     name = named(tracker, options.sweep)
     output = console()
     mark_lost(tracker, output, tell=False)
-    plan, runs = Plan.read(tracker, name), {number_of(run): run for run in tracker.runs_of(name)}
+    plan = Plan.read(tracker, name)
+    launchers.wait_for_others(plan.hydra, name, output.print)
+    runs = {number_of(run): run for run in tracker.runs_of(name)}
     parent = tracker.sweep_run(name)
     check_free([*([parent] if parent else []), *runs.values()], anyway=options.anyway)
     if options.anyway:
@@ -94,9 +97,8 @@ def after_break(error: Exception) -> int:
     assert SweepCallback.open is not None
     tracker, name = SweepCallback.open
     output = console()
-    output.print(
-        f"The launcher broke: {in_short(error).partition(' ----')[0]}", style="red", soft_wrap=True
-    )
+    reason = in_short(error).partition(" ----")[0]  # Without the logs that submitit quotes.
+    output.print(f"The launcher broke: {reason}", style="red", soft_wrap=True)
     launchers.wait_for_jobs(output.print)
     launchers.release()
     end_lost(tracker, name)
@@ -198,7 +200,7 @@ def settle(tracker: Tracker, name: str, runs: Sequence[RunRecord]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line's."""
-    found = argparse.ArgumentParser(
+    found = Parser(
         prog="python -m benchmark.resume",
         description=USAGE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmark import interrupt, memory, record, scoring
+from benchmark import interrupt, launchers, memory, record, scoring
 from benchmark.checkpoint import Checkpoint
 from benchmark.config import ROOT, Config, Keep
 from benchmark.prepare import Prepared, prepare
@@ -67,7 +67,8 @@ def run(config: Config, tracker: Tracker, place: Place, console: Console) -> tup
         if isinstance(log, ContinuedLog):
             log.keep_snapshots([epoch for epoch in config.snapshots if epoch < done])
             goes_on = f"goes on after epoch {done - 1}" if done else "begins again"
-            console.print(f"  {goes_on}, in MLflow's run {log.run_id}")
+            mark = f"  {place.title}: " if launchers.in_job() else "  "
+            console.print(f"{mark}{goes_on}, in MLflow's run {log.run_id}", soft_wrap=True)
         batches = batches_of(prepared)
         with EpochProgress(
             place.title, config.epochs, len(prepared.examples), console, done

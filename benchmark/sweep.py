@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmark import forecast as forecasts
 from benchmark import launchers, processes, record
 from benchmark.checkpoint import BusyError
-from benchmark.config import ROOT, Config, Forecast, composed, refuse
+from benchmark.config import ROOT, Config, Forecast, check_folder, composed, refuse
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.export import results_table
 from benchmark.plan import FILE, Plan
@@ -232,6 +232,8 @@ class SweepCallback(Callback):
         output = console()
         try:
             jobs = jobs_of(config)
+            # Hydra makes it only after this, when the sweep is in MLflow already.
+            check_folder("hydra.sweep.dir", str(Path(config.hydra.sweep.dir).absolute()))
             first = composed(jobs[0])
             Tracker.check_reachable(first.tracking.uri)
             if first.forecast is not Forecast.only:
@@ -333,6 +335,8 @@ def jobs_of(config: DictConfig) -> list[list[str]]:
     listed = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     overrides = OverridesParser.create().parse_overrides([*listed, *task])
     [jobs] = BasicSweeper.split_arguments(overrides, None)
+    if not jobs:
+        raise ConfigError(f"{' '.join(task)}: one of these has no values to sweep")
     return jobs
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import wraps
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
@@ -52,6 +53,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from benchmark import database, interrupt
+from benchmark.config import check_store, local_file, nearest_there
 from benchmark.errors import ConfigError
 from benchmark.outage import LIMIT, OutageError, in_words, patiently
 
@@ -74,6 +76,9 @@ PARAM_LIMIT = 6000
 
 DIGEST_LIMIT = 36
 """Characters of a data digest that MLflow stores."""
+
+LONGEST_KEY = 100
+"""Characters of a name in keys; MLflow makes names of files of them and adds as many of its own."""
 
 SNAPSHOT = re.compile(r"images/[^%+]*[%+]step[%+](\d+)[%+]")
 """How MLflow names the pictures of a series."""
@@ -396,8 +401,8 @@ class Tracker:
         """
         self.uri = uri or self.default_uri(root)
         self.experiment = experiment
-        file = self._local_file()
-        if file and not file.exists() and not create:
+        file = local_file(self.uri)
+        if file and not create and nearest_there(file) != file:
             raise NotThereError(f"{self.uri}: there is no such store; nothing was run into it yet")
         try:
             if file:
@@ -429,14 +434,16 @@ class Tracker:
         """Ask a server for a sign of life, for MLflow itself tries for minutes.
 
         Raises:
-            ConfigError: nothing answers there.
+            ConfigError: nothing answers there, or it is no address of a store.
         """
+        if uri:
+            check_store("tracking.uri", uri)
         if uri and uri.startswith(("http://", "https://")):
             try:
                 urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
-            except OSError as error:
+            except (OSError, ValueError, HTTPException) as error:
                 raise ConfigError(f"tracking.uri={uri}: no server answers ({error})") from error
 
     @staticmethod
@@ -633,9 +640,8 @@ def image_key(name: str) -> str:
     """A name in the letters that MLflow allows in keys; others leave a mark of what they were."""
     folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     allowed = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in folded)
-    if allowed == name:
-        return name
-    return f"{allowed}-{zlib.crc32(name.encode()):08x}"
+    allowed = allowed[:LONGEST_KEY].strip(" .")
+    return name if allowed == name else f"{allowed}-{zlib.crc32(name.encode()):08x}"
 
 
 def _record(run: Run) -> RunRecord:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -90,6 +91,11 @@ def sweep(
         code = process.wait(timeout=240)
     finally:
         end_all(process)
+    return read(folder, code, log.read_text())
+
+
+def read(folder: Path, code: int, output: str) -> Done:
+    """What a sweep left in its store."""
     client, [parent, *runs] = runs_in(folder)
     losses = {
         run.data.tags["agg"]: [
@@ -98,7 +104,7 @@ def sweep(
         ]
         for run in runs
     }
-    return Done(code, log.read_text(), parent, runs, losses)
+    return Done(code, output, parent, runs, losses)
 
 
 def end_all(process: "subprocess.Popen[str]") -> None:
@@ -253,6 +259,31 @@ def test_slurm_loses_a_job(tmp_path: Path, plain: Losses) -> None:
 
 @needs("submitit")
 @pytest.mark.faults
+def test_slurm_jobs_outlive_their_driver(tmp_path: Path) -> None:
+    environment = slurm.install(tmp_path)
+
+    def kill(process: "subprocess.Popen[str]") -> None:
+        process.kill()
+
+    done = sweep(tmp_path, SLURM, "epochs=1500", disturb=kill, environment=environment)
+    assert done.code == -signal.SIGKILL
+    assert {run.info.status for run in done.runs} == {"RUNNING"}
+    resumed = subprocess.run(
+        [sys.executable, "-m", "benchmark.resume", NAME, "--tracking-uri", store(tmp_path)[13:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "Waiting for 2 jobs that are queued or running" in resumed.stdout
+    assert [one.info.status for one in runs_in(tmp_path)[1]] == ["FINISHED"] * 3
+    assert [task.state for task in slurm.tasks(tmp_path / "queue")] == ["COMPLETED"] * 2
+
+
+@needs("submitit")
+@pytest.mark.faults
 def test_slurm_interrupted(tmp_path: Path) -> None:
     environment = slurm.install(tmp_path)
     check_interrupted(
@@ -271,47 +302,51 @@ def free_port() -> int:
 
 
 @contextmanager
-def ray_cluster(folder: Path) -> Iterator[str]:
-    """Two nodes of one processor each, started in another folder; yields the address."""
-    address = f"127.0.0.1:{free_port()}"
+def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
+    """Two nodes of one processor each, started in another folder; yields their environment."""
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    nodes = []
-    log = (folder / "ray.txt").open("w")
+    nodes: list[subprocess.Popen[str]] = []
+    log = folder / "ray.txt"
+    # Not under pytest's folder: the names of sockets must be short.
+    with tempfile.TemporaryDirectory(prefix="ray") as short, log.open("w") as opened:
+        environment = {"RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": short}
 
-    def start(*arguments: str) -> None:
-        command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, "--num-cpus=1"]
-        nodes.append(
-            subprocess.Popen(
-                [*command, "--object-store-memory=80000000", "--block"],
-                cwd=elsewhere,
-                stdout=log,
-                stderr=log,
-                text=True,
-                env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        def start(*arguments: str) -> None:
+            ray = str(Path(sys.executable).with_name("ray"))
+            nodes.append(
+                subprocess.Popen(
+                    [ray, "start", *arguments, "--num-cpus=1", "--block"],
+                    cwd=elsewhere,
+                    stdout=opened,
+                    stderr=opened,
+                    text=True,
+                    env={**os.environ, **environment},
+                )
             )
-        )
 
-    def started() -> bool:
-        assert all(node.poll() is None for node in nodes), (folder / "ray.txt").read_text()
-        return (folder / "ray.txt").read_text().count("Ray runtime started") == len(nodes)
+        def started() -> bool:
+            assert all(node.poll() is None for node in nodes), log.read_text()
+            return log.read_text().count("Ray runtime started") == len(nodes)
 
-    try:
-        start("--head", f"--port={address.partition(':')[2]}", "--include-dashboard=false")
-        wait_until(started)
-        start(f"--address={address}")
-        wait_until(started)
-        yield address
-    finally:
-        for node in nodes:
-            end_all(node)
-        log.close()
+        port = free_port()
+        memory = "--object-store-memory=80000000"
+        try:
+            start("--head", f"--port={port}", "--include-dashboard=false", memory)
+            wait_until(started)
+            start(f"--address=127.0.0.1:{port}", memory)
+            wait_until(started)
+            yield environment
+        finally:
+            for node in nodes:
+                end_all(node)
 
 
 @needs("ray")
 def test_ray_on_a_cluster_of_two_nodes(tmp_path: Path, plain: Losses) -> None:
-    with ray_cluster(tmp_path) as address:
-        done = sweep(tmp_path, (*RAY, f"hydra.launcher.ray.init.address={address}"))
+    with ray_cluster(tmp_path) as environment:
+        launcher = (*RAY, "hydra.launcher.ray.init.address=auto")
+        done = sweep(tmp_path, launcher, environment=environment)
     check(done, plain)
     assert not list((tmp_path / "elsewhere").rglob("*"))
 
