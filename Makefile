@@ -28,7 +28,7 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
-	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet tests/test_losses.py tests/test_stylize.py
+	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet --numprocesses 2 tests/test_losses.py tests/test_stylize.py
 
 faults: $(VENV)/.installed-dev ## the long tests: 30 kills, long outages, many configurations (an hour)
 	$(VENV)/bin/pytest -m faults -rP
