@@ -74,6 +74,9 @@ MLflow's own 20 s are spent in native code, where no signal is heard.
 PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
 
+PAGE = 1000
+"""Runs asked for at a time."""
+
 DIGEST_LIMIT = 36
 """Characters of a data digest that MLflow stores."""
 
@@ -531,7 +534,8 @@ class Tracker:
 
     def last_sweep(self) -> str | None:
         """Name of the sweep, or of the single run, that started last."""
-        return next((record.tags["sweep"] for record in self._search("tags.sweep != ''")), None)
+        found = self._search("tags.sweep != ''", most=1)
+        return found[0].tags["sweep"] if found else None
 
     def runs_of(self, sweep: str) -> list[RunRecord]:
         """The runs of a sweep, in its order."""
@@ -606,7 +610,8 @@ class Tracker:
         uri = f"{self._client.get_run(run_id).info.artifact_uri}/{file}"
         return url2pathname(urlparse(uri).path) if uri.startswith("file:") else uri
 
-    def _search(self, condition: str) -> list[RunRecord]:
+    def _search(self, condition: str, most: int | None = None) -> list[RunRecord]:
+        """The runs under a condition, the last first; so many at most."""
         found: list[RunRecord] = []
         token = None
         while True:
@@ -614,12 +619,13 @@ class Tracker:
                 self._experiment_ids,
                 condition,
                 ViewType.ACTIVE_ONLY,
+                max_results=most or PAGE,
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )
             found += [_record(run) for run in page]
             token = page.token
-            if not token:
+            if not token or most:
                 return found
 
     def _local_file(self) -> Path | None:
