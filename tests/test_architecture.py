@@ -11,7 +11,6 @@ PACKAGES = ("backbones", "datasets", "benchmark")
 LAYERS = [
     "benchmark.arguments",
     "benchmark.errors",
-    "benchmark.arguments",
     "benchmark.outage",
     "benchmark.interrupt",
     "benchmark.launchers",
