@@ -54,8 +54,8 @@ def is_recorded(folder: Path) -> bool:
 
 
 def until(process: "subprocess.Popen[bytes]", log: Path, text: str) -> None:
-    """Wait for a process to say something."""
-    while text not in log.read_text():
+    """Wait for a process to say something, or to end well."""
+    while text not in log.read_text() and process.poll() != 0:
         assert process.poll() is None, log.read_text()
         time.sleep(0.05)
 
