@@ -129,7 +129,7 @@ def test_all_models_that_lack_runs_are_counted(store: Store) -> None:
 
 def test_a_broken_store_is_not_taken_for_an_empty_one(store: Store, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_text("no database")
-    with pytest.raises(ConfigError, match=r"tracking.uri=.*broken.db: cannot be used"):
+    with pytest.raises(ConfigError, match=r"tracking.uri=.*broken.db: file is not a database"):
         store.test(f"tracking.uri=sqlite:///{tmp_path / 'broken.db'}")
 
 
