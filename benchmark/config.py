@@ -389,6 +389,8 @@ def check(config: Config) -> None:
     weights = config.loss
     if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
+    for name in config.evaluation.evaluators:
+        check_variant("evaluation.evaluators", name, "backbone")
     for name in config.winner.optimizers:
         check_variant("winner.optimizers", name, "optimizer")
     if config.winner.overlay is not None:
