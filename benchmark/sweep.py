@@ -18,6 +18,7 @@ from benchmark.checkpoint import BusyError
 from benchmark.config import ROOT, Config, Forecast, check_folder, composed, refuse
 from benchmark.errors import CompositionError, ConfigError
 from benchmark.export import results_table
+from benchmark.outage import OutageError
 from benchmark.plan import FILE, Plan
 from benchmark.prepare import InputError, prepare
 from benchmark.processes import Owner
@@ -445,7 +446,13 @@ def close_interrupted() -> None:
     """Close the sweep under way, if there is one, as killed."""
     if SweepCallback.open is not None:
         (tracker, name), SweepCallback.open = SweepCallback.open, None
-        end_lost(tracker, name)
-        runs = tracker.runs_of(name)
-        close(tracker, name, runs, "killed")
-        summarise(console(), tracker, runs, sweep=name)
+        tracker.hurry()
+        try:
+            end_lost(tracker, name)
+            runs = tracker.runs_of(name)
+            close(tracker, name, runs, "killed")
+            summarise(console(), tracker, runs, sweep=name)
+        except OutageError as error:
+            command = resume_command(tracker, name)
+            output = console()
+            output.print(f"{error}. What is done is kept: {command} goes on.", soft_wrap=True)

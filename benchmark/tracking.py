@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sqlite3
+import ssl
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from functools import wraps
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import url2pathname, urlopen
@@ -28,7 +29,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 # A server that is away is waited for here, where Ctrl-C is heard, and not inside MLflow.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
 import mlflow
 import numpy as np
@@ -71,11 +72,22 @@ LOCK_MILLISECONDS = 500
 MLflow's own 20 s are spent in native code, where no signal is heard.
 """
 
+LONG = 1.0
+"""Seconds after which a call that is then interrupted is taken for one that found no store."""
+
+REFUSALS = {
+    "UNAUTHENTICATED": "the server wants to know who you are: set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD",
+    "PERMISSION_DENIED": "the server does not let you: ask whoever runs it, or write into an "
+    "experiment of your own with tracking.experiment=NAME",
+}
+"""What to do about some of MLflow's error codes."""
+
 PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
 
-PAGE = 1000
-"""Runs asked for at a time."""
+PAGE = 100
+"""Runs asked for at a time: each takes a server 4 ms and more, and a page must come in time."""
 
 DIGEST_LIMIT = 36
 """Characters of a data digest that MLflow stores."""
@@ -114,6 +126,10 @@ class RunRecord:
     tags: Mapping[str, str]
 
 
+def _is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://"))
+
+
 @event.listens_for(Engine, "connect")
 def _wait_briefly_to_open(connection: Any, _: Any) -> None:
     """MLflow reads a database before it says how long to wait for a lock."""
@@ -136,7 +152,12 @@ class Store:
     Attributes:
         uri: of the store.
         patience: seconds for which an outage is waited out.
+        hurried: the program was asked to end: each call is tried once, and briefly.
+        lost: and one of them found no store, so that no other is tried.
     """
+
+    hurried: ClassVar[bool] = False
+    lost: ClassVar[bool] = False
 
     def __init__(self, uri: str) -> None:
         """Of a store's address."""
@@ -153,13 +174,24 @@ class Store:
         """
 
         def undisturbed() -> Result:
-            with interrupt.deferred():
+            # A request that is cut short harms no one: the server does all of it or nothing.
+            with nullcontext() if _is_server(self.uri) else interrupt.deferred():
                 return action()
 
         def say(line: str) -> None:
             print(f"  {line}", file=sys.stderr, flush=True)
 
-        return patiently(undisturbed, say, self.patience)
+        if Store.lost:
+            raise OutageError(f"MLflow {self.uri} does not answer")
+        began = time.monotonic()
+        try:
+            return patiently(undisturbed, say, 0.0 if Store.hurried else self.patience)
+        except OutageError:
+            Store.lost = Store.hurried
+            raise
+        except KeyboardInterrupt:
+            Store.lost = time.monotonic() - began > LONG
+            raise
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """A method of the client."""
@@ -425,7 +457,7 @@ class Tracker:
         except ConfigError:
             raise
         except Exception as error:
-            reason = in_short(error)
+            reason = refusal(error) or in_short(error)
             raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
         if found is None:
             known = ", ".join(e.name for e in self._client.search_experiments())
@@ -441,13 +473,23 @@ class Tracker:
         """
         if uri:
             check_store("tracking.uri", uri)
-        if uri and uri.startswith(("http://", "https://")):
+        if uri and _is_server(uri):
+            # As MLflow does it, which does not look where Python itself does.
+            known = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+            trusted = ssl.create_default_context(cafile=known)
+            address = f"{uri.rstrip('/')}/health"
             try:
-                urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
+                urlopen(address, timeout=ANSWER_WITHIN, context=trusted).close()
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
             except (OSError, ValueError, HTTPException) as error:
                 raise ConfigError(f"tracking.uri={uri}: no server answers ({error})") from error
+
+    @staticmethod
+    def hurry() -> None:
+        """The program was asked to end: from now on wait for no store."""
+        Store.hurried = True
+        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "1"  # MLflow looks it up at each call.
 
     @staticmethod
     def default_uri(root: Path) -> str:
@@ -455,10 +497,19 @@ class Tracker:
         return f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"
 
     def start(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> RunLog:
-        """Open a run, under a parent where one is given."""
+        """Open a run, under a parent where one is given.
+
+        Raises:
+            ConfigError: the server does not let us.
+        """
         nested = {"mlflow.parentRunId": parent} if parent else {}
         begun = {**tags, **nested, "status": "running"}
-        run_id = self._client.new_run(self._experiment_ids[0], name, begun)
+        try:
+            run_id = self._client.new_run(self._experiment_ids[0], name, begun)
+        except MlflowException as error:
+            if refusal(error):
+                raise ConfigError(f"tracking.uri={self.uri}: {refusal(error)}") from error
+            raise
         return RunLog(self._client, run_id)
 
     @contextmanager
@@ -482,8 +533,7 @@ class Tracker:
         log = self.continued(earlier, tags) if earlier else self.start(name, tags, parent)
 
         def kill() -> None:
-            self._client.patience = 0.0
-            os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "1"  # MLflow looks it up at each call.
+            self.hurry()
             before_end()
             log.end("killed", "interrupted", "interrupted")
 
@@ -530,7 +580,8 @@ class Tracker:
 
     def sweep_run(self, sweep: str) -> RunRecord | None:
         """The parent run of a sweep, by the sweep's name."""
-        return next(iter(self._search(f"tags.kind = 'sweep' AND tags.sweep = '{sweep}'")), None)
+        found = self._search(f"tags.kind = 'sweep' AND tags.sweep = '{sweep}'", 1)
+        return next(iter(found), None)
 
     def last_sweep(self) -> str | None:
         """Name of the sweep, or of the single run, that started last."""
@@ -545,7 +596,7 @@ class Tracker:
     def run_of(self, sweep: str, number: int) -> RunRecord | None:
         """A run of a sweep by its place there, from 0."""
         condition = f"tags.kind = 'run' AND tags.sweep = '{sweep}' AND tags.number = '{number}'"
-        return next(iter(self._search(condition)), None)
+        return next(iter(self._search(condition, 1)), None)
 
     def under_way(self) -> list[RunRecord]:
         """All runs, and runs of sweeps, that no one has ended."""
@@ -607,8 +658,13 @@ class Tracker:
 
     def where(self, run_id: str, file: str) -> str:
         """Where a person finds an artifact: a local path if it is one, else its address."""
-        uri = f"{self._client.get_run(run_id).info.artifact_uri}/{file}"
-        return url2pathname(urlparse(uri).path) if uri.startswith("file:") else uri
+        run = self._client.get_run(run_id).info
+        if run.artifact_uri.startswith("file:"):
+            return url2pathname(urlparse(f"{run.artifact_uri}/{file}").path)
+        if _is_server(self.uri):  # The UI's page on it.
+            page = f"#/experiments/{run.experiment_id}/runs/{run_id}/artifacts/{file}"
+            return f"{self.uri.rstrip('/')}/{page}"
+        return f"{run.artifact_uri}/{file}"
 
     def _search(self, condition: str, most: int | None = None) -> list[RunRecord]:
         """The runs under a condition, the last first; so many at most."""
@@ -640,6 +696,11 @@ def in_short(error: Exception) -> str:
     of_store = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
     told = f"MLflow: {in_words(error)}" if of_store else f"{type(error).__name__}: {error}"
     return " ".join(told.split())
+
+
+def refusal(error: Exception) -> str | None:
+    """What to do where a server refuses a person; None where that is not what is wrong."""
+    return REFUSALS.get(getattr(error, "error_code", ""))
 
 
 def image_key(name: str) -> str:
