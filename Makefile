@@ -27,6 +27,7 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet --numprocesses 2 tests/test_losses.py tests/test_stylize.py
 

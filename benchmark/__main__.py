@@ -15,10 +15,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from benchmark import interrupt, launchers
-from benchmark.arguments import told
-from benchmark.config import ROOT, check_choices, quoted, refuse, typed
-from benchmark.errors import CompositionError, ConfigError
+from benchmark.config.arguments import told
+from benchmark.config.compose import check_choices, quoted, refuse, typed
+from benchmark.config.errors import CompositionError, ConfigError
+from benchmark.config.paths import ROOT
+from benchmark.runtime import interrupt, launchers
 
 QUESTIONS = "experiment=questions"
 """The overlay that stands for several."""
@@ -37,11 +38,11 @@ def main(config: DictConfig) -> None:
     # job has its GPU by then.
     if settings.mode is RunMode.MULTIRUN:
         with launchers.job(launchers.kind_of(settings.launcher), settings.runtime.cwd):
-            from benchmark import sweep
+            from benchmark.sweeps import sweep
 
             sweep.run_in_sweep(plain, overrides, settings.job.num)
         return
-    from benchmark import sweep
+    from benchmark.sweeps import sweep
 
     if not sweep.run_alone(plain, overrides):
         sys.exit(1)
@@ -76,8 +77,8 @@ def from_options(error: Exception) -> bool:
 
 def close_sweep() -> None:
     """Close the sweep under way, if there is one, as interrupted."""
-    if "benchmark.sweep" in sys.modules:
-        sys.modules["benchmark.sweep"].close_interrupted()
+    if "benchmark.sweeps.sweep" in sys.modules:
+        sys.modules["benchmark.sweeps.sweep"].close_interrupted()
 
 
 if __name__ == "__main__":
@@ -97,7 +98,10 @@ if __name__ == "__main__":
         with interrupt.last_words(close_sweep):
             main()
     except Exception as error:
-        if "benchmark.sweep" not in sys.modules or not sys.modules["benchmark.sweep"].is_open():
+        if (
+            "benchmark.sweeps.sweep" not in sys.modules
+            or not sys.modules["benchmark.sweeps.sweep"].is_open()
+        ):
             if from_options(error):
                 sys.exit(refuse(error))
             raise

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmark.config import composed, refuse
-from benchmark.errors import CompositionError
-from benchmark.prepare import InputError, load_layers
-from benchmark.progress import console
+from benchmark.config.compose import composed, refuse
+from benchmark.config.errors import CompositionError
+from benchmark.runs.prepare import InputError, load_layers
+from benchmark.runs.progress import console
 
 
 def main(overrides: Sequence[str]) -> int:

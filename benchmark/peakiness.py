@@ -10,33 +10,17 @@ square: in residual networks few huge values are said to rule Gram matrices (SWA
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from rich.table import Table
-from scipy import stats
 
-from backbones import Backbone
-from backbones._keras import keras
-from backbones.network import resolve
-from backbones.smoothing import smoothed
-from backbones.weights import named_layers
-from benchmark.config import ROOT, check_folder, composed, one_by_one, refuse
-from benchmark.errors import CompositionError
-from benchmark.prepare import InputError, load_backbone, load_content
-from benchmark.progress import console
-
-FOLDER = Path("mlruns", "peakiness")
-"""What is measured and drawn."""
-
-KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
-"""Layers that are measured; the others only rearrange, rescale or pool."""
-
-BLANK = 1e-30
-"""Added to every size, so that activations that are all 0 count as equally large."""
+from benchmark.analysis.peakiness import FOLDER, by_depth, drawn, shown
+from benchmark.config.compose import composed, one_by_one, refuse
+from benchmark.config.errors import CompositionError
+from benchmark.config.paths import ROOT, check_folder
+from benchmark.runs.prepare import InputError, load_backbone, load_content
+from benchmark.runs.progress import console
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,120 +49,6 @@ def main(arguments: Sequence[str]) -> int:
     pd.concat(found, names=["backbone"]).droplevel(1).to_csv(folder / "peakiness.csv")
     output.print(f"figure and numbers: {folder}", soft_wrap=True)
     return 0
-
-
-def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
-    """Entropy and peak of a backbone's activations, means over pictures, from input to output.
-
-    Args:
-        backbone: the network; with a smoothing, every layer is measured as smoothed.
-        pictures: shape (n, S, S, 3), values in [0, 1].
-
-    Returns:
-        Columns layer, kind (its class, and the activation function in it), depth (0 at the input,
-        1 at the deepest layer used), entropy, peak.
-    """
-    shared, architecture = backbone.shared, backbone.shared.architecture
-    layers = named_layers(shared.cut)
-    depths = dict(zip(layers, np.linspace(0, 1, len(layers)), strict=True))
-    measured = {
-        name: layer
-        for name, layer in layers.items()
-        # Squeeze-and-excitation weighs channels: its one position is no picture.
-        if type(layer).__name__ in KINDS and layer.output.shape[1] > 1
-    }
-    assert backbone.network is not None  # puts its weights into the layers read here
-    model = keras.Model(
-        shared.cut.input,
-        [
-            smoothed(architecture.smoothing, layer.output, architecture.image_size)
-            for layer in measured.values()
-        ],
-    )
-    preprocess = resolve(architecture.preprocessing)
-    values = [
-        [
-            (entropy(activations)[0], peak(activations)[0])
-            for activations in model.predict_on_batch(
-                preprocess(keras.ops.convert_to_tensor(255.0 * picture[None]))
-            )
-        ]
-        for picture in pictures
-    ]
-    return pd.DataFrame(
-        [
-            (name, kind_of(layer), depths[name], *numbers)
-            for (name, layer), numbers in zip(measured.items(), np.mean(values, 0), strict=True)
-        ],
-        columns=["layer", "kind", "depth", "entropy", "peak"],
-    )
-
-
-def entropy(activations: np.ndarray) -> np.ndarray:
-    """Normalised entropy −Σ p log p / log(H·W·C) with p = |F| / Σ |F|, over each whole picture.
-
-    Args:
-        activations: F, shape (N, H, W, C).
-
-    Returns:
-        Shape (N,), in [0, 1]: 1 where all are equally large, 0 where all but one are 0.
-    """
-    sizes = _sizes(activations)
-    return np.asarray(stats.entropy(sizes, axis=1) / np.log(sizes.shape[1]))
-
-
-def peak(activations: np.ndarray) -> np.ndarray:
-    """Largest activation over the root mean square, max |F| / RMS F, of each whole picture.
-
-    Args:
-        activations: F, shape (N, H, W, C).
-
-    Returns:
-        Shape (N,), from 1 where all are equally large to √(H·W·C) where all but one are 0.
-    """
-    sizes = _sizes(activations)
-    return np.asarray(sizes.max(axis=1) / np.sqrt(np.mean(sizes**2, axis=1)))
-
-
-def kind_of(layer: keras.Layer) -> str:
-    """Class of a layer, with the activation function of a convolution that has one in it."""
-    name = type(layer).__name__
-    function = getattr(layer, "activation", keras.activations.linear)
-    fused = "Conv" in name and function is not keras.activations.linear
-    return f"{name} + {function.__name__}" if fused else name
-
-
-def shown(table: pd.DataFrame, title: str) -> Table:
-    """A table for people."""
-    found = Table("layer", "kind", "depth", "entropy", "max / RMS", title=title)
-    for name, kind, depth, one, other in table.itertuples(index=False, name=None):
-        found.add_row(name, kind, f"{depth:.2f}", f"{one:.3f}", f"{other:.1f}")
-    return found
-
-
-def drawn(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Entropy and peak over the depth, a colour a backbone.
-
-    A line joins what follows an activation function, points are the sums of residual blocks.
-    """
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    figure.suptitle("lines: after an activation function; points: sums of residual blocks")
-    for axes, column in zip(figure.subplots(1, 2), ("entropy", "peak"), strict=True):
-        for name, table in tables.items():
-            active = table[table["kind"].str.contains(r"Activation|ReLU|\+")]
-            [line] = axes.plot(active["depth"], active[column], label=name)
-            sums = table[table["kind"] == "Add"]
-            axes.plot(sums["depth"], sums[column], "o", color=line.get_color(), markersize=4)
-        axes.set(xlabel="depth, of the deepest layer used", title=column)
-    axes.set(title="peak: max / RMS", yscale="log")
-    labels = axes.get_legend_handles_labels()
-    figure.legend(*labels, loc="outside lower center", ncols=4, fontsize=8)
-    return figure
-
-
-def _sizes(activations: np.ndarray) -> np.ndarray:
-    flat = np.asarray(activations, float).reshape(len(activations), -1)
-    return np.asarray(np.abs(flat) + BLANK)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def here(module: str, *arguments: str) -> int:
     GlobalHydra.instance().clear()
     with (
         patch.object(sys, "argv", [module, *arguments]),
-        patch("benchmark.interrupt.install"),
+        patch("benchmark.runtime.interrupt.install"),
         warnings.catch_warnings(),
     ):
         # As the interpreter has it, not pytest.

@@ -19,12 +19,15 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from backbones import describe
-from benchmark import config as schema
-from benchmark.config import ROOT, Config, composed, variants
-from benchmark.progress import console
-from benchmark.run import Place, run
-from benchmark.stylize import ADVICE
-from benchmark.tracking import Tracker
+from benchmark.config import schema
+from benchmark.config.compose import composed
+from benchmark.config.paths import ROOT
+from benchmark.config.registry import variants
+from benchmark.config.schema import Config
+from benchmark.runs.progress import console
+from benchmark.runs.run import Place, run
+from benchmark.tracking.tracker import Tracker
+from benchmark.transfer.stopping import ADVICE
 from datasets.selection import Method
 from tests.archive import make_archive
 from tests.test_bad_input import picture

@@ -28,8 +28,9 @@ from PIL import Image
 
 import backbones
 from backbones.weights import named_layers
-from benchmark.config import ROOT, owners
-from benchmark.tracking import Tracker
+from benchmark.config.paths import ROOT
+from benchmark.config.registry import owners
+from benchmark.tracking.tracker import Tracker
 from tests.commands import TINY, here, store
 
 CONF = ROOT / "conf"
@@ -143,7 +144,7 @@ VARIANTS: list[Row] = [
     ("+backbone.precision=bfloat16", "backbone.precision: is not for the YAML"),
     ("agg=squard", "agg=squard: no such option. Did you mean 'squared'?"),
     ("agg.name=''", "agg.name=: must be a text"),
-    ("agg._target_=benchmark.aggregate.mean", "cannot be imported"),
+    ("agg._target_=benchmark.transfer.aggregation.mean", "cannot be imported"),
     ("agg.p=abc", "agg.p=abc: input should be a valid number"),
     ("~agg.p agg=power", "Interpolation key 'agg.p' not found"),
     ("agg.weights=[1,2,3]", "agg.weights has 3 numbers for 2 paintings"),
@@ -151,7 +152,10 @@ VARIANTS: list[Row] = [
     ("+agg.losses=1", "cannot be called with losses, weights"),
     ("loss=studi", "loss=studi: no such option. Did you mean 'study'?"),
     ("loss.name=null", "loss.name: must not be null"),
-    ("loss.style=benchmark.losses.styl", "loss.style=benchmark.losses.styl: cannot be imported"),
+    (
+        "loss.style=benchmark.transfer.losses.styl",
+        "loss.style=benchmark.transfer.losses.styl: cannot be imported",
+    ),
     ("loss.style=os.sep", "loss.style=os.sep: is not a function or class"),
     ("loss.content=os.getcwd", "loss.content=os.getcwd: cannot be called with"),
     ("loss.content_weight=-1", "loss.content_weight=-1.0: must be a number from 0 up"),

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.aggregate import power_mean
 from benchmark.bench.figures import Figure, alternately, markdown
 from benchmark.bench.growth import slope
-from benchmark.step import Aggregation
+from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.step import Aggregation
 from tests.commands import command
 
 if keras.backend.backend() == "tensorflow":

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import calibrate
-from benchmark.calibrate import SHARE, TOLERANCE, Trial
-from benchmark.config import composed
-from benchmark.errors import ConfigError
-from benchmark.prepare import Prepared, prepare
+from benchmark import calibrate as command
+from benchmark.analysis import calibration as calibrate
+from benchmark.analysis.calibration import SHARE, TOLERANCE, Trial
+from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
+from benchmark.runs.prepare import Prepared, prepare
 from tests.commands import TINY
 
 OVERRIDES = ["backbone=mobilenet", *TINY, *calibrate.TRIAL, "epochs=2", "content.train=2"]
@@ -49,13 +50,14 @@ def test_a_style_loss_that_never_falls_is_told(
 def test_the_command_really_calibrates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(calibrate, "ROOT", tmp_path)
-    assert calibrate.main([*OVERRIDES, "-m"]) == 0
+    for module in (command, calibrate):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    assert command.main([*OVERRIDES, "-m"]) == 0
     told = capsys.readouterr().out
     assert "trial 1: inf" in told
     assert "mobilenet with weights random, loss=study:" in told
     assert (tmp_path / "mlruns" / "calibration" / "mobilenet.png").is_file()
-    assert calibrate.main([*OVERRIDES, "init=noise"]) == 2
+    assert command.main([*OVERRIDES, "init=noise"]) == 2
     assert "calibration starts at the content pictures" in capsys.readouterr().err
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmark import processes
-from benchmark.checkpoint import FILE, BusyError, Checkpoint
-from benchmark.files import remove_parts, replacing
-from benchmark.processes import Owner, here
-from benchmark.stylize import Kept, Progress
+from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint
+from benchmark.runtime import processes
+from benchmark.runtime.files import remove_parts, replacing
+from benchmark.runtime.processes import Owner, here
+from benchmark.transfer.loop import Kept, Progress
 
 
 def progress(epoch: int) -> Progress:
@@ -131,7 +131,7 @@ def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> 
 
 def test_only_one_process_does_a_run(tmp_path: Path) -> None:
     claim = (
-        "from pathlib import Path; import sys; from benchmark.checkpoint import *\n"
+        "from pathlib import Path; import sys; from benchmark.runs.checkpoint import *\n"
         "with Checkpoint(Path(sys.argv[1]), None, None).claimed():\n"
         "    print('mine', flush=True); input()"
     )

@@ -399,7 +399,7 @@ echo "GPU 1: NVIDIA Tesla (UUID: GPU-bbbb-1)"
 
 CLAIM = """
 import os, sys
-from benchmark import launchers
+from benchmark.runtime import launchers
 print(launchers.claim_gpu(), os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 sys.stdin.read()
 """

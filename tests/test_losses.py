@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmark import losses
-from benchmark.aggregate import power_mean
-from benchmark.losses import Tensor
+from benchmark.transfer import losses
+from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.losses import Tensor
 
 
 def gram(features: np.ndarray) -> np.ndarray:

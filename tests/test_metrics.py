@@ -18,9 +18,8 @@ from skimage.metrics import structural_similarity
 from sklearn.linear_model import LogisticRegression
 
 from backbones import Backbone
-from benchmark import scoring
-from benchmark.config import composed
-from benchmark.metrics import pixels, recognition
+from benchmark.config.compose import composed
+from benchmark.metrics import pixels, recognition, scoring
 from benchmark.metrics.features import (
     Features,
     TooFewError,
@@ -29,8 +28,8 @@ from benchmark.metrics.features import (
     kid,
     normalised_distances,
 )
-from benchmark.prepare import InputError, assessment, everyone, load_paintings, measure_of
-from benchmark.references import held_out, others
+from benchmark.metrics.references import held_out, others
+from benchmark.runs.prepare import InputError, assessment, everyone, load_paintings, measure_of
 from datasets import Loaded, Picture, PictureSet, load, sample
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

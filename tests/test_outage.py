@@ -19,8 +19,8 @@ from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepositor
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from benchmark import outage
-from benchmark.outage import OutageError, in_words, is_transient, patiently
+from benchmark.tracking import outage
+from benchmark.tracking.outage import OutageError, in_words, is_transient, patiently
 from tests.servers import free_port
 
 RUN = "0" * 32

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark import peakiness
-from benchmark.config import composed
-from benchmark.prepare import load_backbone
+from benchmark import peakiness as command
+from benchmark.analysis import peakiness
+from benchmark.config.compose import composed
+from benchmark.runs.prepare import load_backbone
 from tests.commands import TINY
 
 
@@ -57,8 +58,9 @@ def test_by_depth_is_measured_in_the_backbones_own_layers(smoothing: str) -> Non
 def test_the_command_writes_a_table_a_figure_and_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(peakiness, "ROOT", tmp_path)
-    assert peakiness.main(["backbone=vgg_shallow,mobilenet", *TINY]) == 0
+    for module in (command, peakiness):
+        monkeypatch.setattr(module, "ROOT", tmp_path, raising=False)
+    assert command.main(["backbone=vgg_shallow,mobilenet", *TINY]) == 0
     told = capsys.readouterr().out
     assert "vgg_shallow · weights: random" in told
     assert "Conv2D + relu" in told
@@ -66,5 +68,5 @@ def test_the_command_writes_a_table_a_figure_and_numbers(
     assert set(written["backbone"]) == {"vgg_shallow (random)", "mobilenet (random)"}
     with Image.open(tmp_path / "mlruns" / "peakiness" / "peakiness.png") as figure:
         assert figure.width == 1500
-    assert peakiness.main(["backbone=resnt"]) == 2
+    assert command.main(["backbone=resnt"]) == 2
     assert "Did you mean 'resnet'?" in capsys.readouterr().err

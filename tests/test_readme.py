@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-import benchmark.aggregate
-from benchmark.config import composed
-from benchmark.prepare import aggregation
+import benchmark.transfer.aggregation
+from benchmark.config.compose import composed
+from benchmark.runs.prepare import aggregation
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -19,10 +19,10 @@ def test_the_new_aggregation_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> N
     [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     [variant] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert len(code.strip().splitlines()) + len(variant.strip().splitlines()) < 10
-    scope: dict[str, Any] = dict(vars(benchmark.aggregate))
+    scope: dict[str, Any] = dict(vars(benchmark.transfer.aggregation))
     exec(code, scope)  # what a reader would type into the module
     monkeypatch.setattr(
-        benchmark.aggregate, "contraharmonic", scope["contraharmonic"], raising=False
+        benchmark.transfer.aggregation, "contraharmonic", scope["contraharmonic"], raising=False
     )
     chosen = aggregation(dict(OmegaConf.create(variant)), paintings=[2])
     losses, weights = np.array([[1.0, 3.0]], "float32"), np.array([0.5, 0.5], "float32")

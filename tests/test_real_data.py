@@ -11,14 +11,16 @@ from keras import ops
 from PIL import Image
 
 from backbones import Backbone, BackboneError
-from benchmark import losses
-from benchmark.aggregate import power_mean
-from benchmark.config import composed
-from benchmark.prepare import Prepared, prepare
-from benchmark.run import batches_of
-from benchmark.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
-from benchmark.stylize import Stopping, measure, stylize
-from benchmark.targets import measured_targets
+from benchmark.config.compose import composed
+from benchmark.runs.prepare import Prepared, prepare
+from benchmark.runs.run import batches_of
+from benchmark.transfer import losses
+from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.features import measure
+from benchmark.transfer.loop import stylize
+from benchmark.transfer.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
+from benchmark.transfer.stopping import Stopping
+from benchmark.transfer.targets import measured_targets
 from tests.commands import command, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss

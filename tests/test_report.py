@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import comparison, export
+from benchmark import export
+from benchmark.analysis import comparison, tables
 from benchmark.report import __main__ as report
 from benchmark.report import gallery
-from benchmark.tracking import Tracker, image_key
+from benchmark.tracking.log import image_key
+from benchmark.tracking.tracker import Tracker
 
 ARTISTS = ("Käthe <script>alert(1)</script>", 'Ann "A" & Co')
 CONTENTS = ("one", "two", "3", "vier")
@@ -214,7 +216,7 @@ def test_the_best_and_its_equals_are_marked(uri: str) -> None:
     tracker = Tracker(uri, None, Path(), create=False)
     records = tracker.runs_of("größe")
     compared = comparison.compared(comparison.read(tracker, records))
-    table = report.result_table(records, export.models(records), compared)
+    table = report.result_table(records, tables.models(records), compared)
     columns = [f"{heading.label}, {table.groups[heading.group][0]}" for heading in table.headings]
     marks = {row.name: dict(zip(columns, row.cells, strict=True)) for row in table.rows}
     style, kept, grain = (
@@ -316,7 +318,7 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
     records = tracker.runs_of("s")
     steps = []
     for budget in (90_000, 400_000, 4_000_000):
-        found = gallery.gallery(tracker, records, export.models(records), budget)
+        found = gallery.gallery(tracker, records, tables.models(records), budget)
         assert sum(scene.characters for scene in found.scenes) <= budget
         assert len(found.scenes) + len(found.left_out) == len(examples)
         shown = [scene.example.artist for scene in found.scenes]

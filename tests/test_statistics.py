@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmark.statistics import comparable, holm, interval, leaders, least_p, paired, wins
+from benchmark.analysis.statistics import comparable, holm, interval, leaders, least_p, paired, wins
 
 
 @pytest.mark.parametrize(

@@ -11,34 +11,28 @@ import pytest
 
 import backbones
 from backbones import Backbone
-from benchmark import losses
-from benchmark.aggregate import power_mean
-from benchmark.checkpoint import Checkpoint
-from benchmark.config import ROOT, composed
-from benchmark.prepare import optimizer_choice
-from benchmark.step import (
+from benchmark.config.compose import composed
+from benchmark.config.paths import ROOT
+from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.prepare import optimizer_choice
+from benchmark.transfer import losses
+from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.batch import Batch, Trajectory
+from benchmark.transfer.features import measure
+from benchmark.transfer.loop import Epoch, Outcome, Progress, stylize
+from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import (
     STUDY_LOSSES,
     Aggregation,
     Loss,
     LossFunctions,
     LossWeights,
-    OptimizerChoice,
     StepInputs,
     Stylization,
     compiled_step,
 )
-from benchmark.stylize import (
-    Batch,
-    Epoch,
-    Outcome,
-    Progress,
-    Stopping,
-    Trajectory,
-    judge,
-    measure,
-    stylize,
-)
-from benchmark.targets import measured_targets
+from benchmark.transfer.stopping import Stopping, judge
+from benchmark.transfer.targets import measured_targets
 
 SIZE = 32
 OPTIMIZERS = {

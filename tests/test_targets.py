@@ -7,12 +7,13 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from benchmark import backend, memory, targets
-from benchmark.config import composed
-from benchmark.errors import ConfigError
-from benchmark.losses import PaintingGrams
-from benchmark.prepare import Prepared, prepare
-from benchmark.run import artists_together, batches_of, largest_batch
+from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
+from benchmark.runs import target_cache
+from benchmark.runs.prepare import Prepared, prepare
+from benchmark.runs.run import artists_together, batches_of, largest_batch
+from benchmark.transfer import backend, memory, targets
+from benchmark.transfer.losses import PaintingGrams
 from tests.commands import TINY
 
 
@@ -22,8 +23,8 @@ def prepared(*overrides: str) -> Prepared:
 
 def read(run: Prepared, cache: Path | None) -> list[PaintingGrams]:
     """Style targets as a new process would get them."""
-    targets.style_targets.cache_clear()
-    return targets.style_targets(run.backbone, run.paintings[0], cache)
+    target_cache.style_targets.cache_clear()
+    return target_cache.style_targets(run.backbone, run.paintings[0], cache)
 
 
 class Trap:
@@ -79,16 +80,16 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
 def test_the_key_is_of_all_that_matters() -> None:
     run, paintings = prepared(), prepared().paintings[0]
     keys = {
-        targets.key(run.backbone, paintings),
-        targets.key(run.backbone, replace(paintings, pixels=paintings.pixels[::-1])),
-        targets.key(run.backbone, prepared("image_size=64").paintings[0]),
+        target_cache.key(run.backbone, paintings),
+        target_cache.key(run.backbone, replace(paintings, pixels=paintings.pixels[::-1])),
+        target_cache.key(run.backbone, prepared("image_size=64").paintings[0]),
         *(
-            targets.key(prepared(option).backbone, paintings)
+            target_cache.key(prepared(option).backbone, paintings)
             for option in ("seed=1", "precision=bfloat16", "backbone=mobilenetv2")
         ),
     }
     assert len(keys) == 6
-    assert targets.key(prepared("optimizer=sgd").backbone, paintings) in keys
+    assert target_cache.key(prepared("optimizer=sgd").backbone, paintings) in keys
 
 
 def test_without_room_on_disk_the_targets_are_there_all_the_same(
@@ -103,7 +104,7 @@ def test_without_room_on_disk_the_targets_are_there_all_the_same(
 def test_the_cache_keeps_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read(prepared(), tmp_path)
     [first] = tmp_path.iterdir()
-    monkeypatch.setattr(targets, "CACHE_LIMIT", int(1.5 * first.stat().st_size))
+    monkeypatch.setattr(target_cache, "CACHE_LIMIT", int(1.5 * first.stat().st_size))
     read(prepared("seed=1"), tmp_path)
     [second] = tmp_path.iterdir()
     assert second != first

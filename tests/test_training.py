@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import study
-from benchmark.config import ROOT, Config, composed, flat
-from benchmark.errors import ConfigError
-from benchmark.forecast import Cost, Forecast, duration
-from benchmark.tracking import Tracker
-from benchmark.training import with_winners
+from benchmark.analysis import study
+from benchmark.analysis.model_selection import with_winners
+from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
+from benchmark.config.paths import ROOT
+from benchmark.config.schema import Config, flat
+from benchmark.sweeps.cost import Cost, Forecast, duration
+from benchmark.tracking.tracker import Tracker
 
 MODEL = ["backbone=mobilenet", "agg=simple"]
 
@@ -166,9 +168,9 @@ def test_a_forecast_counts_and_then_learns_from_what_was(monkeypatch: pytest.Mon
     foretold = Forecast(costs, 8, 800, [100.0, 100.0], 2**31, began=1000.0)
     assert "2 runs, 8 examples, at most 800 steps of an example: about 3 min" in foretold.lines()[0]
     assert "vgg 0.2 s" in foretold.lines()[1]
-    monkeypatch.setattr("benchmark.forecast.perf_counter", lambda: 1050.0)
+    monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1050.0)
     assert foretold.after(1) == "1 of 2 runs done in 50 s, about 50 s left"
-    monkeypatch.setattr("benchmark.forecast.perf_counter", lambda: 1120.0)
+    monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1120.0)
     assert foretold.after(2) == "2 of 2 runs done in 2 min, foretold: 3 min, logging apart"
     assert [duration(s) for s in (5, 89, 100, 3600, 7260)] == [
         "5 s",

@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 
 from backbones import Backbone, load
-from benchmark import losses
-from benchmark.config import composed
-from benchmark.prepare import prepare
-from benchmark.run import batches_of
-from benchmark.stylize import Stopping, stylize
-from benchmark.upscale import to_original_size
+from benchmark.config.compose import composed
+from benchmark.images.upscale import to_original_size
+from benchmark.runs.prepare import prepare
+from benchmark.runs.run import batches_of
+from benchmark.transfer import losses
+from benchmark.transfer.loop import stylize
+from benchmark.transfer.stopping import Stopping
 from datasets import sample
 from datasets.pictures import read_file
 from tests.conftest import SHARED

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmark import losses
-from benchmark.config import Config, composed, flat
-from benchmark.errors import ConfigError
-from benchmark.prepare import (
+from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
+from benchmark.config.schema import Config, flat
+from benchmark.runs.prepare import (
     InputError,
     aggregation,
     load_backbone,
@@ -20,7 +20,8 @@ from benchmark.prepare import (
     optimizer_choice,
     prepare,
 )
-from benchmark.step import OptimizerChoice
+from benchmark.transfer import losses
+from benchmark.transfer.optimizers import OptimizerChoice
 from datasets import DatasetError
 from datasets.selection import Method
 
@@ -179,8 +180,8 @@ def test_experiment_composes(choice: str) -> None:
         ("early_stopping.patience=0", "must be 1 or more, or null"),
         ("loss.style_weight=-2", "loss.style_weight=-2.0: must be a number from 0 up"),
         (
-            "loss.style=benchmark.losses.styl",
-            "loss.style=benchmark.losses.styl: cannot be imported",
+            "loss.style=benchmark.transfer.losses.styl",
+            "loss.style=benchmark.transfer.losses.styl: cannot be imported",
         ),
         ("loss.style_weight=nan", "loss.style_weight=nan: must be a number"),
         ("snapshots=[1,-3]", "snapshots=-3: must be a number from 0 up"),
@@ -227,8 +228,8 @@ def test_arguments_follow_the_functions_signature(monkeypatch: pytest.MonkeyPatc
     def bent(losses: Any, weights: Any, sharpness: float = 2.0) -> Any:
         return ops.sum(weights * losses**sharpness, -1)
 
-    monkeypatch.setattr("benchmark.aggregate.bent", bent, raising=False)
-    variant = {"name": "bent", "_target_": "benchmark.aggregate.bent"}
+    monkeypatch.setattr("benchmark.transfer.aggregation.bent", bent, raising=False)
+    variant = {"name": "bent", "_target_": "benchmark.transfer.aggregation.bent"}
     assert aggregation({**variant, "sharpness": 2}, paintings=[3]).numbers == {"sharpness": 2.0}
     with pytest.raises(ConfigError, match=r"agg.sharpnes: .* Did you mean 'sharpness'\?"):
         aggregation({**variant, "sharpnes": 2}, paintings=[3])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.arguments import Parser
+from benchmark.config.arguments import Parser
 
 if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is told at once.
     from benchmark.bench.workload import Size
@@ -71,11 +71,12 @@ def main(arguments: list[str]) -> int:
 
 def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
     """All figures wanted, printed as they come and written at the end."""
-    from benchmark import backend, record
     from benchmark.bench import footprint, growth, steps, sweeps
     from benchmark.bench.figures import Figure, markdown, table, write
-    from benchmark.config import ROOT
-    from benchmark.progress import console
+    from benchmark.config.paths import ROOT
+    from benchmark.runs import record
+    from benchmark.runs.progress import console
+    from benchmark.transfer import backend
 
     if not backend.is_default():
         print(

@@ -16,14 +16,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmark import backend, memory
 from benchmark.bench.figures import Figure
 from benchmark.bench.workload import Size
-from benchmark.config import ROOT, composed
-from benchmark.prepare import prepare
-from benchmark.run import Place, batches_of, largest_batch, run
-from benchmark.stylize import Stopping, stylize
-from benchmark.tracking import Tracker
+from benchmark.config.compose import composed
+from benchmark.config.paths import ROOT
+from benchmark.runs.prepare import prepare
+from benchmark.runs.run import Place, batches_of, largest_batch, run
+from benchmark.tracking.tracker import Tracker
+from benchmark.transfer import backend, memory
+from benchmark.transfer.loop import stylize
+from benchmark.transfer.stopping import Stopping
 
 GIB = 2**30
 

@@ -28,21 +28,24 @@ from rich.progress import track
 
 import backbones
 from backbones import Backbone
-from benchmark import backend, memory
-from benchmark.aggregate import power_mean
 from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
-from benchmark.losses import Tensor
-from benchmark.step import (
+from benchmark.transfer import backend, memory
+from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.batch import Batch, Trajectory
+from benchmark.transfer.features import measure
+from benchmark.transfer.loop import stylize
+from benchmark.transfer.losses import Tensor
+from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import (
     STUDY_LOSSES,
     Aggregation,
     Loss,
     LossWeights,
-    OptimizerChoice,
     StepInputs,
     Stylization,
 )
-from benchmark.stylize import Batch, Stopping, Trajectory, measure, stylize
-from benchmark.targets import measured_targets
+from benchmark.transfer.stopping import Stopping
+from benchmark.transfer.targets import measured_targets
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "mlruns" / "bench"
@@ -310,8 +313,8 @@ def logging_seconds() -> float | None:
         return None
     from tempfile import TemporaryDirectory
 
-    from benchmark.step import LOSS_NAMES
-    from benchmark.tracking import Tracker
+    from benchmark.tracking.tracker import Tracker
+    from benchmark.transfer.step import LOSS_NAMES
 
     with TemporaryDirectory() as folder:
         tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "bench", ROOT)

@@ -8,10 +8,10 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmark import memory
 from benchmark.bench.arithmetic import seconds_of
 from benchmark.bench.workload import Size, configured, workload
-from benchmark.stylize import Trajectory
+from benchmark.transfer import memory
+from benchmark.transfer.batch import Trajectory
 
 Curve = Mapping[int, float]
 

@@ -9,9 +9,9 @@ from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
 from benchmark.bench.figures import Figure, alternately, medians
 from benchmark.bench.workload import Size, Workload, configured, workload, yardstick_network
 from benchmark.bench.yardstick import Transfer
-from benchmark.prepare import optimizer_choice
-from benchmark.step import OptimizerChoice
-from benchmark.stylize import Trajectory
+from benchmark.runs.prepare import optimizer_choice
+from benchmark.transfer.batch import Trajectory
+from benchmark.transfer.optimizers import OptimizerChoice
 
 BATCH = 4
 """Examples in a batch here: the default of a run."""

@@ -12,9 +12,10 @@ from pathlib import Path
 from benchmark.bench.arithmetic import seconds_of
 from benchmark.bench.figures import Figure, alternately, medians
 from benchmark.bench.workload import Size
-from benchmark.config import ROOT, composed
-from benchmark.prepare import load_content, painting_groups
-from benchmark.tracking import Tracker
+from benchmark.config.compose import composed
+from benchmark.config.paths import ROOT
+from benchmark.runs.prepare import load_content, painting_groups
+from benchmark.tracking.tracker import Tracker
 from datasets import PictureSet
 
 LONGEST_SIDE = 600

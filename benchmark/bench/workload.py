@@ -13,12 +13,15 @@ from keras import ops
 from backbones import Backbone
 from backbones.network import resolve
 from benchmark.bench.yardstick import Network
-from benchmark.config import Config, composed
-from benchmark.losses import PaintingGrams
-from benchmark.prepare import prepare
-from benchmark.step import Aggregation, Loss, OptimizerChoice
-from benchmark.stylize import Batch, Trajectory, measure
-from benchmark.targets import measured_targets
+from benchmark.config.compose import composed
+from benchmark.config.schema import Config
+from benchmark.runs.prepare import prepare
+from benchmark.transfer.batch import Batch, Trajectory
+from benchmark.transfer.features import measure
+from benchmark.transfer.losses import PaintingGrams
+from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import Aggregation, Loss
+from benchmark.transfer.targets import measured_targets
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,20 @@ import numpy as np
 import pandas as pd
 import vl_convert
 
-from benchmark import comparison
-from benchmark.arguments import Parser
-from benchmark.comparison import Column, Compared, Evaluator
-from benchmark.config import ROOT, refuse
-from benchmark.errors import ConfigError
-from benchmark.export import Model, add_selection, models, selected
+from benchmark.analysis import comparison
+from benchmark.analysis.comparison import Column, Compared, Evaluator
+from benchmark.analysis.run_selection import add_selection, selected
+from benchmark.analysis.statistics import Interval, comparable
+from benchmark.analysis.tables import Model, models
+from benchmark.config.arguments import Parser
+from benchmark.config.compose import refuse
+from benchmark.config.errors import ConfigError
+from benchmark.config.paths import ROOT
 from benchmark.report import figures, findings, gallery, provenance
 from benchmark.report.figures import ARROWS, DIRECTIONS, REFERENCES, Drawing
 from benchmark.report.gallery import Gallery
-from benchmark.statistics import Interval, comparable
-from benchmark.tracking import RunRecord, Tracker
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
 
 FOLDER = Path(__file__).parent
 

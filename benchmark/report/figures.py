@@ -9,10 +9,19 @@ import numpy as np
 import pandas as pd
 import vl_convert
 
-from benchmark.comparison import CONTENT, DAGGER, PAINTING, Column, Compared, random_evaluators
-from benchmark.export import UNKNOWN, Model, shown
-from benchmark.statistics import SIGNS, comparable
-from benchmark.tracking import RunRecord, Tracker, image_key
+from benchmark.analysis.comparison import (
+    CONTENT,
+    DAGGER,
+    PAINTING,
+    Column,
+    Compared,
+    random_evaluators,
+)
+from benchmark.analysis.statistics import SIGNS, comparable
+from benchmark.analysis.tables import UNKNOWN, Model, shown
+from benchmark.tracking.log import image_key
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
 
 VEGA_LITE = alt.SCHEMA_VERSION.rpartition(".")[0]
 """Version of the language in which the figures are specified."""

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from benchmark.comparison import DAGGER, Column, Compared, random_evaluators
-from benchmark.export import UNKNOWN, Model, shown
-from benchmark.statistics import LEVEL, least_p
-from benchmark.tracking import RunRecord
+from benchmark.analysis.comparison import DAGGER, HARDLY, Column, Compared, random_evaluators
+from benchmark.analysis.statistics import LEVEL, least_p
+from benchmark.analysis.tables import UNKNOWN, Model, shown
+from benchmark.tracking.records import RunRecord
 
 ASPECTS = (
     ("Style nearest to the artist's held-out paintings", ("held_out_distance",)),
@@ -18,12 +18,8 @@ ASPECTS = (
 )
 """What the summary tells of: a title, and its measures, of which the first there is counts."""
 
-HARDLY = 0.02
-"""A mean change below this, five grey levels, hardly shows."""
-
 NAMED = 4
 """Most models that a sentence names."""
-
 
 T = TypeVar("T")
 

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmark.export import Model
-from benchmark.record import EXAMPLES_TABLE, result_file
-from benchmark.tracking import RunRecord, Tracker, image_key
+from benchmark.analysis.tables import Model
+from benchmark.runs.record import EXAMPLES_TABLE, result_file
+from benchmark.tracking.log import image_key
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
 
 STEPS = ((512, 90), (384, 82), (256, 74), (128, 60))
 """Most pixels a side and JPEG quality, from the best down."""

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from benchmark.record import CONFIG
 from benchmark.report.findings import distinct
-from benchmark.tracking import RunRecord, Tracker
+from benchmark.runs.record import CONFIG
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
 
 DATA = "data.json"
 

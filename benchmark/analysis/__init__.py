@@ -1,0 +1,4 @@
+"""What runs say together: statistics, tables, the study, the questions, rescoring.
+
+May import runs and everything below.
+"""

@@ -1,0 +1,193 @@
+"""Loss weights of a backbone, found by trials: `python -m benchmark.calibrate --help`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.table import Table
+from skimage.metrics import structural_similarity
+
+from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
+from benchmark.config.paths import ROOT
+from benchmark.images import sheets
+from benchmark.runs import record
+from benchmark.runs.notices import announce_weights, missing_weights
+from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
+from benchmark.runs.progress import console
+from benchmark.runs.run import batches_of
+from benchmark.transfer.batch import Trajectory, each
+from benchmark.transfer.loop import stylize
+
+FOLDER = Path("mlruns", "calibration")
+"""What is drawn of the trials."""
+
+SHARE = 0.97
+
+STEP = 0.003
+
+TRIAL = ("split=train", "content.train=3", "content.test=1", "epochs=40", "metrics=[]")
+"""What a trial is unless the command line says otherwise."""
+
+TOLERANCE = 0.15
+"""Decades of the style weight to which it is found."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One style weight and what came of it, means over the examples.
+
+    Attributes:
+        style_weight: in units of the content weight; infinite where that is 0.
+        style_ratio: final style loss over the first, in [0, 1] unless it rose.
+        content_kept: SSIM of the result's luma to the content picture's, at most 1.
+        pictures: results, (N, S, S, 3) in [0, 1].
+    """
+
+    style_weight: float
+    style_ratio: float
+    content_kept: float
+    pictures: np.ndarray
+
+
+def calibrate(overrides: Sequence[str]) -> None:
+    """Find the weights of one backbone, and print and draw how."""
+    config = composed(overrides)
+    prepared = prepare(config)
+    weights = prepared.loss.weights
+    if weights.content == 0:
+        raise ConfigError("loss.content_weight=0: calibration needs a content loss")
+    if prepared.from_noise:
+        raise ConfigError("init=noise: calibration starts at the content pictures")
+    output = console()
+    announce_weights(output, missing_weights(prepared))
+    table = Table("style / content weight", "style loss, of the first", "content kept (SSIM)")
+    trials = []
+    for one in search(prepared):
+        trials.append(one)
+        output.print(f"  trial {len(trials)}: {' '.join(_shown(one))}", soft_wrap=True)
+    found = chosen(trials)
+    for one in sorted(trials, key=lambda trial: trial.style_weight):
+        table.add_row(*_shown(one), style="bold" if one is found else None)
+    output.print(table)
+    balanced = weights._replace(style=weights.content * found.style_weight)
+    loss = prepared.loss._replace(weights=balanced)
+    factor = STEP / first_step(replace(prepared, loss=loss))
+    output.print(
+        f"{prepared.backbone.name} with weights {prepared.backbone.weights}, "
+        f"loss={config.loss.name}:"
+    )
+    output.print(f"  content_weight: {balanced.content * factor:.1e}")
+    output.print(f"  style_weight: {balanced.style * factor:.1e}")
+    file = ROOT / FOLDER / f"{prepared.backbone.name}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    drawn(prepared, sorted(trials, key=lambda trial: trial.style_weight)).save(file)
+    output.print(f"pictures of the trials: {file}", soft_wrap=True)
+
+
+def search(prepared: Prepared) -> Iterator[Trial]:
+    """Trials that close in on the weight that `SHARE` asks for, first the one without content."""
+    free = trial(prepared, float("inf"))
+    yield free
+    if drop(free) <= 0:
+        raise ConfigError(
+            f"backbone={prepared.backbone.name}: the style loss does not fall even without a "
+            "content loss: lower optimizer.learning_rate, or raise epochs"
+        )
+    wanted = SHARE * drop(free)
+    weight = prepared.loss.weights.style / prepared.loss.weights.content
+    low = high = 0.0
+    while not (low and high and np.log10(high / low) < TOLERANCE):
+        one = trial(prepared, weight)
+        yield one
+        if drop(one) >= wanted:
+            high = weight
+        else:
+            low = weight
+        weight = float(np.sqrt(low * high)) if low and high else high / 10 or low * 10
+        if not 1e-12 < weight < 1e18:
+            raise ConfigError(
+                f"backbone={prepared.backbone.name}: no style weight balances the content loss; "
+                "its layers may not respond to style at all"
+            )
+
+
+def chosen(trials: Sequence[Trial]) -> Trial:
+    """The trial of least weight whose style loss fell far enough."""
+    wanted = SHARE * drop(trials[0])
+    return min((t for t in trials[1:] if drop(t) >= wanted), key=lambda t: t.style_weight)
+
+
+def drop(one: Trial) -> float:
+    """How far the style loss fell, −log of its ratio."""
+    return -float(np.log(max(one.style_ratio, 1e-12)))
+
+
+def trial(prepared: Prepared, style_weight: float) -> Trial:
+    """Optimise the examples with one ratio of the weights."""
+    weights = prepared.loss.weights
+    if np.isfinite(style_weight):
+        weights = weights._replace(style=style_weight * weights.content)
+    else:
+        weights = weights._replace(content=0.0)
+    batches = batches_of(prepared)
+    outcome = stylize(
+        prepared.backbone,
+        batches,
+        prepared.aggregation,
+        prepared.loss._replace(weights=weights),
+        prepared.optimizer,
+        replace(prepared.stopping, patience=None),
+    )
+    contents = np.concatenate([batch.start for batch in batches])
+    kept = [content_kept(a, b) for a, b in zip(outcome.pictures, contents, strict=True)]
+    ratio = outcome.losses[1].mean() / outcome.first_losses[1].mean()
+    return Trial(style_weight, float(ratio), float(np.mean(kept)), outcome.pictures)
+
+
+def content_kept(picture: np.ndarray, content: np.ndarray) -> float:
+    """Structural similarity of two pictures' luma, (S, S, 3) in [0, 1]; 1 where they are alike.
+
+    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004.
+    """
+    luma = np.array([0.299, 0.587, 0.114])
+    similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
+    return float(similarity(picture @ luma, content @ luma, data_range=1.0))
+
+
+def first_step(prepared: Prepared) -> float:
+    """By how much SGD's first step at its default rate moves the pixels, root mean square."""
+    sgd = optimizer_choice(composed(["optimizer=sgd"]).optimizer)
+    moves = []
+    for batch in batches_of(prepared):
+        trajectories = [
+            Trajectory(prepared.backbone, batch, prepared.aggregation, prepared.loss, sgd)
+        ]
+        each(trajectories, lambda examples: None, Trajectory.run)
+        moved = np.concatenate([np.asarray(one.pictures) for one in trajectories])
+        moves.append(moved - batch.start)
+    return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
+
+
+def drawn(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
+    """Examples down, content picture and trials across."""
+    contents = [*prepared.content.pixels] * len(prepared.paintings)
+    results = [record.to_uint8(one.pictures) for one in trials]
+    rows = [
+        [content, *(pictures[index] for pictures in results)]
+        for index, content in enumerate(contents)
+    ]
+    names = [f"{artist}/{content}" for artist, content in prepared.examples]
+    headings = ["content", *(f"{t.style_weight:.2g}, SSIM {t.content_kept:.2f}" for t in trials)]
+    caption = (
+        f"{prepared.backbone.name}: style weight over content weight · weights: "
+        f"{record.weights_caption(prepared)}"
+    )
+    return sheets.grid(rows, names, headings, caption)
+
+
+def _shown(one: Trial) -> list[str]:
+    return [f"{one.style_weight:.3g}", f"{one.style_ratio:.3f}", f"{one.content_kept:.3f}"]

@@ -1,0 +1,65 @@
+"""The application's folder, and checks of folders and stores that options name."""
+
+import os
+from pathlib import Path
+
+from benchmark.config.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder of the application, which holds `conf/` and `mlruns/`."""
+
+STORES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
+"""Where MLflow can keep runs, by the beginning of the address."""
+
+
+def check_store(option: str, uri: str) -> None:
+    """Check the address of a store, as far as can be told without opening it.
+
+    Raises:
+        ConfigError: MLflow keeps nothing there; it would find that out by trying for minutes.
+    """
+    scheme, separator, place = uri.partition("://")
+    known = separator and scheme.partition("+")[0] in STORES
+    if not known or (scheme == "sqlite" and len(place) < 2):
+        raise ConfigError(
+            f"{option}={uri}: give sqlite:///PATH.db or the http(s):// address of an MLflow server"
+        )
+    file = local_file(uri)
+    if file and os.path.lexists(file) and not file.is_file():
+        raise ConfigError(f"{option}={uri}: is no file; give that of a database, PATH.db")
+    check_folder(option, str(file.parent) if file else None)
+
+
+def local_file(uri: str) -> Path | None:
+    """The database file of a local store, from a URI as SQLAlchemy takes it; None: a server's."""
+    # Unlike Path.resolve, this goes no circles.
+    return Path(os.path.realpath(uri[10:])) if uri.startswith("sqlite:///") else None
+
+
+def check_folder(option: str, folder: str | None) -> None:
+    """Check that a folder is there or can be made.
+
+    Raises:
+        ConfigError: a file is in its way, or it would be where nothing may be written.
+    """
+    if folder is None:
+        return
+    place = ROOT / Path(folder).expanduser()
+    there = nearest_there(place)
+    if not os.path.isdir(there):  # noqa: PTH112
+        raise ConfigError(f"{option}={folder}: {there} is not a folder; name another place")
+    if there != place and not may_write(there):
+        raise ConfigError(f"{option}={folder}: cannot be made, for {there} may not be written to")
+
+
+def nearest_there(place: Path) -> Path:
+    """A file or folder, or what is there of the folders above it."""
+    # os.path takes what may not be looked at for what is not there; pathlib raises.
+    return next(path for path in (place, *place.parents) if os.path.lexists(path))
+
+
+def may_write(place: Path) -> bool:
+    """Whether this process may write a file or folder, or make it where it is not there."""
+    return os.access(
+        nearest_there(place), os.W_OK, effective_ids=os.access in os.supports_effective_ids
+    )

@@ -1,0 +1,41 @@
+"""The variants that the YAMLs of `conf/` define."""
+
+from functools import lru_cache
+
+from omegaconf import OmegaConf
+
+from benchmark.config.errors import ConfigError, nearest
+from benchmark.config.paths import ROOT
+
+
+@lru_cache(maxsize=1)
+def owners() -> dict[str, list[str]]:
+    """For every option in a variant's YAML, `group.key`, the variants that have it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "conf").glob("*/*.yaml")):
+        try:
+            keys = OmegaConf.to_container(OmegaConf.load(path)) or {}
+        except Exception:  # A broken YAML is told where it is chosen.
+            continue
+        for key in keys:
+            found.setdefault(f"{path.parent.name}.{key!s}", []).append(path.stem)
+    return found
+
+
+def variants(group: str) -> list[str]:
+    """The names of the YAMLs of a group."""
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+def check_variant(option: str, name: str, group: str) -> None:
+    """Check that a variant that an option names is there.
+
+    Raises:
+        ConfigError: it is not; names the nearest.
+    """
+    known = variants(group)
+    if name not in known:
+        raise ConfigError(
+            f"{option}: there is no {group} '{name}'.{nearest(name, known)} "
+            f"Known: {', '.join(known)}"
+        )

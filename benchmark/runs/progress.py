@@ -1,0 +1,91 @@
+"""What a person sees while a run works: a bar in a terminal, a line now and then elsewhere."""
+
+from contextlib import AbstractContextManager, nullcontext
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from benchmark.runtime import launchers
+from benchmark.transfer.loop import Epoch
+
+SECONDS_BETWEEN_LINES = 20.0
+
+
+def console() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    # No markup: option lists such as [a,b] would be taken for it.
+    output = Console(highlight=False, markup=False)
+    if output.is_terminal and not launchers.in_job():  # Several bars would overwrite each other.
+        return output
+    return Console(force_terminal=False, highlight=False, markup=False, width=160)
+
+
+def busy(console: Console, what: str) -> AbstractContextManager[object]:
+    """Shows in a terminal that something is being done."""
+    return console.status(f"  {what} …") if console.is_terminal else nullcontext()
+
+
+class EpochProgress:
+    """Follows the epochs of one run; use as a context manager and as the loop's listener."""
+
+    def __init__(
+        self, title: str, epochs: int, examples: int, console: Console, done: int = 0
+    ) -> None:
+        """For a run of at most so many epochs over so many examples, some of them done before."""
+        self._title = title
+        self._epochs = epochs
+        self._done = done
+        self._examples = examples
+        self._console = console
+        self._began = self._said = monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=epochs, completed=done, state="compiling …")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Show an epoch."""
+        state = f"total loss {epoch.losses[0].mean():.4g}"
+        if epoch.number:
+            state += f", {self._examples / epoch.seconds_per_step:.3g} examples/s"
+        self._bar.update(self._task, completed=epoch.number, state=state)
+        now = monotonic()
+        if not self._console.is_terminal and now - self._said > SECONDS_BETWEEN_LINES:
+            self._said = now
+            left = (now - self._began) / max(epoch.number - self._done, 1)
+            left *= self._epochs - epoch.number
+            self._console.print(
+                f"  {self._title}: epoch {epoch.number}/{self._epochs}, {state}, "
+                f"at most {left:.0f} s left",
+                soft_wrap=True,
+                highlight=False,
+            )

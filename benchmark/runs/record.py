@@ -1,0 +1,372 @@
+"""What a run leaves behind: which numbers, pictures and tables are logged, and when."""
+
+import hashlib
+import inspect
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backbones.network import resolve
+from benchmark.config.errors import ConfigError
+from benchmark.config.paths import ROOT
+from benchmark.config.schema import Config, flat, nested
+from benchmark.images import sheets, upscale
+from benchmark.metrics import scoring
+from benchmark.runs.prepare import Prepared
+from benchmark.runtime import processes
+from benchmark.tracking.log import RunLog, image_key
+from benchmark.transfer import backend
+from benchmark.transfer.loop import Epoch, Outcome
+from benchmark.transfer.step import LOSS_NAMES
+from datasets import Loaded
+
+CONTACT_SHEET = "contact_sheet.png"
+EXAMPLES_TABLE = "examples.json"
+CONFIG = "config.json"
+SCORES = "scores.csv"
+MEASURES = "measures.json"
+
+REASON_LIMIT = 300
+"""Characters of a reason; MLflow cuts a tag at 8,000, and a cut one is no JSON."""
+
+UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
+"""Options that shape no result; they are in `CONFIG`, not among MLflow's parameters."""
+
+SOURCES = (
+    "benchmark",
+    *(f"benchmark/{p}" for p in ("config", "images", "metrics", "runs", "transfer")),
+    "backbones",
+    "datasets",
+)
+"""Folders of the program whose code shapes results."""
+
+NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.content")
+"""Ends of the options that name a function or class, which may be somebody's own."""
+
+CHANGEABLE = {
+    "weights_digest": "the backbone's weights",
+    "style_digest": "the paintings",
+    "content_digest": "the content pictures",
+}
+"""What the digests in a run's tags are of."""
+
+ORIGINAL_SIZE = "results_original_size"
+"""Artifact folder of the results at their content pictures' own sizes."""
+
+
+def title(config: Config, others: Mapping[str, str] | None = None) -> str:
+    """A run's name for people, with other options that tell it from its neighbours."""
+    names = [str(v["name"]) for v in (config.backbone, config.agg, config.optimizer)]
+    return " · ".join([*names, *(f"{key}={value}" for key, value in (others or {}).items())])
+
+
+def command(overrides: Sequence[str], *, sweep: bool) -> str:
+    """The command line that overrides came from; a new run of it gets a new name."""
+    own = [override for override in overrides if not override.startswith("tracking.sweep=")]
+    return shlex.join(["python", "-m", "benchmark", *(["-m"] if sweep else []), *own])
+
+
+def first_tags(config: Config, overrides: Mapping[str, str], number: int) -> dict[str, str]:
+    """Tags known before a run begins: what it is, on what it runs, from which sources."""
+    tags = {
+        "kind": "run",
+        "sweep": config.tracking.sweep or "",
+        "number": str(number),
+        "fingerprint": fingerprint(config),
+        "backbone": config.backbone["name"],
+        "agg": config.agg["name"],
+        "optimizer": config.optimizer["name"],
+        "overrides": json.dumps(dict(overrides)),
+        "command": command([f"{key}={value}" for key, value in overrides.items()], sweep=False),
+        "mlflow.source.name": "python -m benchmark",
+        "mlflow.source.git.commit": git_commit(),
+    }
+    tags |= processes.here().tags()
+    tags |= {f"version.{package}": number for package, number in backend.versions().items()}
+    return tags | {f"hardware.{part}": what for part, what in backend.hardware().items()}
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """The options, flat, that are MLflow's parameters of a run."""
+    return {key: v for key, v in flat(config).items() if not key.startswith(UNRECORDED)}
+
+
+def fingerprint(config: Config) -> str:
+    """A hash of all that shapes a run's losses but its data: options, sources, software, device.
+
+    Only under the same one can a run be taken up where it stood.
+    """
+    shaping = {k: v for k, v in nested(config).items() if k not in ("tracking", "checkpoint")}
+    named = [str(value) for key, value in flat(config).items() if key.endswith(NAMES_CODE)]
+    files = {path for folder in SOURCES for path in (ROOT / folder).glob("*.py")}
+    files |= {path for name in named if (path := source_file(name))}
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]
+    parts = (json.dumps(shaping, sort_keys=True), digests, backend.numerics())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def source_file(name: str) -> Path | None:
+    """The file that a function or class with a dotted name is written in, where there is one."""
+    try:
+        return Path(inspect.getsourcefile(resolve(name)) or "")
+    except Exception:  # Whatever the import of somebody's module raises; the run will tell it.
+        return None
+
+
+def check_unchanged(earlier: Mapping[str, str], prepared: Prepared) -> None:
+    """Keep a run from going on with other data than it began with.
+
+    Raises:
+        ConfigError: paintings, content pictures or weights are not those of its tags.
+    """
+    for tag, now in digests(prepared).items():
+        if earlier.get(tag, now) != now:
+            what = CHANGEABLE[tag]
+            raise ConfigError(
+                f"{what} changed since this run began ({tag}): put them back as they were, or "
+                "run it under another name with tracking.sweep=…"
+            )
+
+
+def digests(prepared: Prepared) -> dict[str, str]:
+    """Digests of the data that shape a run's losses, by tag."""
+    return {
+        "weights_digest": prepared.backbone.digest,
+        "style_digest": prepared.style_digest,
+        "content_digest": prepared.content.digest,
+    }
+
+
+def options(log: RunLog, config: Config) -> None:
+    """Log the resolved configuration."""
+    log.params(recorded(config))
+    log.json(CONFIG, nested(config))
+
+
+def inputs(log: RunLog, prepared: Prepared) -> None:
+    """Log the data with their digests, and the weights that are really used."""
+    log.tags(
+        {
+            "weights": prepared.backbone.weights,
+            "weights_note": prepared.backbone.weights_note,
+            "artists": "; ".join(paintings.name for paintings in prepared.paintings),
+            "contents": "; ".join(prepared.content.names),
+            "reference_digest": prepared.assessment.digest,
+            "batch": str(prepared.batch),
+            **digests(prepared),
+        }
+    )
+    for paintings in prepared.paintings:
+        _log_set(log, paintings, "style")
+        caption = f"{paintings.name}: the style set, {len(paintings.names)} paintings"
+        sheet = sheets.overview(paintings.pixels, paintings.names, caption)
+        log.picture(f"sets/{image_key(paintings.name)}.jpg", sheet)
+    _log_set(log, prepared.content, "content")
+    for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
+        log.picture(f"contents/{image_key(name)}.png", picture)
+
+    def files(loaded: Loaded) -> dict[str, str]:
+        return dict(zip(loaded.sources, loaded.digests, strict=True))
+
+    style = {paintings.name: files(paintings) for paintings in prepared.paintings}
+    references = [*prepared.assessment.held_out, *prepared.assessment.others]
+    beside = {one.name: [picture.source for picture in one.pictures] for one in references}
+    data = {"style": style, "content": files(prepared.content), "references": beside}
+    log.json("data.json", data)
+
+
+def epoch(
+    log: RunLog, examples: Sequence[tuple[str, str]], snapshots: Sequence[int], state: Epoch
+) -> None:
+    """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
+    metrics = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
+    if state.number:
+        metrics["seconds_per_step"] = state.seconds_per_step
+        metrics["examples_per_second"] = len(examples) / state.seconds_per_step
+    log.metrics(metrics, state.number)
+    if state.number in snapshots and np.isfinite(state.losses).all():
+        for (artist, content), picture in zip(examples, to_uint8(state.pictures()), strict=True):
+            log.snapshot(f"{artist}/{content}", picture, state.number)
+
+
+def results(
+    log: RunLog,
+    prepared: Prepared,
+    snapshots: Sequence[int],
+    outcome: Outcome,
+    caption: str,
+    *,
+    original_size: bool,
+) -> None:
+    """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
+
+    With `original_size` each picture also at the size of its content picture, as in the study's
+    test; else they stay square, as they were optimised.
+
+    Args:
+        log: of the run.
+        prepared: its inputs.
+        snapshots: epochs whose pictures are already in the series.
+        outcome: how it ended.
+        caption: for the sheet.
+        original_size: whether to write them back at the content pictures' own sizes too.
+    """
+    pictures = to_uint8(outcome.pictures)
+    kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
+    for (artist, content), picture, number in kept:
+        log.picture(result_file(artist, content), picture)
+        if number not in snapshots:
+            log.snapshot(f"{artist}/{content}", picture, int(number))
+    contents = len(prepared.content.names)
+    caption = f"{caption} · {outcome.epochs} epochs · weights: {weights_caption(prepared)}"
+    log.picture(
+        CONTACT_SHEET,
+        sheets.contact_sheet(
+            list(prepared.content.pixels),
+            prepared.content.names,
+            [paintings.pixels for paintings in prepared.paintings],
+            [paintings.name for paintings in prepared.paintings],
+            [list(pictures[i : i + contents]) for i in range(0, len(pictures), contents)],
+            caption,
+        ),
+    )
+    finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
+    if len(finite):
+        log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
+    log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))
+    log.metrics(summary(outcome), outcome.epochs)
+    if original_size:
+        # Last, because it reads the photographs again: one that is gone costs nothing else.
+        _log_original_sizes(log, prepared, pictures)
+
+
+def scores(
+    log: RunLog,
+    table: pd.DataFrame,
+    facts: Mapping[str, Any],
+    evaluators: Mapping[str, Any],
+    missing: Mapping[str, str],
+    *,
+    epochs: int,
+) -> None:
+    """Log the scores of a run's results: the table, the means, and how to read them.
+
+    Args:
+        log: of the run.
+        table: see `scoring.scores`.
+        facts: how to read each measure.
+        evaluators: what the pictures were looked at through.
+        missing: measures that could not be taken, with the reason.
+        epochs: the step at which the means are logged.
+    """
+    log.text(SCORES, table.to_csv(index=False, float_format="%.6g"))
+    log.json(MEASURES, dict(facts))
+    log.metrics({f"measures/{name}": v for name, v in scoring.means(table).items()}, epochs)
+    reasons = {name: reason[:REASON_LIMIT] for name, reason in missing.items()}
+    tags = {"evaluators": dict(evaluators), "not_measured": reasons}
+    log.tags({name: json.dumps(content) for name, content in tags.items()})
+
+
+def how_to_read(
+    assessment: scoring.Assessment, model: str, weights: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of each measure, and of each evaluator whether it also optimised the pictures.
+
+    Args:
+        assessment: with what the results are scored.
+        model: dotted name of the architecture that optimised them.
+        weights: what it was optimised with; trained and random ones make two networks.
+    """
+    facts = {one.name: dict(one.facts) for one in assessment.measures}
+    evaluators = {
+        name: {
+            "weights": one.weights,
+            "digest": one.digest,
+            "optimised": one.shared.architecture.model == model
+            and (one.weights == "random") == (weights == "random"),
+        }
+        for name, one in assessment.evaluators.items()
+    }
+    return facts, evaluators
+
+
+def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
+    """One row per example: names, epoch of the picture kept, first and final losses."""
+    table = pd.DataFrame(prepared.examples, columns=["artist", "content"])
+    sizes = [len(paintings.names) for paintings in prepared.paintings]
+    table["paintings"] = np.repeat(sizes, len(prepared.content.names))
+    table["epoch"] = outcome.kept_epochs
+    for index, name in enumerate(LOSS_NAMES):
+        table[name] = outcome.losses[index].astype(float)
+        table[f"first_{name}"] = outcome.first_losses[index].astype(float)
+    table["loss_ratio"] = table["total_loss"] / table["first_total_loss"]
+    table["picture"] = [result_file(artist, content) for artist, content in prepared.examples]
+    return table
+
+
+def summary(outcome: Outcome) -> dict[str, float]:
+    """The numbers that an export reads: means over the examples of the pictures kept."""
+    final, first = outcome.losses.mean(axis=1), outcome.first_losses.mean(axis=1)
+    numbers = {f"final_{name}": float(v) for name, v in zip(LOSS_NAMES, final, strict=True)}
+    numbers["loss_ratio"] = float(final[0] / first[0]) if first[0] else float("nan")
+    return numbers | {
+        "examples": outcome.losses.shape[1],
+        "epochs_done": outcome.epochs,
+        "seconds": outcome.seconds,
+    }
+
+
+def line(outcome: Outcome) -> str:
+    """How a run ended, for people."""
+    first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
+    return f"{outcome.ending.message}; total loss {first:.4g} → {last:.4g}, {outcome.seconds:.1f} s"
+
+
+def result_file(artist: str, content: str, folder: str = "results") -> str:
+    """The artifact that holds an example's picture."""
+    return f"{folder}/{image_key(artist)}/{image_key(content)}.png"
+
+
+def weights_caption(prepared: Prepared) -> str:
+    """What the weights are, for people, who must not take random ones for a result."""
+    used = prepared.backbone.weights
+    return "RANDOM (not trained)" if used == "random" else used
+
+
+def to_uint8(pictures: np.ndarray) -> np.ndarray:
+    """Pictures in [0, 1] as 8-bit pixels."""
+    return np.clip(np.round(pictures * 255.0), 0, 255).astype("uint8")
+
+
+def git_commit() -> str:
+    """The commit of the sources, with "-dirty" where they were changed; "unknown" without git."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -> None:
+    """Write results, uint8 (N, S, S, 3), back at their content pictures' own sizes."""
+    originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
+    pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
+    for (artist, content), picture, original in pairs:
+        whole = upscale.to_original_size(picture, original)
+        log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
+
+
+def _log_set(log: RunLog, loaded: Loaded, context: str) -> None:
+    source = str(Path(loaded.sources[0]).parent)
+    log.data(loaded.name, context, source, loaded.digest, len(loaded.names))

@@ -1,0 +1,121 @@
+"""Style targets kept in memory for later runs, and on disk for other processes."""
+
+import hashlib
+import inspect
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from backbones import Backbone
+from backbones.network import resolve
+from benchmark.runtime.files import remove_parts, replacing
+from benchmark.transfer import backend
+from benchmark.transfer.losses import PaintingGrams
+from benchmark.transfer.targets import from_triangles, gram_triangles
+from datasets import Loaded
+
+FORMULA = 1
+"""To be raised whenever what is computed here, in `losses.gram_matrix` or `smoothing` changes."""
+
+CACHE_LIMIT = 5 * 2**30
+"""Bytes of the cache on disk; beyond it the entries longest unused go."""
+
+
+@lru_cache(maxsize=16)
+def style_targets(
+    backbone: Backbone, paintings: Loaded, cache: Path | None = None
+) -> list[PaintingGrams]:
+    """The paintings' Gram matrices at each style layer, for all runs with this backbone.
+
+    With a cache folder they are read from there, or else written there. The same to the bit
+    either way, for only one triangle of each matrix is used.
+    """
+    entry = cache / f"{key(backbone, paintings)}.npz" if cache else None
+    triangles = _read(entry, backbone, len(paintings.pixels)) if entry else None
+    if triangles is None:
+        triangles = gram_triangles(backbone, paintings.pixels / np.float32(255.0))
+        if entry:
+            _write(entry, triangles)
+    return from_triangles(triangles)
+
+
+def key(backbone: Backbone, paintings: Loaded) -> str:
+    """What the targets depend on, as one hash: network, weights, pictures, software, device."""
+    architecture = backbone.shared.architecture
+    functions = (architecture.model, architecture.preprocessing)
+    parts = (
+        FORMULA,
+        backend.numerics(),
+        architecture,
+        *(_source(resolve(function)) for function in functions),
+        backbone.digest,
+        paintings.pixels.shape,
+        hashlib.sha256(paintings.pixels.tobytes()).hexdigest(),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _source(function: Callable[..., object]) -> str:
+    """A function's source, where it has one."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # compiled, or an object that can be called
+        return repr(function)
+
+
+def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | None:
+    """The triangles of so many paintings in an entry; None where it is not there or damaged."""
+    shapes = [
+        (paintings, layer.shape[-1] * (layer.shape[-1] + 1) // 2)
+        for layer in backbone.shared.cut.outputs[:-1]
+    ]
+    if not file.is_file():
+        return None
+    try:
+        # Reading checks the checksums that the format holds; pickles are refused.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            triangles = [stored[f"arr_{index}"] for index in range(len(shapes))]
+        if not all(np.isfinite(triangle).all() for triangle in triangles):
+            raise ValueError("not all of it are finite numbers")
+    except Exception as error:  # A damaged zip file raises errors of many kinds.
+        logging.warning("%s: damaged (%s), made anew", file, error)
+        return None
+    with suppress(OSError):  # Another process may have removed it meanwhile.
+        os.utime(file)
+    found = [(triangle.shape, triangle.dtype) for triangle in triangles]
+    return triangles if found == [(shape, np.dtype("float32")) for shape in shapes] else None
+
+
+def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
+    """Add an entry, whole or not at all; without room for it the run goes on."""
+    cache = entry.parent
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        remove_parts(cache)
+        with replacing(entry) as part:
+            np.savez(part, *triangles)
+    except OSError as error:
+        logging.warning("%s: style targets are not kept (%s)", cache, error)
+    _prune(cache)
+
+
+def _prune(cache: Path) -> None:
+    """Remove the entries longest unused until the rest is within the limit.
+
+    Another process may do the same at the same time.
+    """
+    found: list[tuple[float, int, Path]] = []
+    for entry in cache.glob("*.npz"):
+        with suppress(OSError):
+            found.append((entry.stat().st_mtime, entry.stat().st_size, entry))
+    total = 0
+    for _, size, entry in sorted(found, reverse=True):
+        total += size
+        if total > CACHE_LIMIT:
+            with suppress(OSError):
+                entry.unlink()

@@ -1,0 +1,4 @@
+"""The process and its surroundings: interrupts, owners, whole files, launchers, GPUs.
+
+May import config.
+"""

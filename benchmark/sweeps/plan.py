@@ -1,0 +1,98 @@
+"""What a sweep is going to run, kept with it, so that what is left of it can be run later."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from benchmark.config.errors import ConfigError
+from benchmark.config.schema import Config, nested, restored
+from benchmark.runs import record
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
+
+FILE = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a sweep, in order; a run's number is its place here.
+
+    Attributes:
+        overrides: of each run, as on a command line.
+        settings: the resolved configuration of each run, nested.
+        hydra: overrides of Hydra itself: with which launcher the runs are started.
+    """
+
+    overrides: Sequence[Sequence[str]]
+    settings: Sequence[Mapping[str, Any]]
+    hydra: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls, jobs: Sequence[Sequence[str]], configs: Sequence[Config], hydra: Sequence[str]
+    ) -> Self:
+        """Of a sweep that is about to start."""
+        return cls(jobs, [nested(config) for config in configs], hydra)
+
+    @classmethod
+    def read(cls, tracker: Tracker, sweep: str) -> Self:
+        """Of a sweep, or of a single run under its own name, that was begun.
+
+        Raises:
+            ConfigError: there is none, or it was begun by a version that kept no plan.
+        """
+        parent = tracker.sweep_run(sweep)
+        if parent:
+            _need(tracker, parent, FILE)
+            return cls.unpacked(json.loads(tracker.read_text(parent.run_id, FILE)))
+        runs = tracker.runs_of(sweep)
+        if not runs:
+            raise ConfigError(f"tracking.sweep={sweep}: there is no such sweep in {tracker.uri}")
+        _need(tracker, runs[0], record.CONFIG)
+        overrides = json.loads(runs[0].tags.get("overrides", "{}"))
+        return cls(
+            [[f"{key}={value}" for key, value in overrides.items()]],
+            [json.loads(tracker.read_text(runs[0].run_id, record.CONFIG))],
+        )
+
+    def config(self, number: int) -> Config:
+        """The configuration of a run.
+
+        Raises:
+            ConfigError: there is no run of this number.
+        """
+        if not 0 <= number < len(self.settings):
+            raise ConfigError(
+                f"tracking.run={number}: the sweep has runs 0 to {len(self.settings) - 1}"
+            )
+        return restored(dict(self.settings[number]))
+
+    def packed(self) -> dict[str, Any]:
+        """As JSON; what runs have in common stands there once."""
+        values: dict[str, int] = {}
+        runs = [
+            {key: values.setdefault(json.dumps(value), len(values)) for key, value in one.items()}
+            for one in self.settings
+        ]
+        return {
+            "hydra": list(self.hydra),
+            "overrides": [list(one) for one in self.overrides],
+            "values": [json.loads(value) for value in values],
+            "runs": runs,
+        }
+
+    @classmethod
+    def unpacked(cls, content: Mapping[str, Any]) -> Self:
+        """The same again."""
+        values = content["values"]
+        settings = [{key: values[index] for key, index in one.items()} for one in content["runs"]]
+        return cls(content["overrides"], settings, content["hydra"])
+
+
+def _need(tracker: Tracker, run: RunRecord, file: str) -> None:
+    if not tracker.has_artifact(run.run_id, file):
+        raise ConfigError(
+            f"the run {run.name} has no {file}: it ended before that was written, or an earlier "
+            "version made it; start it again with its command"
+        )

@@ -1,0 +1,190 @@
+"""What a person is told at the end: the table, the sheet of all cells, where to look next."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from benchmark.analysis.tables import results_table, varied_overrides
+from benchmark.config.paths import ROOT
+from benchmark.images import sheets
+from benchmark.runs import record
+from benchmark.runs.notices import announce_weights
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
+
+WORDS = ("stopped_by", "weights")
+
+SUMMARY_COLUMNS = ("stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights")
+
+MEASURES = "measures/"
+"""How the names of measures begin among a run's metrics."""
+
+SUMMARY_MEASURES = ("ssim", "grain", "held_out_distance.")
+"""Measures that the summary shows, each by the first evaluator that took it."""
+
+SHEET = "sheet.png"
+
+SHEET_EXAMPLES = 4
+"""Most examples that one cell of a sweep's sheet shows."""
+
+SHEET_CELL = 320
+
+PLACES = 12
+"""Most runs whose pictures' places the summary names; the sweep's sheet shows them all."""
+
+
+def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
+    """All cells side by side: backbones (and what else was swept) down, aggregations across."""
+    varied = varied_overrides(runs)
+    cells: dict[tuple[str, str], np.ndarray] = {}
+    legend = ""
+    for run in runs:
+        if tracker.has_artifact(run.run_id, record.EXAMPLES_TABLE):
+            row = " ".join([run.tags["backbone"], *(f"{k}={v}" for k, v in varied[run.run_id])])
+            cells[row, run.tags["agg"]], names = _cell(tracker, run)
+            legend = f"in each cell: {', '.join(names)}"
+    if not cells:
+        return None
+    rows = list(dict.fromkeys(row for row, _ in cells))
+    columns = list(dict.fromkeys(column for _, column in cells))
+    kinds = {run.tags.get("weights", "?") for run in runs}
+    weights = ", ".join(sorted(kinds))
+    loud = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
+    return sheets.grid(
+        [[cells.get((row, column)) for column in columns] for row in rows],
+        rows,
+        columns,
+        f"{runs[0].tags['sweep']} · weights: {weights}{loud}\n{legend}",
+    )
+
+
+def summarise(
+    output: Console, tracker: Tracker, runs: Sequence[RunRecord], sweep: str | None = None
+) -> None:
+    """Print the result table, where the pictures are, and how to open the MLflow UI."""
+    table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
+    shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
+    for measure in some_measures(runs):
+        scores = [run.metrics.get(f"{MEASURES}{measure}") for run in runs]
+        shown.insert(len(shown.columns) - 1, measure, scores)
+    for column in shown.columns:
+        table.add_column(column, justify="left" if column in WORDS else "right")
+    for run, row in zip(runs, shown.itertuples(index=False), strict=True):
+        table.add_row(run.name, *(_shown(value) for value in row))
+    output.print(table)
+    parent = tracker.sweep_run(sweep) if sweep else None
+    tell_unfinished(output, tracker, runs, int(parent.tags["runs"]) if parent else 1)
+    for what, run_id, file in [
+        *([("all runs", parent.run_id, SHEET)] if parent else []),
+        *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs[:PLACES]),
+    ]:
+        if tracker.has_artifact(run_id, file):
+            place = tracker.where(run_id, file)
+            output.print(f"picture of {what}: {place}", soft_wrap=True)
+    if len(runs) > PLACES:
+        output.print(f"and of {len(runs) - PLACES} more runs, each in its artifacts")
+    fallbacks = {
+        run.tags["backbone"]: run.tags["weights_note"]
+        for run in runs
+        if run.tags.get("weights_note")
+    }
+    announce_weights(output, fallbacks)
+    tell_unmeasured(output, runs)
+    if runs:
+        output.print(f"report: {report_command(tracker, runs[0])}", soft_wrap=True)
+    output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
+
+
+def tell_unfinished(
+    output: Console, tracker: Tracker, runs: Sequence[RunRecord], planned: int
+) -> None:
+    """Each run that did not finish with its reason, and the commands that run just those."""
+    unfinished = [run for run in runs if run.status != "FINISHED"]
+    for run in unfinished:
+        told = f"{run.name}: {run.tags.get('status')} - {run.tags.get('reason', '')}"
+        output.print(told, style="red", soft_wrap=True)
+        if run.tags.get("status") == "diverged":
+            output.print(f"  again, with other options: {run.tags['command']}", soft_wrap=True)
+    left = [run for run in unfinished if run.tags.get("status") != "diverged"]
+    never = planned - len(runs)
+    if never > 0:
+        output.print(f"never started: {never} of {planned} runs", style="red")
+    if runs and (left or never > 0):
+        command = resume_command(tracker, runs[0].tags["sweep"])
+        output.print(f"go on with just these: {command}", soft_wrap=True)
+
+
+def some_measures(runs: Sequence[RunRecord]) -> list[str]:
+    """Those of `SUMMARY_MEASURES` that some run has."""
+    known = dict.fromkeys(
+        name.removeprefix(MEASURES)
+        for run in runs
+        for name in sorted(run.metrics)
+        if name.startswith(MEASURES)
+    )
+    found = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_MEASURES]
+    return [name for name in found if name]
+
+
+def tell_unmeasured(output: Console, runs: Sequence[RunRecord]) -> None:
+    """What could not be measured, a line a reason, besides what was announced at the start."""
+    reasons: dict[str, dict[str, None]] = {}
+    for run in runs:
+        missing = json.loads(run.tags.get("not_measured", "{}"))
+        announced = {reason for name, reason in missing.items() if name.startswith("through ")}
+        for measure, reason in missing.items():
+            if reason not in announced:
+                reasons.setdefault(reason, {})[measure] = None
+    for reason, measures in reasons.items():
+        output.print(f"not measured: {', '.join(measures)} ({reason})", soft_wrap=True)
+
+
+def resume_command(tracker: Tracker, sweep: str) -> str:
+    """The one line that goes on with a sweep."""
+    return f"python -m benchmark.resume {sweep}{_store(tracker)}"
+
+
+def report_command(tracker: Tracker, run: RunRecord) -> str:
+    """The one line that writes the report of a run's sweep."""
+    return f"python -m benchmark.report --sweep {run.tags['sweep']}{_store(tracker)}"
+
+
+def ui_command(tracker: Tracker) -> str:
+    """The one line that opens the MLflow UI on a store."""
+    if tracker.uri.startswith(("http://", "https://")):
+        return tracker.uri
+    if Path(sys.prefix) == ROOT / ".venv":
+        default = tracker.uri == Tracker.default_uri(ROOT)
+        return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
+    light = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
+    return f"{light} --backend-store-uri {shlex.quote(tracker.uri)}"
+
+
+def _store(tracker: Tracker) -> str:
+    """The argument that names a store, unless it is the default one."""
+    default = tracker.uri == Tracker.default_uri(ROOT)
+    return "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
+
+
+def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
+    """Some examples of a run, spread over its artists, in one square; and their names."""
+    table = tracker.read_table(run.run_id, record.EXAMPLES_TABLE)
+    chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
+    pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
+    square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)
+    return square, [f"{table['artist'][i]}/{table['content'][i]}" for i in chosen]
+
+
+def _shown(value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

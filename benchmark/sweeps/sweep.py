@@ -1,0 +1,456 @@
+"""A sweep: its runs checked before the first starts, its summary after the last."""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from benchmark.analysis.model_selection import check_data, with_winners
+from benchmark.analysis.tables import results_table
+from benchmark.config.compose import composed, refuse
+from benchmark.config.errors import CompositionError, ConfigError
+from benchmark.config.paths import ROOT, check_folder
+from benchmark.config.schema import Config, Forecast
+from benchmark.runs import record
+from benchmark.runs.checkpoint import BusyError
+from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
+from benchmark.runs.prepare import InputError, prepare
+from benchmark.runs.progress import console
+from benchmark.runs.run import Place, checkpoint_of, run
+from benchmark.runtime import launchers, processes
+from benchmark.runtime.processes import Owner
+from benchmark.sweeps import cost as forecasts
+from benchmark.sweeps.plan import FILE, Plan
+from benchmark.sweeps.summary import SHEET, resume_command, summarise, sweep_sheet
+from benchmark.tracking.outage import OutageError
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.store import in_short
+from benchmark.tracking.tracker import Tracker
+
+
+def tracker_of(config: Config) -> Tracker:
+    """The MLflow store of a configuration."""
+    return Tracker(config.tracking.uri, config.tracking.experiment, ROOT)
+
+
+def run_alone(config: Config, overrides: Sequence[str]) -> bool:
+    """Do a single run; whether it finished. Wrong input ends the program before a run begins."""
+    output = console()
+    name = config.tracking.sweep or ""
+    try:
+        Tracker.check_reachable(config.tracking.uri)
+        if config.tracking.run is None:
+            [config] = with_winners([config], [overrides])
+        else:
+            number = config.tracking.run
+            config, overrides = planned(Plan.read(tracker_of(config), name), number, config)
+        prepared = prepare(config)
+        check_data(config, prepared)
+        announce_weights(output, missing_weights(prepared))
+        announce_evaluators(output, prepared.assessment.unavailable)
+        if config.forecast is Forecast.only:
+            foretell([config], output)
+            return True
+        tracker = tracker_of(config)
+        if config.tracking.run is None:
+            refuse_known(tracker, name)
+        mark_lost(tracker, output)
+    except InputError as error:
+        raise SystemExit(refuse(error)) from error
+    if config.forecast is Forecast.show:
+        foretell([config], output)
+    place = Place(record.title(config), pairs_of(overrides))
+    finished = attempt(config, tracker, place, output)
+    summarise(output, tracker, tracker.runs_of(name))
+    return finished
+
+
+def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
+    """Do one run of a sweep, in whatever process, if it is not done yet; whether it finished."""
+    output = console()
+    name = config.tracking.sweep or ""
+    title = f"run {number + 1}"
+    try:
+        tracker = tracker_of(config)
+        parent = tracker.sweep_run(name)
+        if config.tracking.run is None:
+            [config] = with_winners([config], [overrides])
+        else:
+            number = config.tracking.run
+            plan = SweepCallback.plan or Plan.read(tracker, name)
+            config, overrides = planned(plan, number, config)
+        facts = parent.tags if parent else {}
+        swept = facts.get("swept", "").split()
+        pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
+        title = record.title(config, pairs)
+    except Exception as error:
+        # The store is gone; the runs after this one may find it again.
+        output.print(f"Run {number + 1}: {title}")
+        tell_failure(output, error)
+        return False
+    output.print(f"Run {number + 1} of {facts.get('runs', '?')}: {title}")
+    place = Place(title, pairs_of(overrides), number, parent.run_id if parent else None)
+    finished = attempt(config, tracker, place, output)
+    if SweepCallback.forecast is not None:
+        output.print(f"  {SweepCallback.forecast.after(number + 1)}", soft_wrap=True)
+    return finished
+
+
+def planned(plan: Plan, number: int, config: Config) -> tuple[Config, Sequence[str]]:
+    """A run as its sweep planned it, in the store of `config`; and its overrides."""
+    return replace(plan.config(number), tracking=config.tracking), plan.overrides[number]
+
+
+def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> bool:
+    """Do what is left of a run; a failure is recorded in it and told in a line, never raised."""
+    checkpoint = checkpoint_of(config, place.number)
+    # Lines of several processes stand among each other.
+    mark = f"  {place.title}: " if launchers.in_job() else "  "
+    try:
+        with checkpoint.claimed():
+            earlier = tracker.run_of(config.tracking.sweep or "", place.number)
+            if earlier and is_over(earlier):
+                checkpoint.remove()
+                output.print(f"{mark}{earlier.tags['status']} before")
+                return earlier.status == "FINISHED"
+            if earlier and under_way(earlier) and not checkpoint.left_by(earlier.tags):
+                raise BusyError
+            if earlier and earlier.tags.get("fingerprint") != record.fingerprint(config):
+                output.print(f"{mark}begins anew: its options, or the program, changed since")
+                tracker.discard(earlier.run_id)
+                earlier = None
+            status, ending = run(config, tracker, replace(place, earlier=earlier), output)
+        style = "red" if status == "diverged" else None
+        output.print(f"{mark}{status}: {ending}", style=style, soft_wrap=True)
+        return status == "finished"
+    except BusyError:
+        output.print(
+            f"{mark}under way in another process, which this one leaves alone", style="yellow"
+        )
+    except Exception as error:
+        tell_failure(output, error, mark)
+    return False
+
+
+def is_over(run: RunRecord) -> bool:
+    """Whether a run came to its end, good or bad; another try would come to the same."""
+    return run.tags.get("status") in ("finished", "diverged")
+
+
+def under_way(run: RunRecord) -> bool:
+    """Whether another process is at a run, as far as this one can tell."""
+    owner = Owner.of(run.tags)
+    running = run.status == "RUNNING"
+    return running and owner is not None and owner.state() in ("alive", "elsewhere")
+
+
+def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
+    """End the runs in the store whose processes are gone from this machine; tell of sweeps."""
+    for one in tracker.under_way():
+        owner = Owner.of(one.tags)
+        if owner and owner.state() == "gone":
+            log = tracker.log_of(one.run_id)
+            log.tags({"lost": str(times_lost(one) + 1)})
+            log.end(
+                "killed",
+                "lost",
+                f"its process {owner.process} on {owner.host} ended without a word: killed, out of "
+                "memory, or the machine went down",
+            )
+            if tell and one.tags.get("kind") == "sweep":
+                command = resume_command(tracker, one.tags["sweep"])
+                output.print(f"Sweep {one.name} was cut short; {command} goes on with it.")
+
+
+def end_lost(tracker: Tracker, name: str) -> None:
+    """End the runs of a sweep whose launcher is over, and with it its jobs on all machines."""
+    for one in tracker.runs_of(name):
+        owner = Owner.of(one.tags)
+        if one.status == "RUNNING" and owner and owner.state() != "alive":
+            log = tracker.log_of(one.run_id)
+            log.tags({"lost": str(times_lost(one) + 1)})
+            log.end("killed", "lost", f"its process {owner.process} on {owner.host} was lost")
+
+
+def times_lost(run: RunRecord) -> int:
+    """How often a process at a run ended without a word."""
+    return int(run.tags.get("lost", "0"))
+
+
+def tell_failure(output: Console, error: Exception, mark: str = "  ") -> None:
+    """Say in a line why a run failed."""
+    reason = " ".join(str(error).split()) if isinstance(error, InputError) else in_short(error)
+    output.print(f"{mark}failed: {reason}", style="red", soft_wrap=True)
+
+
+def pairs_of(overrides: Sequence[str]) -> dict[str, str]:
+    """Overrides as option and value."""
+    return dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
+
+
+def swept_options(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """The options that differ among the runs of a sweep, besides those in every title."""
+    pairs = [pairs_of(job) for job in jobs]
+    return [
+        key
+        for key in dict.fromkeys(key for one in pairs for key in one)
+        if key not in ("backbone", "agg", "agg.p", "optimizer")
+        and len({one.get(key) for one in pairs}) > 1
+    ]
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+class SweepCallback(Callback):
+    """What Hydra calls around a sweep."""
+
+    open: ClassVar[tuple[Tracker, str] | None] = None
+    """The sweep under way in this process, so that an interrupt can close it."""
+
+    forecast: ClassVar[forecasts.Forecast | None] = None
+    """Its cost, if that was asked for."""
+
+    plan: ClassVar[Plan | None] = None
+    """Its runs, where it was taken up."""
+
+    done: ClassVar[int] = 0
+    """How many of them were over when this process began."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Check every run, then open the sweep's parent run in MLflow."""
+        output = console()
+        try:
+            jobs = jobs_of(config)
+            # Hydra makes it only after this, when the sweep is in MLflow already.
+            check_folder("hydra.sweep.dir", str(Path(config.hydra.sweep.dir).absolute()))
+            first = composed(jobs[0])
+            Tracker.check_reachable(first.tracking.uri)
+            if first.forecast is not Forecast.only:
+                launcher: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+                launchers.drive(launcher, Path(config.hydra.sweep.dir).resolve())
+            if first.tracking.run is None:
+                start(jobs, config, output)
+            else:
+                take_up(first, [int(pairs_of(job)["tracking.run"]) for job in jobs], output)
+            if launchers.where_output_goes():
+                output.print(launchers.where_output_goes(), soft_wrap=True)
+        except (*InputError, *CompositionError) as error:
+            # Hydra turns a callback's exceptions into warnings, but not SystemExit.
+            raise SystemExit(refuse(error)) from error
+        except Exception as error:
+            traceback.print_exc()
+            raise SystemExit(1) from error
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Summarise the sweep; exit code 1 if a run did not finish."""
+        if SweepCallback.open is None:
+            raise SystemExit(1)
+        (tracker, name), SweepCallback.open = SweepCallback.open, None
+        try:
+            complete = conclude(tracker, name, console())
+        except Exception as error:
+            # Hydra would turn it into a warning, and the exit code into 0.
+            tell_failure(console(), error)
+            raise SystemExit(1) from error
+        if not complete:
+            raise SystemExit(1)
+
+
+def start(jobs: Sequence[Sequence[str]], config: DictConfig, output: Console) -> None:
+    """Check all runs of a new sweep and record what they will be.
+
+    Raises:
+        InputError, CompositionError: something is wrong in one of them; nothing was begun.
+        SystemExit: only a forecast was wanted.
+    """
+    configs = with_winners([composed(overrides) for overrides in jobs], jobs)
+    output.print(f"Preparing {counted(len(configs), 'run')} …")
+    examples, fallbacks, unseen = check_all(configs)
+    announce_weights(output, fallbacks)
+    announce_evaluators(output, unseen)
+    if configs[0].forecast is Forecast.only:
+        foretell(configs, output)
+        raise SystemExit(0)
+    tracker, name = tracker_of(configs[0]), configs[0].tracking.sweep or ""
+    refuse_known(tracker, name)
+    mark_lost(tracker, output)
+    if configs[0].forecast is Forecast.show:
+        SweepCallback.forecast = foretell(configs, output)
+    begin(tracker, configs, jobs, config)
+    SweepCallback.open = (tracker, name)
+    output.print(
+        f"Sweep {name}: {counted(len(configs), 'run')}, {counted(examples, 'picture')}, "
+        f"MLflow {tracker.uri}",
+        soft_wrap=True,
+    )
+
+
+def take_up(first: Config, numbers: Sequence[int], output: Console) -> None:
+    """Check the runs of a sweep that are left, and open it again.
+
+    Raises:
+        InputError: there is no such sweep, or something is wrong in one of its runs.
+    """
+    tracker, name = tracker_of(first), first.tracking.sweep or ""
+    plan = Plan.read(tracker, name)
+    check_all([planned(plan, number, first)[0] for number in numbers])
+    parent = tracker.sweep_run(name)
+    assert parent is not None  # It has the plan.
+    tracker.continued(parent, processes.here().tags())
+    SweepCallback.open, SweepCallback.plan = (tracker, name), plan
+    SweepCallback.done = sum(is_over(run) for run in tracker.runs_of(name))
+
+
+def conclude(tracker: Tracker, name: str, output: Console) -> bool:
+    """Close a sweep and tell how it went; whether all its runs finished."""
+    runs = tracker.runs_of(name)
+    parent = tracker.sweep_run(name)
+    expected = int(parent.tags["runs"]) if parent else 1
+    complete = len(runs) == expected and all(run.status == "FINISHED" for run in runs)
+    close(tracker, name, runs, "finished" if complete else "failed")
+    summarise(output, tracker, runs, sweep=name)
+    return complete
+
+
+def jobs_of(config: DictConfig) -> list[list[str]]:
+    """The overrides of each run that Hydra's basic sweeper will start.
+
+    Other sweepers choose theirs as they go; of those only the common part can be checked.
+    """
+    task = list(config.hydra.overrides.task)
+    parsed = OverridesParser.create().parse_overrides(task)
+    if not config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+        return [[o.input_line or "" for o in parsed if not o.is_sweep_override()]]
+    listed = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    overrides = OverridesParser.create().parse_overrides([*listed, *task])
+    [jobs] = BasicSweeper.split_arguments(overrides, None)
+    if not jobs:
+        raise ConfigError(f"{' '.join(task)}: one of these has no values to sweep")
+    return jobs
+
+
+def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str], dict[str, str]]:
+    """Prepare every run once, keeping nothing.
+
+    Returns:
+        How many examples there are in all, and why backbones and evaluators lack their weights.
+
+    Raises:
+        InputError: something is wrong in one of them.
+    """
+    if any(config.tracking != configs[0].tracking for config in configs):
+        raise ConfigError("tracking.* cannot be swept: the runs of a sweep share one store")
+    examples = 0
+    fallbacks: dict[str, str] = {}
+    unseen: dict[str, str] = {}
+    for config in configs:
+        prepared = prepare(config)
+        check_data(config, prepared)
+        examples += len(prepared.examples)
+        fallbacks |= missing_weights(prepared)
+        unseen |= prepared.assessment.unavailable
+    return examples, fallbacks, unseen
+
+
+def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
+    """Measure and print what the runs will cost."""
+    output.print("Measuring a few steps of each backbone …")
+    found = forecasts.forecast([prepare(config) for config in configs])
+    output.print(*found.lines(), sep="\n", soft_wrap=True)
+    return found
+
+
+def begin(
+    tracker: Tracker,
+    configs: Sequence[Config],
+    jobs: Sequence[Sequence[str]],
+    config: DictConfig,
+) -> None:
+    """Open the parent run of a sweep, with what its runs have in common and what each will be."""
+    name = configs[0].tracking.sweep or ""
+    tags = {
+        "kind": "sweep",
+        "sweep": name,
+        "runs": str(len(configs)),
+        "swept": " ".join(swept_options(jobs)),
+        "command": record.command(list(config.hydra.overrides.task), sweep=True),
+    }
+    log = tracker.start(name, tags | processes.here().tags())
+    options = [record.recorded(one) for one in configs]
+    log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})
+    log.json(FILE, Plan.of(jobs, configs, launcher_of(config)).packed())
+
+
+def launcher_of(config: DictConfig) -> list[str]:
+    """The overrides that choose and set up Hydra's launcher, and say where its jobs are."""
+    kept = ("hydra/launcher", "hydra.launcher", "hydra.sweep.dir", "hydra.job.env_set")
+    given = [one for one in config.hydra.overrides.hydra if one.lstrip("+~").startswith(kept)]
+    chosen = config.hydra.runtime.choices.get("hydra/launcher", "basic")
+    named = any(one.startswith("hydra/launcher=") for one in given)
+    return given if named else [f"hydra/launcher={chosen}", *given]
+
+
+def refuse_known(tracker: Tracker, name: str) -> None:
+    """Keep two sweeps from sharing a name.
+
+    Raises:
+        ConfigError: one of this name was begun before.
+    """
+    parent, runs = tracker.sweep_run(name), tracker.runs_of(name)
+    idle = parent and not runs and not under_way(parent)
+    if parent and idle and not tracker.has_artifact(parent.run_id, FILE):
+        tracker.discard(parent.run_id)  # Cut short before anything of it was recorded.
+    elif parent or runs:
+        raise ConfigError(
+            f"tracking.sweep={name}: a sweep of this name exists; choose another name, or go on: "
+            f"{resume_command(tracker, name)}"
+        )
+
+
+def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: str) -> None:
+    """Give the parent run the table and the sheet of all cells, and end it."""
+    parent = tracker.sweep_run(name)
+    if parent is None:
+        return
+    log = tracker.log_of(parent.run_id)
+    missing = [f"{run.name} ({run.tags.get('status')})" for run in runs if run.status != "FINISHED"]
+    if len(runs) < int(parent.tags["runs"]):
+        missing.append(f"{int(parent.tags['runs']) - len(runs)} never started")
+    if runs and status != "killed":  # Whoever interrupts it does not want to wait for pictures.
+        log.table("results.json", results_table(runs))
+        sheet = sweep_sheet(tracker, runs)
+        if sheet is not None:
+            log.picture(SHEET, sheet)
+    reason = f"not finished: {', '.join(missing)}" if missing else f"{len(runs)} runs finished"
+    log.end(status, {"finished": "complete", "killed": "interrupted"}.get(status, "error"), reason)
+
+
+def is_open() -> bool:
+    """Whether a sweep is under way in this process."""
+    return SweepCallback.open is not None
+
+
+def close_interrupted() -> None:
+    """Close the sweep under way, if there is one, as killed."""
+    if SweepCallback.open is not None:
+        (tracker, name), SweepCallback.open = SweepCallback.open, None
+        tracker.hurry()
+        try:
+            end_lost(tracker, name)
+            runs = tracker.runs_of(name)
+            close(tracker, name, runs, "killed")
+            summarise(console(), tracker, runs, sweep=name)
+        except OutageError as error:
+            command = resume_command(tracker, name)
+            output = console()
+            output.print(f"{error}. What is done is kept: {command} goes on.", soft_wrap=True)

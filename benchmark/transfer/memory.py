@@ -1,0 +1,80 @@
+"""How much memory a step takes, foretold from the network alone, and the batch that fits."""
+
+from functools import lru_cache
+
+import keras
+import numpy as np
+
+from backbones import Backbone
+from backbones.network import Network
+from benchmark.transfer import backend
+
+SAFE_SHARE = 0.7
+"""Of what is free when a process first asks; the rest is for what others take meanwhile."""
+
+GRADIENT_ARRAYS = 4
+"""Arrays of the largest layer's size, in float32, that live while a step goes back through it."""
+
+COMPILATION = 150e6
+"""Bytes that the first step of a kind takes for itself, apart from any array."""
+
+IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
+"""Layers whose results overwrite their inputs."""
+
+
+def of_example(backbone: Backbone) -> int:
+    """Bytes that a step takes for each example.
+
+    The activations kept for the way back, in the backbone's precision, and a few arrays of the
+    largest layer's size. Compared with measured peaks by `python -m benchmark.bench`.
+    """
+    cut = backbone.shared.cut
+    itemsize = np.dtype(keras.backend.standardize_dtype(cut.compute_dtype)).itemsize
+    sizes = [
+        int(np.prod(layer.output.shape[1:]))
+        for layer in cut.layers
+        if type(layer).__name__ not in IN_PLACE
+    ]
+    return sum(sizes) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
+
+
+def of_targets(backbone: Backbone, artists: int, paintings: int) -> int:
+    """Bytes of the style targets of so many artists with so many paintings each."""
+    *style, _ = backbone.shared.cut.outputs
+    return 4 * artists * (paintings + 1) * sum(int(layer.shape[-1]) ** 2 for layer in style)
+
+
+@lru_cache
+def budget(memory_gb: float | None) -> int:
+    """Bytes that a step may take; None: a safe share of what is free now, the same from then on."""
+    return int(SAFE_SHARE * backend.free_memory() if memory_gb is None else memory_gb * 1e9)
+
+
+def largest_batch(
+    backbone: Backbone, memory_gb: float | None, *, artists: int, paintings: int, contents: int
+) -> int:
+    """Most examples, at least 1, whose step stays within the budget beside all style targets."""
+    left = budget(memory_gb) - COMPILATION - of_targets(backbone, 2 * artists, paintings)
+    return int(np.clip(left // of_example(backbone), 1, artists * contents))
+
+
+def foretold(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
+    """Bytes that a run with such a batch will add to what this process holds.
+
+    Style targets count twice: alone for later runs, and stacked with others' for a step.
+    """
+    targets = of_targets(backbone, 2 * artists, paintings)
+    return int(COMPILATION + targets + examples * of_example(backbone))
+
+
+_fitted: dict[Network, int] = {}
+
+
+def learn(backbone: Backbone, examples: int) -> None:
+    """Remember that no more examples than this fit into memory, for the runs after this one."""
+    _fitted[backbone.shared] = examples
+
+
+def fitting(backbone: Backbone, examples: int) -> int:
+    """So many examples, or fewer if earlier runs of this process found no room for them."""
+    return min(examples, _fitted.get(backbone.shared, examples))

@@ -1,0 +1,16 @@
+"""A Keras optimiser as a value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True)
+class OptimizerChoice:
+    """A Keras optimiser as a value: its class, its learning rate, its other arguments."""
+
+    constructor: Callable[..., keras.optimizers.Optimizer]
+    learning_rate: float
+    arguments: tuple[tuple[str, Any], ...] = ()

@@ -1,0 +1,83 @@
+"""When an optimisation ends: converged, diverged, or out of epochs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+ADVICE = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When the optimisation ends.
+
+    Attributes:
+        epochs: at the latest after so many.
+        steps_per_epoch: optimisation steps in one.
+        min_improvement: relative improvement of the average total loss under which an epoch
+            counts as no progress.
+        patience: epochs without progress, one after the other, that end the run; None: never.
+        explosion_factor: multiple of the first average total loss that counts as divergence.
+    """
+
+    epochs: int
+    steps_per_epoch: int = 1
+    min_improvement: float = 0.001
+    patience: int | None = 1
+    explosion_factor: float = 100.0
+
+
+class Ending(NamedTuple):
+    """Why an optimisation ended: "epochs", "converged" or "diverged", and that in a sentence."""
+
+    stopped_by: str
+    message: str
+
+
+def judge(history: Sequence[float], stopping: Stopping) -> Ending | None:
+    """Whether an optimisation ends, given its average total losses from epoch 0 to now.
+
+    Diverged: not finite, or above `explosion_factor` times the first, or above the first at the
+    end: pixels that are clipped keep most losses from exploding further. Converged: each of the
+    last `patience` epochs improved by less than `min_improvement`, (before − now) / before.
+    """
+    ending = _ending(history, stopping)
+    if ending and ending.stopped_by != "diverged" and history[-1] > history[0]:
+        return Ending(
+            "diverged",
+            f"the average total loss ended at {history[-1]:.4g} after {len(history) - 1} epochs, "
+            f"above the {history[0]:.4g} it began with; {ADVICE}",
+        )
+    return ending
+
+
+def _ending(history: Sequence[float], stopping: Stopping) -> Ending | None:
+    epoch, now = len(history) - 1, history[-1]
+    if not np.isfinite(now):
+        return Ending("diverged", f"the average total loss became {now} at epoch {epoch}; {ADVICE}")
+    if now > stopping.explosion_factor * history[0]:
+        return Ending(
+            "diverged",
+            f"the average total loss grew from {history[0]:.4g} to {now:.4g} by epoch {epoch}, "
+            f"over {stopping.explosion_factor:g} times; {ADVICE}",
+        )
+    if stopping.patience is not None and epoch >= stopping.patience:
+        recent = history[-stopping.patience - 1 :]
+        progress = [
+            before - after >= stopping.min_improvement * before
+            for before, after in pairwise(recent)
+        ]
+        if not any(progress):
+            rose = "; it rose at the end, so a lower optimizer.learning_rate may go further"
+            epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
+            return Ending(
+                "converged",
+                f"the average total loss improved by less than {stopping.min_improvement:.2%} "
+                f"in {epochs}{rose if now > history[-2] else ''}",
+            )
+    if epoch == stopping.epochs:
+        return Ending("epochs", f"all {epoch} epochs were done")
+    return None
