@@ -95,7 +95,7 @@ if __name__ == "__main__":
     check_flags(sys.argv[1:])
     try:
         check_choices(sys.argv[1:])
-        with interrupt.last_words(close_sweep):
+        with interrupt.on_forced_exit(close_sweep):
             main()
     except Exception as error:
         if (

@@ -17,7 +17,7 @@ from benchmark.metrics import scoring
 from benchmark.runs.prepare import (
     InputError,
     evaluator,
-    measure_of,
+    metric_of,
 )
 from benchmark.runs.progress import console
 from benchmark.tracking.tracker import Tracker
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
         label, records = selected(tracker, options)
         for one in wanted.metrics.values():
-            measure_of(one)
+            metric_of(one)
         if "evaluation.evaluators" in typed:
             for name in wanted.evaluation.evaluators:
                 evaluator(name, wanted.evaluation.weights, wanted.image_size)

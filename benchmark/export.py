@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m benchmark.export",
         description="Write results.csv, .md, .tex, .json, examples.csv, scores.csv and "
-        "comparisons.csv (paired tests of the measures) from MLflow. "
+        "comparisons.csv (paired tests of the metrics) from MLflow. "
         "Without options: the sweep (or single run) that started last. With the name of a study: "
         "study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
     )

@@ -62,7 +62,7 @@ def run_all(overrides: Sequence[str]) -> int:
         if code not in (0, 1):
             return code
         worst = max(worst, code)
-    if "forecast=only" in overrides:
+    if "estimate=only" in overrides:
         return worst
     given = dict(o.split("=", 1) for o in overrides if o.startswith("tracking.uri="))
     uri = given.get("tracking.uri")

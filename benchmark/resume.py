@@ -10,12 +10,12 @@ from benchmark.config.compose import refuse
 from benchmark.runs.prepare import InputError
 from benchmark.runs.progress import console
 from benchmark.runtime import launchers
-from benchmark.sweeps.resume import USAGE, take_up
+from benchmark.sweeps.resume import USAGE, resume_sweep
 from benchmark.sweeps.sweep import (
     SweepCallback,
     conclude,
-    end_lost,
-    is_over,
+    end_lost_runs,
+    is_done,
     times_lost,
 )
 from benchmark.tracking.store import in_short
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Start what is left of a sweep in this process's place; the exit code if nothing is."""
     options = parser().parse_args(arguments)
     try:
-        found = take_up(options)
+        found = resume_sweep(options)
     except InputError as error:
         return refuse(error)
     if isinstance(found, list):
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("overrides", nargs="*", help="another launcher: hydra/launcher=… and so on")
     found.add_argument("--tracking-uri", help="the MLflow store; mlruns/mlflow.db without")
     found.add_argument(
-        "--anyway",
+        "--force",
         action="store_true",
         help="take up what another machine seems to be at, because you know that it is not",
     )
@@ -69,10 +69,10 @@ def after_break(error: Exception) -> int:
     output.print(f"The launcher broke: {reason}", style="red", soft_wrap=True)
     launchers.wait_for_jobs(output.print)
     launchers.release()
-    end_lost(tracker, name)
+    end_lost_runs(tracker, name)
     runs = tracker.runs_of(name)
-    over = sum(is_over(run) for run in runs)
-    fresh = any(times_lost(run) == 1 for run in runs if not is_over(run))
+    over = sum(is_done(run) for run in runs)
+    fresh = any(times_lost(run) == 1 for run in runs if not is_done(run))
     SweepCallback.open = None
     if over == SweepCallback.done and not fresh:
         conclude(tracker, name, output)

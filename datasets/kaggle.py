@@ -253,7 +253,7 @@ def _download(place: _Place, target: Path, say: Say) -> Path:
         attempts = Retrying(
             retry=retry_if_exception(_may_pass),
             wait=patience.wait,
-            stop=patience.is_over,
+            stop=patience.is_done,
             before_sleep=lambda state: say(
                 f"{place.name}: {_reason(_error_of(state))}; "
                 f"trying again in {state.upcoming_sleep:.0f} s"
@@ -365,7 +365,7 @@ class _Patience:
         asked = _retry_after(_error_of(state))
         return FIRST_WAIT * 2**self.fruitless if asked is None else asked
 
-    def is_over(self, state: RetryCallState) -> bool:
+    def is_done(self, state: RetryCallState) -> bool:
         """Count a failure; whether it was the last."""
         present = _size(self.archive)
         self.fruitless = 0 if present > self.most else self.fruitless + 1

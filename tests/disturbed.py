@@ -95,7 +95,7 @@ def cell(client: MlflowClient, run: Run, artifacts: Path) -> Cell:
     files = {path: path.relative_to(artifacts) for path in artifacts.rglob("*") if path.is_file()}
     # MLflow puts the time and a random number into the names of a series.
     plain = {p: re.sub(r"\+timestamp\+.*(\.\w+)$", r"\1", str(name)) for p, name in files.items()}
-    kept = (".png", ".jpg", "data.json", "examples.json", "scores.csv", "measures.json")
+    kept = (".png", ".jpg", "data.json", "examples.json", "scores.csv", "metrics.json")
     inputs = run.inputs.dataset_inputs if run.inputs else []
     return Cell(
         run.info.status,

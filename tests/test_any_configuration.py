@@ -25,7 +25,7 @@ from benchmark.config.paths import ROOT
 from benchmark.config.registry import variants
 from benchmark.config.schema import Config
 from benchmark.runs.progress import console
-from benchmark.runs.run import Place, run
+from benchmark.runs.run import RunContext, run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer.stopping import ADVICE
 from datasets.selection import Method
@@ -56,7 +56,7 @@ SETTLED = {
     "content",
     "metrics",
     "experiment",  # sets other options
-    "forecast",  # of a sweep
+    "estimate",  # of a sweep
     "winner",  # needs training runs
     "tracking",
     "checkpoint",
@@ -116,7 +116,7 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
         "seed": draw(st.integers(0, 2**31 - 1)),
         "snapshots": draw(st.lists(st.integers(0, 3), max_size=3)),
         "batch": draw(st.sampled_from([1, 2, 3, 4, 100, "auto"])),
-        "explosion_factor": draw(st.sampled_from([1.0, 100.0, 1e6, 1e30])),
+        "divergence_factor": draw(st.sampled_from([1.0, 100.0, 1e6, 1e30])),
         "early_stopping.min_improvement": draw(st.sampled_from([0, 1e-3, 1])),
         "early_stopping.patience": draw(st.sampled_from([None, 1, 2])),
         "tracking.sweep": "any",
@@ -136,7 +136,7 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
                 optional = [None] if type(None) in kinds else []
                 chosen[option] = draw(st.sampled_from([*optional, *(one.value for one in kind)]))
     chosen |= draw(network(data)) | draw(optimizer()) | draw(aggregation()) | draw(loss())
-    return chosen | draw(pictures(data, chosen.get("split"))) | draw(measures())
+    return chosen | draw(pictures(data, chosen.get("split"))) | draw(metrics())
 
 
 @st.composite
@@ -238,8 +238,8 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
 
 
 @st.composite
-def measures(draw: st.DrawFn) -> Overrides:
-    """Some measures; seldom an evaluator, which is one more network."""
+def metrics(draw: st.DrawFn) -> Overrides:
+    """Some metrics; seldom an evaluator, which is one more network."""
     names = draw(st.lists(st.sampled_from(variants("metrics")), max_size=4, unique=True))
     seen = draw(st.integers(0, 5)) == 5
     return {
@@ -266,7 +266,7 @@ def check_runs(data: Data, options: Overrides) -> None:
     """Run it, and look at how it ended."""
     line = [f"{option}={written(value)}" for option, value in options.items()]
     note(shlex.join(["python", "-m", "benchmark", *line]))
-    status, ending = run(composed(line), data.tracker, Place("any", options), console())
+    status, ending = run(composed(line), data.tracker, RunContext("any", options), console())
     record = data.tracker.all_runs()[-1]
     assert (status, record.tags["status"]) in {("finished",) * 2, ("diverged",) * 2}
     assert all(math.isfinite(value) for value in record.metrics.values())
@@ -279,7 +279,7 @@ def check_runs(data: Data, options: Overrides) -> None:
     assert np.isfinite(table["total_loss"].to_numpy(float)).all()
     shown = data.tracker.read_picture(record.run_id, table["picture"][0])
     assert shown.shape == (options["image_size"], options["image_size"], 3)
-    missing = json.loads(record.tags["not_measured"])
+    missing = json.loads(record.tags["skipped_metrics"])
     assert not [reason for reason in missing.values() if "failed" in reason]
 
 

@@ -39,7 +39,7 @@ def test_one_module_knows_mlflow_and_none_a_backend() -> None:
     outside = {f for f in users_of("mlflow") if not f.startswith("benchmark/tracking/")}
     assert not outside
     # What the bench compares with is TensorFlow's tutorial.
-    assert users_of("tensorflow", "jax", "torch") == {"benchmark/bench/yardstick.py"}
+    assert users_of("tensorflow", "jax", "torch") == {"benchmark/bench/baseline.py"}
     named = {
         file
         for file in SOURCES

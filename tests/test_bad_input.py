@@ -56,7 +56,7 @@ OPTIONS: list[Row] = [
     ("precision=float16", "precision: Invalid value 'float16', expected one of [float32, bfl"),
     ("init=nois", "init: Invalid value 'nois', expected one of [content, noise]"),
     ("keep=first", "keep: Invalid value 'first', expected one of [last, best]"),
-    ("explosion_factor=0.5", "explosion_factor=0.5: must be a number from 1 up"),
+    ("divergence_factor=0.5", "divergence_factor=0.5: must be a number from 1 up"),
     ("snapshots=5", "snapshots: must be a list, such as [a,b]"),
     ("early_stopping=3", "early_stopping: has options of its own: set those"),
     ("early_stopping.min_improvement=1.5", "min_improvement=1.5: must be at most 1"),
@@ -70,7 +70,7 @@ OPTIONS: list[Row] = [
     ("evaluation.others=all", "evaluation.others: Value 'all'"),
     ("split=tran", "split: Invalid value 'tran', expected one of [train, test]"),
     ("original_size=maybe", "original_size: Value 'maybe' is not a valid bool"),
-    ("forecast=sho", "forecast: Invalid value 'sho', expected one of [skip, show, only]"),
+    ("estimate=sho", "estimate: Invalid value 'sho', expected one of [skip, show, only]"),
     ("winner.experiment=study", "what won in training is for split=test; add that"),
     ("winner.optimizers=[adm]", "there is no optimizer 'adm'. Did you mean 'adam'?"),
     ("winner.overlay=studi", "there is no experiment 'studi'. Did you mean 'study'?"),
@@ -233,8 +233,8 @@ MORE: list[Row] = [
     ("memory_gb=nan batch=auto", "memory_gb=nan: must be a positive number"),
     ("cache=README.md/below", "README.md is not a folder"),
     ("cache=[a]", "cache: must be one text"),
-    ("explosion_factor=nan", "explosion_factor=nan: must be a number from 1 up"),
-    ("explosion_factor=inf", "explosion_factor=inf: must be at most"),
+    ("divergence_factor=nan", "divergence_factor=nan: must be a number from 1 up"),
+    ("divergence_factor=inf", "divergence_factor=inf: must be at most"),
     ("snapshots=[1,-3]", "snapshots=-3: must be a number from 0 up"),
     ("snapshots=[1.5]", "snapshots[0]: Value '1.5'"),
     ("early_stopping.min_improvement=-1", "must be a number from 0 up"),
@@ -282,7 +282,7 @@ MORE: list[Row] = [
     ("content.names=[coffee] split=train", "content.names names them: leave one out"),
     ("content.count=99", "set content.count=8 or add pictures"),
     ("metrics=3", "metrics=3: no such option"),
-    ("metrics.ssim._target_=os.getcwd", "metrics.ssim._target_=os.getcwd: is no measure"),
+    ("metrics.ssim._target_=os.getcwd", "metrics.ssim._target_=os.getcwd: is no metric"),
     ("metrics.grain.sigma=1e9", "input should be less than or equal to 100"),
 ]
 """More of the same kinds, for the long form."""
@@ -343,7 +343,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.questions", ("{uri}", "nothing was run that answers a question")),
     ("benchmark.questions", ("--outptu x", "Did you mean '--output'?")),
     ("benchmark.resume", ("{uri} nope", "no sweep 'nope'")),
-    ("benchmark.resume", ("{uri} --anywya", "Did you mean '--anyway'?")),
+    ("benchmark.resume", ("{uri} --anywya", "Did you mean '--force'?")),
     ("benchmark.bench", ("--only nope", "argument --only: invalid choice: 'nope'")),
     ("benchmark.bench", ("--gpu --only step", "--gpu measures its own figures")),
     ("benchmark.bench", ("--quick --output README.md", "--output README.md: File exists")),
@@ -391,7 +391,7 @@ def runs_of(database: Path) -> int:
 def benchmark(arguments: list[str], folder: Path) -> int:
     """`python -m benchmark` with these over tiny defaults and a store of the test's own."""
     given = {argument.partition("=")[0].lstrip("+~") for argument in arguments}
-    # Each measure costs the time of reading its YAML.
+    # Each metric costs the time of reading its YAML.
     measured = {option.split(".")[1] for option in given if option.startswith("metrics.")}
     small = [*SMALL, f"metrics=[{','.join(measured or ['change'])}]"]
     tiny = [one for one in small if one.partition("=")[0] not in given]

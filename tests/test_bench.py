@@ -1,4 +1,4 @@
-"""The bench: its yardstick computes the same losses, its table and files are whole.
+"""The bench: its baseline computes the same losses, its table and files are whole.
 
 Nothing about time is asserted: that is the bench's own business, on a quiet machine.
 """
@@ -20,19 +20,19 @@ from benchmark.transfer.step import Aggregation
 from tests.commands import command
 
 if keras.backend.backend() == "tensorflow":
-    from benchmark.bench.workload import QUICK, configured, workload, yardstick_network
-    from benchmark.bench.yardstick import Transfer
+    from benchmark.bench.baseline import Transfer
+    from benchmark.bench.workload import QUICK, baseline_network, configured, workload
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is TensorFlow's tutorial")
 @pytest.mark.parametrize(("agg", "p"), [("simple", 1.0), ("squared", 2.0), ("logged", 0.0)])
-def test_the_yardstick_has_the_same_losses(agg: str, p: float) -> None:
+def test_the_baseline_has_the_same_losses(agg: str, p: float) -> None:
     """Code that shares nothing with ours, so it checks our losses and gradients too."""
     adam = ["optimizer.learning_rate=0.02", "optimizer.beta_1=0.99", "optimizer.epsilon=0.1"]
     config = configured(QUICK, *adam)
     ours = workload(config)
     transfer = Transfer(
-        yardstick_network(config, ours.backbone),
+        baseline_network(config, ours.backbone),
         ours.contents[0],
         ours.paintings,
         content_weight=ours.loss.weights.content,
@@ -40,13 +40,13 @@ def test_the_yardstick_has_the_same_losses(agg: str, p: float) -> None:
         agg=agg,
     )
     mean = Aggregation(power_mean, {"p": p})
-    trajectory = replace(ours, aggregation=mean).trajectory(1)
+    optimization = replace(ours, aggregation=mean).optimization(1)
     theirs = [transfer.step() for _ in range(5)]
-    found = [trajectory.run()[0, 0] for _ in range(5)]
+    found = [optimization.run()[0, 0] for _ in range(5)]
     np.testing.assert_allclose(found, theirs, rtol=1e-3)
     assert theirs[4] < theirs[0]
     # Pixels whose gradient is next to nothing may go either way, for Adam sees little but signs.
-    apart = np.abs(np.asarray(trajectory.pictures)[0] - transfer.picture).mean()
+    apart = np.abs(np.asarray(optimization.pictures)[0] - transfer.picture).mean()
     assert apart < 0.1 * np.abs(transfer.picture - ours.contents[0]).mean()
 
 
@@ -70,7 +70,7 @@ def test_the_bench_writes_its_table_and_files(tmp_path: Path) -> None:
         assert plot.size[0] > 300
 
 
-def test_a_sweep_and_its_yardstick_run_to_their_end(tmp_path: Path) -> None:
+def test_a_sweep_and_its_baseline_run_to_their_end(tmp_path: Path) -> None:
     done = command(
         "benchmark.bench", "--quick", "--only", "sweep", "cache", "--output", str(tmp_path)
     )
@@ -79,7 +79,7 @@ def test_a_sweep_and_its_yardstick_run_to_their_end(tmp_path: Path) -> None:
         one["name"]: one for one in json.loads((tmp_path / "bench.json").read_text())["figures"]
     }
     assert set(figures) == {"sweep", "cache"}
-    assert min(figures["sweep"]["measured"]["yardstick"]) > 1
+    assert min(figures["sweep"]["measured"]["baseline"]) > 1
     assert min(figures["cache"]["measured"]["second"]) > 0
 
 

@@ -219,7 +219,7 @@ def test_a_diverged_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> Non
         "backbone=mobilenet",
         "optimizer=sgd",
         "optimizer.learning_rate=1e3,1e-8",
-        "explosion_factor=1.01",
+        "divergence_factor=1.01",
         *NEVER_STOP,
         store(tmp_path),
     )

@@ -75,16 +75,16 @@ def test_a_run_scores_its_results(scored: tuple[Path, str], tmp_path: Path) -> N
     client, [run] = runs_in(scored[0])
     table = scores(client, run, tmp_path)
     results = table[(table["subject"] == "result") & (table["layer"] == "")]
-    names = results["measure"].str.cat(results["evaluator"], sep=".").str.rstrip(".")
+    names = results["metric"].str.cat(results["evaluator"], sep=".").str.rstrip(".")
     found = results["value"].groupby(names).agg(["size", "mean"])
     assert (found["size"] == 4).all()
     assert len(found) == 5 + 2 * 8
     for name, mean in found["mean"].items():
-        assert run.data.metrics[f"measures/{name}"] == pytest.approx(mean, rel=1e-4)
+        assert run.data.metrics[f"metrics/{name}"] == pytest.approx(mean, rel=1e-4)
     evaluators = json.loads(run.data.tags["evaluators"])
     assert {n: e["optimised"] for n, e in evaluators.items()} == {"mobilenet": True, "vgg": False}
     assert {e["weights"] for e in evaluators.values()} == {"random"}
-    assert json.loads(run.data.tags["not_measured"]) == {}
+    assert json.loads(run.data.tags["skipped_metrics"]) == {}
     assert not any(name.startswith(("metrics.", "evaluation.")) for name in run.data.params)
     assert run.data.tags["command"].startswith("python -m benchmark image_size=48 ")
 
@@ -102,10 +102,10 @@ def test_the_scores_are_those_of_the_pictures_kept(
     table = scores(client, run, tmp_path).query("subject == 'result'")
     luma = np.array([0.299, 0.587, 0.114])
     similarity: Any = structural_similarity
-    for row in table[table["measure"].isin(["ssim", "change"])].itertuples():
+    for row in table[table["metric"].isin(["ssim", "change"])].itertuples():
         result = picture(f"results/{row.artist}/{row.content}.png")
         content = picture(f"contents/{row.content}.png")
-        if row.measure == "change":
+        if row.metric == "change":
             expected = np.sqrt(((result - content) ** 2).mean())
         else:
             expected = similarity(
@@ -133,7 +133,7 @@ def test_evaluating_afterwards_gives_the_same(
     assert list(one.index) == list(other.index)
     np.testing.assert_allclose(one.to_numpy(), other.to_numpy(), rtol=1e-4, atol=1e-6)
 
-    # Some measures alone, with other arguments: the others stay as they are, by the same judges.
+    # Some metrics alone, with other arguments: the others stay as they are, by the same judges.
     command(
         "benchmark.evaluate",
         "--tracking-uri",
@@ -145,8 +145,8 @@ def test_evaluating_afterwards_gives_the_same(
     assert list(again.index) == list(one.index)
     same = np.isclose(again, one, rtol=1e-4, atol=1e-6)
     changed = {
-        measure
-        for measure, kept in zip(again.index.get_level_values("measure"), same, strict=True)
+        metric
+        for metric, kept in zip(again.index.get_level_values("metric"), same, strict=True)
         if not kept
     }
     assert changed == {"grain"}
@@ -162,7 +162,7 @@ def test_an_evaluator_with_other_weights_is_another(tmp_path: Path, folder_datas
     assert done.returncode == 0, done.stdout + done.stderr
     client, [made] = runs_in(tmp_path)
     first = json.loads(made.data.tags["evaluators"])
-    assert set(scores(client, made, tmp_path / "a")["measure"]) == {"kid", "content_distance"}
+    assert set(scores(client, made, tmp_path / "a")["metric"]) == {"kid", "content_distance"}
     weights = tmp_path / "mobilenet_other_notop.h5"
     other = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(48, 48, 3))
     write_notop(weights, other)
@@ -175,7 +175,7 @@ def test_an_evaluator_with_other_weights_is_another(tmp_path: Path, folder_datas
     )
     assert done.returncode == 0, done.stdout + done.stderr
     _, [made] = runs_in(tmp_path)
-    assert set(scores(client, made, tmp_path / "b")["measure"]) == {"kid"}
+    assert set(scores(client, made, tmp_path / "b")["metric"]) == {"kid"}
     now = json.loads(made.data.tags["evaluators"])
     assert now["mobilenet"]["digest"] != first["mobilenet"]["digest"]
     assert now["mobilenet"]["weights"] == weights.name
@@ -231,9 +231,9 @@ def test_without_weights_the_rest_is_measured_and_that_is_said(tmp_path: Path) -
     )
     assert done.returncode == 0, done.stdout + done.stderr
     client, [run] = runs_in(tmp_path)
-    measured = set(scores(client, run, tmp_path)["measure"])
+    measured = set(scores(client, run, tmp_path)["metric"])
     assert measured == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
-    reasons = json.loads(run.data.tags["not_measured"])
+    reasons = json.loads(run.data.tags["skipped_metrics"])
     assert set(reasons) == {
         *("style_distance", "held_out_distance", "nearest_distance", "others_distance"),
         "content_distance",

@@ -85,7 +85,9 @@ def test_normalised_losses_agree_with_the_formula_at_any_scale(
     features = random.normal(0.5, 1, (4, 5, 7, 6)).astype("float32")
     paintings = random.normal(0.5, 1, (2, 3, 5, 7, 6)).astype("float32")
     k = np.float32(scale)
-    targets = losses.of_artists([losses.centre(losses.gram_matrix(k * one)) for one in paintings])
+    targets = losses.stack_artists(
+        [losses.centre(losses.gram_matrix(k * one)) for one in paintings]
+    )
     found = losses.normalised_style_losses(losses.gram_matrix(k * features), targets)
     expected = [
         [normalised(gram(features[[j]]), gram(paintings[j // 2, [i]])) for i in range(3)]
@@ -207,7 +209,7 @@ def test_gradient_of_the_style_loss(random: np.random.Generator) -> None:
     """∂/∂F Σ_i ‖G − A_i‖² = Σ_i 4 F (G − A_i) / 2HWC in float64, for two artists."""
     features = random.normal(1, 1, (4, 5, 7, 6)).astype("float32")
     paintings = [random.normal(1, 1, (3, 5, 7, 6)).astype("float32") for _ in range(2)]
-    targets = losses.of_artists([losses.centre(losses.gram_matrix(one)) for one in paintings])
+    targets = losses.stack_artists([losses.centre(losses.gram_matrix(one)) for one in paintings])
     found = gradient(lambda f: losses.style_losses(losses.gram_matrix(f), targets), features)
     scale = 2 * 5 * 7 * 6
     for example, values in enumerate(features.astype(float)):

@@ -1,4 +1,4 @@
-"""Measures: against independent computations, and by their properties."""
+"""Metrics: against independent computations, and by their properties."""
 
 import re
 from dataclasses import replace
@@ -29,11 +29,17 @@ from benchmark.metrics.features import (
     normalised_distances,
 )
 from benchmark.metrics.references import held_out, others
-from benchmark.runs.prepare import InputError, assessment, everyone, load_paintings, measure_of
+from benchmark.runs.prepare import (
+    InputError,
+    all_artists,
+    evaluation_setup,
+    load_paintings,
+    metric_of,
+)
 from datasets import Loaded, Picture, PictureSet, load, sample
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-MEASURES = sorted(path.stem for path in (CONF / "metrics").glob("*.yaml"))
+METRICS = sorted(path.stem for path in (CONF / "metrics").glob("*.yaml"))
 Array = Any
 
 
@@ -325,15 +331,15 @@ EVALUATORS = ["evaluation.evaluators=[mobilenet]", "evaluation.weights=random"]
 
 
 @pytest.fixture(scope="module")
-def scene() -> tuple[scoring.Assessment, list[Loaded], Loaded, Array]:
+def scene() -> tuple[scoring.EvaluationSetup, list[Loaded], Loaded, Array]:
     """Two artists of a style set of 4 with 8 held out, one other, and 2 contents at 48 pixels."""
     config = composed(["image_size=48", *EVALUATORS])
     groups = [painted("Ada", 12), painted("Bruno", 12)]
     sets = [load(part(group, 0, 1, 2, 3), 48) for group in groups]
-    given = assessment(config, [measure_of(v) for v in config.metrics.values()], groups, sets)
+    given = evaluation_setup(config, [metric_of(v) for v in config.metrics.values()], groups, sets)
     others = [painted("Cyprian", 7)]
-    given = scoring.Assessment(
-        given.measures, given.evaluators, {}, given.held_out, others, given.size
+    given = scoring.EvaluationSetup(
+        given.metrics, given.evaluators, {}, given.held_out, others, given.size
     )
     content = load(painted("photo", 2), 48)
     results = np.concatenate([content.pixels // 2 + one.pixels[:2] // 2 for one in sets])
@@ -343,17 +349,17 @@ def scene() -> tuple[scoring.Assessment, list[Loaded], Loaded, Array]:
 def test_every_measure_scores_every_example(scene: Any) -> None:
     """The contract of `conf/metrics/`: a finite number an example, however they are ordered."""
     given, sets, content, results = scene
-    assert sorted(one.name for one in given.measures) == MEASURES
+    assert sorted(one.name for one in given.metrics) == METRICS
     table, missing = scoring.scores(given, sets, content, results)
     assert missing == {}
     assert list(table.columns) == scoring.COLUMNS
     assert np.isfinite(table["value"].astype(float)).all()
     whole = table[table["layer"] == ""]
-    for one in given.measures:
+    for one in given.metrics:
         for subject in ("result", "content"):
-            rows = whole[(whole["measure"] == one.name) & (whole["subject"] == subject)]
+            rows = whole[(whole["metric"] == one.name) & (whole["subject"] == subject)]
             assert len(rows) == 4, (one.name, subject)
-            assert set(rows["evaluator"]) == ({"mobilenet"} if one.sees else {""})
+            assert set(rows["evaluator"]) == ({"mobilenet"} if one.needs_evaluator else {""})
         assert one.facts["label"]
         assert one.facts["about"]
     again, _ = scoring.scores(given, sets, content, results)
@@ -367,7 +373,7 @@ def test_every_measure_scores_every_example(scene: Any) -> None:
 
 def test_the_style_layers_have_their_parts(scene: Any) -> None:
     table, _ = scoring.scores(*scene)
-    one = table[(table["measure"] == "style_distance") & (table["subject"] == "result")]
+    one = table[(table["metric"] == "style_distance") & (table["subject"] == "result")]
     parts = one[one["layer"] != ""].groupby(["artist", "content"])["value"].agg(["mean", "size"])
     assert (parts["size"] == 5).all()
     whole = one[one["layer"] == ""].set_index(["artist", "content"])["value"]
@@ -377,11 +383,11 @@ def test_the_style_layers_have_their_parts(scene: Any) -> None:
 def test_the_untouched_picture_is_the_baseline(scene: Any) -> None:
     table, _ = scoring.scores(*scene)
     whole = table[(table["layer"] == "") & (table["subject"] == "content")]
-    found = {k: float(v) for k, v in whole.groupby("measure")["value"].mean().items()}
+    found = {k: float(v) for k, v in whole.groupby("metric")["value"].mean().items()}
     np.testing.assert_allclose([found["ssim"], found["ms_ssim"]], 1.0)
     np.testing.assert_allclose([found["change"], found["content_distance"]], 0.0, atol=1e-9)
     painting = table[table["subject"] == "painting"]
-    assert set(painting["measure"]) == {
+    assert set(painting["metric"]) == {
         *("colour_distance", "grain", "style_distance", "others_distance")
     }
     assert len(set(painting["content"])) == 16
@@ -389,15 +395,15 @@ def test_the_untouched_picture_is_the_baseline(scene: Any) -> None:
 
 def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     given, sets, content, results = scene
-    unseen = scoring.Assessment(
-        given.measures, {}, {"vgg": "no weights"}, *([PictureSet("Ada", ())] * 2,), [], 48
+    unseen = scoring.EvaluationSetup(
+        given.metrics, {}, {"vgg": "no weights"}, *([PictureSet("Ada", ())] * 2,), [], 48
     )
     table, missing = scoring.scores(unseen, sets, content, results)
-    assert set(table["measure"]) == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
+    assert set(table["metric"]) == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
     assert set(missing.values()) == {"no weights"}
     assert "through vgg" in missing
-    alone = scoring.Assessment(
-        given.measures,
+    alone = scoring.EvaluationSetup(
+        given.metrics,
         given.evaluators,
         {},
         [PictureSet("Ada", ()), PictureSet("Bruno", ())],
@@ -405,7 +411,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
         48,
     )
     table, missing = scoring.scores(alone, sets, content, results)
-    assert "style_distance" in set(table["measure"])
+    assert "style_distance" in set(table["metric"])
     assert missing["held_out_distance"].startswith("Bruno: the dataset has no paintings outside")
     assert "no others" in missing["others_distance"]
     assert "held-out paintings of the artist" in missing["recognition"]
@@ -415,7 +421,7 @@ def test_a_measure_of_some_artists_has_no_mean(scene: Any) -> None:
     given, sets, content, results = scene
     partly = replace(given, held_out=[given.held_out[0], PictureSet("Bruno", ())])
     table, missing = scoring.scores(partly, sets, content, results)
-    assert "Ada" in set(table[table["measure"] == "kid"]["artist"])
+    assert "Ada" in set(table[table["metric"] == "kid"]["artist"])
     assert missing["kid"].startswith("Bruno: ")
     assert "kid.mobilenet" not in scoring.means(table)
     assert "style_distance.mobilenet" in scoring.means(table)
@@ -427,20 +433,20 @@ def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:
     def broken(pictures: Array) -> Array:
         raise ZeroDivisionError("division by zero")
 
-    measures = [scoring.Measure("broken", broken, {}, None, {}), given.measures[0]]
-    one = scoring.Assessment(measures, {}, {}, given.held_out, [], 48)
+    metrics = [scoring.Metric("broken", broken, {}, None, {}), given.metrics[0]]
+    one = scoring.EvaluationSetup(metrics, {}, {}, given.held_out, [], 48)
     table, missing = scoring.scores(one, sets, content, results)
     assert missing == {"broken": "Bruno: failed: ZeroDivisionError: division by zero"}
-    assert set(table["measure"]) == {given.measures[0].name}
+    assert set(table["metric"]) == {given.metrics[0].name}
 
 
 def test_evaluators_see_other_artists_of_the_dataset() -> None:
     config = composed(["image_size=32", "dataset.paintings=2", *EVALUATORS, "evaluation.others=2"])
     groups, sets = load_paintings(config)
-    given = assessment(config, [measure_of(config.metrics["kid"])], groups, sets)
+    given = evaluation_setup(config, [metric_of(config.metrics["kid"])], groups, sets)
     own = [one.name for one in sets]
     assert [one.name for one in given.others] == [
-        g.name for g in everyone(config) if g.name not in own
+        g.name for g in all_artists(config) if g.name not in own
     ][:2]
     assert isinstance(given.evaluators["mobilenet"], Backbone)
     assert given.evaluators["mobilenet"].weights == "random"
@@ -471,8 +477,8 @@ def test_evaluators_see_other_artists_of_the_dataset() -> None:
 def test_wrong_measures_are_one_line(overrides: list[str], message: str) -> None:
     def score() -> None:
         config = composed(["image_size=32", "dataset.paintings=2", *overrides])
-        measures = [measure_of(variant) for variant in config.metrics.values()]
-        assessment(config, measures, *load_paintings(config))
+        metrics = [metric_of(variant) for variant in config.metrics.values()]
+        evaluation_setup(config, metrics, *load_paintings(config))
 
     with pytest.raises(InputError, match=re.escape(message)) as raised:
         score()

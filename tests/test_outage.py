@@ -20,7 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from benchmark.tracking import outage
-from benchmark.tracking.outage import OutageError, in_words, is_transient, patiently
+from benchmark.tracking.outage import OutageError, in_words, is_transient, retry_until_available
 from tests.servers import free_port
 
 RUN = "0" * 32
@@ -220,7 +220,7 @@ def test_what_was_being_handled_says_nothing_of_the_call() -> None:
         raise ConnectionResetError
     except ConnectionError:
         with pytest.raises(ValueError, match="a defect") as raised:
-            patiently(refused, pytest.fail)
+            retry_until_available(refused, pytest.fail)
     assert isinstance(raised.value.__context__, ConnectionResetError)
     assert len(calls) == 1
 
@@ -257,7 +257,9 @@ def test_waiting_ends_when_the_server_is_there_again(faulty: Any, patience: Pati
         write(uri)
         return "written"
 
-    answer = patiently(call, patience.lines.append, what="MLflow there", wait=patience.wait)
+    answer = retry_until_available(
+        call, patience.lines.append, what="MLflow there", wait=patience.wait
+    )
     assert answer == "written"
     assert len(attempts) == 9
     assert patience.waited == [0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2]
@@ -275,7 +277,7 @@ def test_a_moment_is_not_told(patience: Patience) -> None:
         if error:
             raise error
 
-    patiently(call, patience.lines.append, wait=patience.wait)
+    retry_until_available(call, patience.lines.append, wait=patience.wait)
     assert patience.waited == [0.1, 0.2]
     assert patience.lines == []
 
@@ -283,7 +285,7 @@ def test_a_moment_is_not_told(patience: Patience) -> None:
 def test_waiting_has_an_end(faulty: Faulty, patience: Patience) -> None:
     uri = faulty("refused")
     with pytest.raises(OutageError, match=r"^MLflow: no server answers, for 60\d s; given up$"):
-        patiently(lambda: write(uri), patience.lines.append, wait=patience.wait)
+        retry_until_available(lambda: write(uri), patience.lines.append, wait=patience.wait)
     assert len(patience.lines) == 1
 
 
@@ -292,12 +294,12 @@ def test_a_server_that_fails_from_within_is_not_waited_for_as_long(
 ) -> None:
     uri = faulty("500")
     with pytest.raises(OutageError, match=r"status 500, for 6\d s"):
-        patiently(lambda: write(uri), patience.lines.append, wait=patience.wait)
+        retry_until_available(lambda: write(uri), patience.lines.append, wait=patience.wait)
 
 
 def test_without_patience_there_is_one_attempt(faulty: Faulty, patience: Patience) -> None:
     with pytest.raises(OutageError):
-        patiently(lambda: write(faulty("refused")), pytest.fail, 0, wait=patience.wait)
+        retry_until_available(lambda: write(faulty("refused")), pytest.fail, 0, wait=patience.wait)
     assert not patience.waited
 
 
@@ -306,7 +308,7 @@ def test_a_signal_ends_the_waiting(faulty: Faulty) -> None:
         signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        patiently(lambda: write(faulty("refused")), pytest.fail, wait=wait)
+        retry_until_available(lambda: write(faulty("refused")), pytest.fail, wait=wait)
 
 
 def test_a_wrong_certificate_stays_wrong(faulty: Faulty) -> None:

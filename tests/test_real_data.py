@@ -16,11 +16,11 @@ from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.run import batches_of
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import power_mean
-from benchmark.transfer.features import measure
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import stylize
 from benchmark.transfer.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
 from benchmark.transfer.stopping import Stopping
-from benchmark.transfer.targets import measured_targets
+from benchmark.transfer.targets import extract_targets
 from tests.commands import command, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss
@@ -56,8 +56,8 @@ def test_golden_numbers_on_real_features(name: str) -> None:
     real = prepared(name)
     content = activations(real.backbone, real.content.pixels)
     monet, gogh = (activations(real.backbone, p.pixels) for p in real.paintings)
-    *content_grams, _ = measure(real.backbone, real.content.pixels / np.float32(255))
-    targets = measured_targets(real.backbone, real.paintings[1].pixels / np.float32(255))
+    *content_grams, _ = extract_features(real.backbone, real.content.pixels / np.float32(255))
+    targets = extract_targets(real.backbone, real.paintings[1].pixels / np.float32(255))
     by_layer = [
         np.asarray(losses.style_losses(gram, target))
         for gram, target in zip(content_grams, targets, strict=True)
@@ -198,7 +198,7 @@ def judged_by_the_others_network(file: str, optimised: str) -> None:
     table = pd.read_csv(file, keep_default_na=False).astype({"value": float})
     judge = {"vgg_shallow": "mobilenet", "mobilenet": "vgg_shallow"}[optimised]
     whole = table[(table["layer"] == "") & (table["evaluator"] == judge)]
-    means = whole.groupby(["measure", "subject"])["value"].mean().to_dict()
+    means = whole.groupby(["metric", "subject"])["value"].mean().to_dict()
     assert means["classifier_accuracy", "result"] > 0.8
     assert means["recognition", "result"] >= 0.5
     for name in ("style_distance", "held_out_distance"):

@@ -1,4 +1,4 @@
-"""The report and the export of measures, from a store that is made here by hand."""
+"""The report and the export of metrics, from a store that is made here by hand."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from benchmark.tracking.tracker import Tracker
 ARTISTS = ("Käthe <script>alert(1)</script>", 'Ann "A" & Co')
 CONTENTS = ("one", "two", "3", "vier")
 EVIL = "<img src=x onerror=alert(2)>"
-MEASURES = {
+METRICS = {
     "ssim": {"better": "higher", "range": "[-1, 1]", "about": "content kept", "label": "SSIM"},
     "grain": {"better": "one", "range": "[0, ∞)", "about": EVIL, "label": "grain"},
     "change": {"better": "none", "range": "[0, 1]", "about": "how far it moved"},
@@ -46,7 +46,7 @@ class Page(HTMLParser):
 
 
 def scores(values: Mapping[str, Iterable[float]]) -> str:
-    """A run's table: measure or measure.evaluator → a value per example, and two baselines."""
+    """A run's table: metric or metric.evaluator → a value per example, and two baselines."""
     examples = [(artist, content) for artist in ARTISTS for content in CONTENTS]
     rows = [
         (*example, subject, *name.partition(".")[::2], layer, value)
@@ -61,7 +61,7 @@ def scores(values: Mapping[str, Iterable[float]]) -> str:
     rows += [
         (ARTISTS[0], f"painting {n}", "painting", "grain", "", "", 1 + n / 10) for n in range(3)
     ]
-    columns = ["artist", "content", "subject", "measure", "evaluator", "layer", "value"]
+    columns = ["artist", "content", "subject", "metric", "evaluator", "layer", "value"]
     return pd.DataFrame(rows, columns=columns).to_csv(index=False)
 
 
@@ -93,13 +93,13 @@ def add_run(
             log.picture(f"results/{image_key(artist)}/{image_key(content)}.png", picture)
         log.picture(f"contents/{CONTENTS[0]}.png", picture)
         log.text("scores.csv", scores(values))
-        log.json("measures.json", MEASURES)
+        log.json("metrics.json", METRICS)
         evaluators = {"vgg16": {"weights": "imagenet", "digest": "ab", "optimised": optimised}}
         random = {"weights": "random", "digest": "cd", "optimised": False}
         log.tags(
             {
                 "evaluators": json.dumps(evaluators | {"blind": random}),
-                "not_measured": json.dumps({"kid": f"too few {EVIL}"}),
+                "skipped_metrics": json.dumps({"kid": f"too few {EVIL}"}),
                 "artists": "; ".join(ARTISTS),
                 "contents": "; ".join(CONTENTS),
                 "weights": "imagenet",
@@ -269,7 +269,7 @@ def test_the_export_has_the_measures(uri: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(of_simple["ssim"], 0.9 + np.linspace(0, 0.07, 8))
     pairs = pd.read_csv(tmp_path / "comparisons.csv", keep_default_na=False)
     [row] = pairs[
-        (pairs["measure"] == "ssim") & (pairs["a"] == "vgg simple") & (pairs["b"] == "vgg squared")
+        (pairs["metric"] == "ssim") & (pairs["a"] == "vgg simple") & (pairs["b"] == "vgg squared")
     ].to_dict("records")
     # All of 8 differ the same way: p = 2 / 2⁸, of the only pair that finished.
     assert (row["examples"], row["p"], row["p_holm"]) == (8, 2 / 256, 2 / 256)
@@ -288,7 +288,7 @@ def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
     add_run(tracker, "simple", None)
     log = tracker.start("odd", {"kind": "run", "sweep": "größe", "evaluators": "no JSON"})
     log.text("scores.csv", scores({}).partition("\n")[0] + "\n")
-    log.json("measures.json", {"ssim": []})
+    log.json("metrics.json", {"ssim": []})
     log.end("killed", "interrupted", "interrupted")
     file = tmp_path / "report.html"
     assert report.main(["--tracking-uri", uri, "--output", str(file)]) == 0
@@ -298,7 +298,7 @@ def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
         "2 runs of 2 left no scores.",
         "No run kept pictures",
         "No run left numbers to draw.",
-        "No measures were recorded.",
+        "No metrics were recorded.",
         "The command was not recorded",
     ):
         assert said in text

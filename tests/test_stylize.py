@@ -17,8 +17,8 @@ from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import optimizer_choice
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import power_mean
-from benchmark.transfer.batch import Batch, Trajectory
-from benchmark.transfer.features import measure
+from benchmark.transfer.batch import Batch, BatchOptimization
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import Epoch, Outcome, Progress, stylize
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import (
@@ -31,8 +31,8 @@ from benchmark.transfer.step import (
     Stylization,
     compiled_step,
 )
-from benchmark.transfer.stopping import Stopping, judge
-from benchmark.transfer.targets import measured_targets
+from benchmark.transfer.stopping import Stopping, stopping_reason
+from benchmark.transfer.targets import extract_targets
 
 SIZE = 32
 OPTIMIZERS = {
@@ -77,7 +77,7 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
 def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Callable[..., Outcome]:
     """Runs a small transfer, its examples split into batches as asked."""
     paintings, contents = pictures
-    *_, activations = measure(backbone, contents)
+    *_, activations = extract_features(backbone, contents)
 
     def run(
         parts: Sequence[Sequence[int]] = ((0, 1, 2),),
@@ -90,7 +90,7 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
     ) -> Outcome:
         batches = [
             Batch(
-                [measured_targets(backbone, paintings)], activations[list(part)], start[list(part)]
+                [extract_targets(backbone, paintings)], activations[list(part)], start[list(part)]
             )
             for part in parts
         ]
@@ -125,8 +125,8 @@ def test_several_artists_together_change_no_result(
     backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray], stylized: Callable[..., Outcome]
 ) -> None:
     paintings, contents = pictures
-    artists = [measured_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
-    *_, activations = measure(backbone, contents)
+    artists = [extract_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
+    *_, activations = extract_features(backbone, contents)
     both = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
     together = stylized([both])
     apart = stylized([Batch([one], activations, contents) for one in artists])
@@ -150,8 +150,8 @@ def test_without_memory_batches_are_halved_and_go_on(
 ) -> None:
     """After some steps with all six examples there is room for two, and they go on from there."""
     paintings, contents = pictures
-    artists = [measured_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
-    *_, activations = measure(backbone, contents)
+    artists = [extract_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
+    *_, activations = extract_features(backbone, contents)
     batch = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
     momentum = (("momentum", 0.9),) if name == "sgd" else OPTIMIZERS[name].arguments
     options: dict[str, Any] = {
@@ -173,7 +173,7 @@ def test_without_memory_batches_are_halved_and_go_on(
             self.optimizer.iterations.assign_add(1)
             self.pictures.assign(self.pictures * 0.0)
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
-        held = [t.examples for t in gc.get_objects() if isinstance(t, Trajectory)]
+        held = [t.examples for t in gc.get_objects() if isinstance(t, BatchOptimization)]
         assert max(held) <= examples or examples < 2, "what was halved is still in memory"
         return whole(self, inputs)
 
@@ -224,10 +224,10 @@ def test_the_loss_is_the_one_asked_for(
     functions = LossFunctions(losses.normalised_style_losses, losses.normalised_content_loss)
     before = transfer()
     found = transfer(loss=Loss(functions, LossWeights(1.0, 2.0, 0.0)))
-    *grams, _ = measure(backbone, contents)
+    *grams, _ = extract_features(backbone, contents)
     layers = [
         functions.style(gram, target)
-        for gram, target in zip(grams, measured_targets(backbone, paintings), strict=True)
+        for gram, target in zip(grams, extract_targets(backbone, paintings), strict=True)
     ]
     expected = np.sqrt(np.mean(np.square(np.mean(layers, axis=0)), axis=1))  # p = 2
     np.testing.assert_allclose(found.first_losses[1], expected, rtol=1e-4)
@@ -270,7 +270,7 @@ def test_divergence_keeps_the_last_finite_pictures(transfer: Callable[..., Outco
     outcome = transfer(
         optimizer=wild,
         start=np.full((3, SIZE, SIZE, 3), 0.5, "float32"),
-        stopping=Stopping(9, patience=None, explosion_factor=1.0),
+        stopping=Stopping(9, patience=None, divergence_factor=1.0),
     )
     assert outcome.ending.stopped_by == "diverged"
     assert "lower optimizer.learning_rate" in outcome.ending.message
@@ -355,15 +355,15 @@ def test_a_checkpoint_of_halved_batches_goes_on_in_halves(
     ],
 )
 def test_when_a_run_ends(history: list[float], stopping: Stopping, expected: str | None) -> None:
-    ending = judge(history, stopping)
+    ending = stopping_reason(history, stopping)
     assert (ending.stopped_by if ending else None) == expected
 
 
 def test_bfloat16_comes_close_to_float32(
     backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    exact = measure(backbone, pictures[1])
-    rough = measure(tiny_backbone("bfloat16"), pictures[1])
+    exact = extract_features(backbone, pictures[1])
+    rough = extract_features(tiny_backbone("bfloat16"), pictures[1])
     for gram, rough_gram in zip(exact[:-1], rough[:-1], strict=True):
         error = np.linalg.norm(gram - rough_gram.astype("float32"))
         assert 0 < error < 0.02 * np.linalg.norm(gram)

@@ -48,7 +48,7 @@ def test_targets_come_from_disk_the_same_to_the_bit(
     run = prepared()
     computed = read(run, None)
     assert_equal(read(run, tmp_path / "cache"), computed)
-    monkeypatch.setattr(targets, "measure", None)  # whoever measures again fails
+    monkeypatch.setattr(targets, "metric", None)  # whoever metrics again fails
     assert_equal(read(run, tmp_path / "cache"), computed)
     assert not list((tmp_path / "cache").glob("*.part"))
 
@@ -215,5 +215,5 @@ def test_a_step_takes_the_memory_foretold_for_its_arrays() -> None:
     )
     kept = 48 * 48 * 64 * 2 + 24 * 24 * 64 + 24 * 24 * 128
     largest = 48 * 48 * 64
-    assert memory.of_example(run.backbone) == 4 * kept + memory.GRADIENT_ARRAYS * 4 * largest
-    assert memory.of_targets(run.backbone, 2, 3) == 4 * 2 * (3 + 1) * 2 * 64**2
+    assert memory.bytes_per_example(run.backbone) == 4 * kept + memory.GRADIENT_ARRAYS * 4 * largest
+    assert memory.bytes_of_targets(run.backbone, 2, 3) == 4 * 2 * (3 + 1) * 2 * 64**2

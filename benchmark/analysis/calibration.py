@@ -19,7 +19,7 @@ from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
 from benchmark.runs.progress import console
 from benchmark.runs.run import batches_of
-from benchmark.transfer.batch import Trajectory, each
+from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 from benchmark.transfer.loop import stylize
 
 FOLDER = Path("mlruns", "calibration")
@@ -151,7 +151,7 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
 def content_kept(picture: np.ndarray, content: np.ndarray) -> float:
     """Structural similarity of two pictures' luma, (S, S, 3) in [0, 1]; 1 where they are alike.
 
-    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004.
+    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality evaluation_setup, 2004.
     """
     luma = np.array([0.299, 0.587, 0.114])
     similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
@@ -163,11 +163,11 @@ def first_step(prepared: Prepared) -> float:
     sgd = optimizer_choice(composed(["optimizer=sgd"]).optimizer)
     moves = []
     for batch in batches_of(prepared):
-        trajectories = [
-            Trajectory(prepared.backbone, batch, prepared.aggregation, prepared.loss, sgd)
+        optimizations = [
+            BatchOptimization(prepared.backbone, batch, prepared.aggregation, prepared.loss, sgd)
         ]
-        each(trajectories, lambda examples: None, Trajectory.run)
-        moved = np.concatenate([np.asarray(one.pictures) for one in trajectories])
+        map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
+        moved = np.concatenate([np.asarray(one.pictures) for one in optimizations])
         moves.append(moved - batch.start)
     return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
 

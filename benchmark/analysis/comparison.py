@@ -19,7 +19,7 @@ from benchmark.analysis.statistics import (
     wins,
 )
 from benchmark.metrics.scoring import COLUMNS
-from benchmark.runs.record import MEASURES, SCORES
+from benchmark.runs.record import METRICS, SCORES
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 
@@ -40,20 +40,20 @@ T = TypeVar("T")
 
 
 class Column(NamedTuple):
-    """A measure, by the evaluator that took it where it needs one."""
+    """A metric, by the evaluator that took it where it needs one."""
 
-    measure: str
+    metric: str
     evaluator: str
 
     @property
     def name(self) -> str:
         """For tables."""
-        return f"{self.measure}.{self.evaluator}" if self.evaluator else self.measure
+        return f"{self.metric}.{self.evaluator}" if self.evaluator else self.metric
 
 
 @dataclass(frozen=True)
-class Measure:
-    """What a measure is.
+class Metric:
+    """What a metric is.
 
     Attributes:
         label: a short heading.
@@ -87,7 +87,7 @@ class Evaluator:
     optimised: bool = False
 
 
-MEASURES_FILE = TypeAdapter(dict[str, Measure])
+METRICS_FILE = TypeAdapter(dict[str, Metric])
 
 EVALUATORS_TAG = TypeAdapter(dict[str, Evaluator])
 
@@ -100,16 +100,16 @@ class Scores:
 
     Attributes:
         table: long, the columns of `scoring` with the run_id.
-        measures: what they are, in the order in which they are shown.
+        metrics: what they are, in the order in which they are shown.
         evaluators: of each run, by name.
-        not_measured: of each run the reason by measure.
+        skipped_metrics: of each run the reason by metric.
         finished: the runs that compete; one that diverged kept the picture of an earlier epoch.
     """
 
     table: pd.DataFrame
-    measures: Mapping[str, Measure]
+    metrics: Mapping[str, Metric]
     evaluators: Mapping[str, Mapping[str, Evaluator]]
-    not_measured: Mapping[str, Mapping[str, str]]
+    skipped_metrics: Mapping[str, Mapping[str, str]]
     finished: frozenset[str]
 
     @property
@@ -117,10 +117,10 @@ class Scores:
         """What there are scores of: first what needs no network, then evaluator by evaluator."""
         found = {
             Column(*pair)
-            for pair in zip(self.table["measure"], self.table["evaluator"], strict=True)
+            for pair in zip(self.table["metric"], self.table["evaluator"], strict=True)
         }
         evaluators = ["", *dict.fromkeys(e for known in self.evaluators.values() for e in known)]
-        listed = [Column(measure, e) for e in evaluators for measure in self.measures]
+        listed = [Column(metric, e) for e in evaluators for metric in self.metrics]
         return [column for column in listed if column in found]
 
     def of_runs(self, column: Column) -> pd.DataFrame:
@@ -137,8 +137,8 @@ class Scores:
         return self._of(column, subject).groupby(EXAMPLE, sort=False)["value"].mean()
 
     def interval(self, column: Column, values: pd.Series) -> Interval:
-        """Mean and interval of some scores of a measure."""
-        described = self.measures[column.measure]
+        """Mean and interval of some scores of a metric."""
+        described = self.metrics[column.metric]
         found = interval(values.to_numpy(), described.rate)
         return found if described.interval else Interval(found.mean, np.nan, np.nan)
 
@@ -149,7 +149,7 @@ class Scores:
     def _of(self, column: Column, subject: str) -> pd.DataFrame:
         table = self.table
         return table[
-            (table["measure"] == column.measure)
+            (table["metric"] == column.metric)
             & (table["evaluator"] == column.evaluator)
             & (table["subject"] == subject)
             & (table["layer"] == "")
@@ -162,9 +162,9 @@ class Compared:
 
     Attributes:
         scores: of some runs.
-        intervals: mean and interval of each run in each measure.
-        pairs: the paired tests of each measure.
-        leaders: who is best in each measure.
+        intervals: mean and interval of each run in each metric.
+        pairs: the paired tests of each metric.
+        leaders: who is best in each metric.
     """
 
     scores: Scores
@@ -178,7 +178,7 @@ def compared(scores: Scores) -> Compared:
     pairs = comparisons(scores)
     best = {
         column: leaders(
-            scores.competing(column), pairs[column], scores.measures[column.measure].better
+            scores.competing(column), pairs[column], scores.metrics[column.metric].better
         )
         for column in scores.columns
     }
@@ -188,28 +188,28 @@ def compared(scores: Scores) -> Compared:
 def read(tracker: Tracker, records: Sequence[RunRecord]) -> Scores:
     """All that was measured of some runs; of older and failed ones there is nothing."""
     tables: list[pd.DataFrame] = [pd.DataFrame(columns=["run_id", *COLUMNS])]
-    measures: dict[str, Measure] = {}
+    metrics: dict[str, Metric] = {}
     for record in records:
         kept = tracker.artifacts(record.run_id)
         if SCORES in kept:
             table = scores_of(tracker.read_text(record.run_id, SCORES))
             table.insert(0, "run_id", record.run_id)
             tables.append(table)
-        if MEASURES in kept:
-            measures |= _described(tracker.read_text(record.run_id, MEASURES), MEASURES_FILE)
+        if METRICS in kept:
+            metrics |= _described(tracker.read_text(record.run_id, METRICS), METRICS_FILE)
     whole = pd.concat(tables[1:] or tables, ignore_index=True)
-    undescribed = {str(name): Measure() for name in whole["measure"].unique()}
+    undescribed = {str(name): Metric() for name in whole["metric"].unique()}
     return Scores(
         whole,
-        measures | {name: one for name, one in undescribed.items() if name not in measures},
+        metrics | {name: one for name, one in undescribed.items() if name not in metrics},
         {r.run_id: _evaluators(whole, r) for r in records},
-        {r.run_id: _described(r.tags.get("not_measured", "{}"), REASONS_TAG) for r in records},
+        {r.run_id: _described(r.tags.get("skipped_metrics", "{}"), REASONS_TAG) for r in records},
         frozenset(r.run_id for r in records if r.status == "FINISHED"),
     )
 
 
 def intervals(scores: Scores) -> dict[tuple[str, Column], Interval]:
-    """Mean and interval of each run in each measure."""
+    """Mean and interval of each run in each metric."""
     return {
         (str(run_id), column): scores.interval(column, values)
         for column in scores.columns
@@ -218,15 +218,15 @@ def intervals(scores: Scores) -> dict[tuple[str, Column], Interval]:
 
 
 def comparisons(scores: Scores) -> dict[Column, pd.DataFrame]:
-    """The paired tests of all runs in each measure; of a ratio, of its distance from 1, |log|."""
+    """The paired tests of all runs in each metric; of a ratio, of its distance from 1, |log|."""
     return {
-        column: paired(comparable(scores.competing(column), scores.measures[column.measure].better))
+        column: paired(comparable(scores.competing(column), scores.metrics[column.metric].better))
         for column in scores.columns
     }
 
 
 def comparisons_table(scores: Scores, names: Mapping[str, str]) -> pd.DataFrame:
-    """The paired tests of all measures as one table, `better` naming a significant winner.
+    """The paired tests of all metrics as one table, `better` naming a significant winner.
 
     Args:
         scores: of the runs.
@@ -234,7 +234,7 @@ def comparisons_table(scores: Scores, names: Mapping[str, str]) -> pd.DataFrame:
     """
     parts = []
     for column, pairs in comparisons(scores).items():
-        won = wins(pairs, scores.measures[column.measure].better)
+        won = wins(pairs, scores.metrics[column.metric].better)
         winners = [
             next((names[x] for x, y in ((a, b), (b, a)) if y in won.get(x, ())), "")
             for a, b in zip(pairs["a"], pairs["b"], strict=True)
@@ -242,7 +242,7 @@ def comparisons_table(scores: Scores, names: Mapping[str, str]) -> pd.DataFrame:
         part = pairs.drop(columns="ranks").assign(
             a=pairs["a"].map(names), b=pairs["b"].map(names), better=winners
         )
-        part.insert(0, "measure", column.measure)
+        part.insert(0, "metric", column.metric)
         part.insert(1, "evaluator", column.evaluator)
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

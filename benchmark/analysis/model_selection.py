@@ -20,13 +20,13 @@ TRIED = (
     "cache",
     "snapshots",
     "original_size",
-    "forecast",
+    "estimate",
     "winner.",
     "tracking.",
 )
 """Options in which the training runs of one model may differ."""
 
-LIMITS = ("epochs", "early_stopping.", "explosion_factor", "keep")
+LIMITS = ("epochs", "early_stopping.", "divergence_factor", "keep")
 """Options that they share, and in which a test may differ from them."""
 
 MODEL = ("backbone.", "agg.", "loss.")
@@ -35,7 +35,7 @@ MODEL = ("backbone.", "agg.", "loss.")
 DATA_TAGS = ("style_digest", "content_digest")
 """Tags that tell which pictures were really read, which options alone do not."""
 
-TEST_ONLY = ("split=", "original_size=", "forecast=", "winner.")
+TEST_ONLY = ("split=", "original_size=", "estimate=", "winner.")
 """Overrides of a test that its training does not have."""
 
 MOST_NAMED = 3

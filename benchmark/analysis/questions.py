@@ -32,7 +32,7 @@ from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import NotThereError, Tracker
 
 USAGE = """\
-Four questions about style transfer from many paintings, answered with the fixed measures:
+Four questions about style transfer from many paintings, answered with the fixed metrics:
 
     python -m benchmark -m experiment=questions           runs all sweeps, then writes the page
     python -m benchmark.questions                         only the page, from what was run
@@ -60,7 +60,7 @@ ALIKE = (
 """Options in which runs must agree with the last one of their experiment to be compared."""
 
 ALIKE_TAGS = ("artists", "content_digest", "reference_digest")
-"""Tags in which they must agree: the examples, and the paintings that measures compare with."""
+"""Tags in which they must agree: the examples, and the paintings that metrics compare with."""
 
 GREY_LEVEL = 1 / 255
 
@@ -70,7 +70,7 @@ SHOWN = 176
 RESULTS = "Means over the examples with 95 % intervals."
 """Caption of every question's table."""
 
-MEASURES = ("change", "ssim", "grain", "held_out_distance", "recognition")
+METRICS = ("change", "ssim", "grain", "held_out_distance", "recognition")
 """Columns of the page's tables."""
 
 
@@ -98,14 +98,14 @@ class Cells:
         """Mean and 95 % interval of a cell."""
         return self.scores.interval(column, self.values(name, column))
 
-    def columns(self, *measures: str) -> list[Column]:
-        """Some measures, each with all its evaluators."""
+    def columns(self, *metrics: str) -> list[Column]:
+        """Some metrics, each with all its evaluators."""
         there = self.scores.columns
-        return [column for measure in measures for column in there if column.measure == measure]
+        return [column for metric in metrics for column in there if column.metric == metric]
 
-    def independent(self, names: Iterable[str], measure: str) -> Column | None:
-        """A measure by an evaluator that optimised none of some cells, or the first there is."""
-        columns = self.columns(measure)
+    def independent(self, names: Iterable[str], metric: str) -> Column | None:
+        """A metric by an evaluator that optimised none of some cells, or the first there is."""
+        columns = self.columns(metric)
         fair = [c for c in columns if not any(self.dagger(name, c) for name in names)]
         return next(iter([*fair, *columns]), None)
 
@@ -417,7 +417,7 @@ QUESTIONS: Sequence[tuple[str, Callable[[RunRecord], str], Callable[[Cells], Sec
 
 
 class Versus(NamedTuple):
-    """Two cells to be compared in a measure."""
+    """Two cells to be compared in a metric."""
 
     one: str
     other: str
@@ -470,7 +470,7 @@ def strength(cells: Cells, name: str) -> float:
 
 def results(cells: Cells, names: Sequence[str]) -> pd.DataFrame:
     """A row a cell, and what untouched content pictures and real paintings score."""
-    columns = cells.columns(*MEASURES)
+    columns = cells.columns(*METRICS)
     rows = [
         {
             "model": name,
@@ -510,7 +510,7 @@ def pictures(
 def lines(
     cells: Cells, names: Mapping[tuple[float, int], str], columns: Sequence[Column]
 ) -> Figure:
-    """Measures against the number of paintings, a line an order of the mean."""
+    """Metrics against the number of paintings, a line an order of the mean."""
     figure = Figure(figsize=(5.5 * len(columns), 3.8), layout="constrained")
     numbers = sorted({n for _, n in names})
     for axes, column in zip(

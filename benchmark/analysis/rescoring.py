@@ -14,10 +14,10 @@ from benchmark.config.schema import Config, restored
 from benchmark.metrics import scoring
 from benchmark.runs import record
 from benchmark.runs.prepare import (
-    assessment,
+    evaluation_setup,
     load_content,
     load_paintings,
-    measure_of,
+    metric_of,
 )
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
@@ -33,9 +33,9 @@ class RunScores:
 
     Attributes:
         table: see `scoring.scores`.
-        facts: how to read each measure.
+        facts: how to read each metric.
         evaluators: by name, what `record.scores` says of them.
-        missing: measures that could not be taken, with the reason.
+        missing: metrics that could not be taken, with the reason.
     """
 
     table: pd.DataFrame
@@ -45,7 +45,7 @@ class RunScores:
 
 
 def apply(config: Config, wanted: Config, typed: Sequence[str]) -> None:
-    """Give a run's configuration the measures and evaluators that were typed, else its own.
+    """Give a run's configuration the metrics and evaluators that were typed, else its own.
 
     Args:
         config: the run's, changed in place.
@@ -68,7 +68,7 @@ def scored(
     typed: Sequence[str],
     roots: Mapping[str, str],
 ) -> RunScores:
-    """Score one run and write that into it, beside what it has of other measures.
+    """Score one run and write that into it, beside what it has of other metrics.
 
     Raises:
         InputError: the run has no results, or its data are not those it was made with.
@@ -79,7 +79,7 @@ def scored(
         config.dataset["root"] = roots["dataset.root"]
     if "content.root" in roots:
         config.content["root"] = roots["content.root"]
-    measures = [measure_of(variant) for variant in config.metrics.values()]
+    metrics = [metric_of(variant) for variant in config.metrics.values()]
     content = load_content(config)
     groups, paintings = load_paintings(config)
     for what, digest in (("style", digest_of(paintings)), ("content", content.digest)):
@@ -88,7 +88,7 @@ def scored(
                 f"its {what} pictures are not those that it was made with: put them back, or give "
                 f"{'dataset' if what == 'style' else 'content'}.root=PATH"
             )
-    given = assessment(config, measures, groups, paintings)
+    given = evaluation_setup(config, metrics, groups, paintings)
     pictures = [
         tracker.read_picture(run.run_id, record.result_file(one.name, name))
         for one in paintings
@@ -130,19 +130,19 @@ def before(tracker: Tracker, run: RunRecord) -> RunScores:
     table, facts = pd.DataFrame(columns=scoring.COLUMNS), {}
     if record.SCORES in there:
         table = comparison.scores_of(tracker.read_text(run.run_id, record.SCORES))
-    if record.MEASURES in there:
-        facts = json.loads(tracker.read_text(run.run_id, record.MEASURES))
+    if record.METRICS in there:
+        facts = json.loads(tracker.read_text(run.run_id, record.METRICS))
     evaluators = json.loads(run.tags.get("evaluators", "{}"))
-    missing = json.loads(run.tags.get("not_measured", "{}"))
+    missing = json.loads(run.tags.get("skipped_metrics", "{}"))
     return RunScores(table, facts, evaluators, missing)
 
 
 def merged(old: RunScores, new: RunScores) -> RunScores:
-    """New scores in place of the old ones of the same measures and evaluators; others stay.
+    """New scores in place of the old ones of the same metrics and evaluators; others stay.
 
     Not those of an evaluator that had other weights then: one name is to mean one network.
     """
-    kinds = ["measure", "evaluator"]
+    kinds = ["metric", "evaluator"]
     taken = pd.MultiIndex.from_frame(new.table[kinds].drop_duplicates())
     other = [
         name

@@ -19,7 +19,7 @@ RESAMPLES = 1999
 """Of a bootstrap."""
 
 SIGNS = {"higher": 1.0, "lower": -1.0, "one": -1.0}
-"""Whether more of what `comparable` gives is better, by a measure's direction."""
+"""Whether more of what `comparable` gives is better, by a metric's direction."""
 
 LEAST_RATIO = 1e-12
 """Ratios are raised to this for their logarithm."""
@@ -34,7 +34,7 @@ class Interval(NamedTuple):
 
 
 class Leaders(NamedTuple):
-    """The best model in a measure, and those that may be as good.
+    """The best model in a metric, and those that may be as good.
 
     Attributes:
         best: the one with the best mean, or those that share it; none where no model has one.

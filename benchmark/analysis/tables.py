@@ -92,7 +92,7 @@ def examples_table(tracker: Tracker, records: Sequence[RunRecord]) -> pd.DataFra
 def with_measures(
     results: pd.DataFrame, measured: Scores, found: Mapping[tuple[str, Column], Interval]
 ) -> pd.DataFrame:
-    """The results with the mean of each measure over the examples, and its interval's bounds."""
+    """The results with the mean of each metric over the examples, and its interval's bounds."""
     added = {
         f"{column.name}{ending}": [
             getattr(found.get((run_id, column), UNKNOWN), field) for run_id in results["run_id"]
@@ -106,7 +106,7 @@ def with_measures(
 def readable(
     results: pd.DataFrame, measured: Scores, found: Mapping[tuple[str, Column], Interval]
 ) -> pd.DataFrame:
-    """The results with one cell for each measure: `0.41 [0.38, 0.45]`, † as its note says."""
+    """The results with one cell for each metric: `0.41 [0.38, 0.45]`, † as its note says."""
     added = {
         column.name: [
             shown(found.get((run_id, column), UNKNOWN))
@@ -127,7 +127,7 @@ def shown(found: Interval) -> str:
 
 
 def with_scores(examples: pd.DataFrame, measured: Scores) -> pd.DataFrame:
-    """The examples with a column per measure."""
+    """The examples with a column per metric."""
     for column in measured.columns if len(examples) else []:
         values = measured.of_runs(column).melt(
             value_name=column.name, ignore_index=False, var_name="run_id"

@@ -1,4 +1,4 @@
-"""Measures what a step, a sweep and a process cost, ours and the yardstick's in turn.
+"""Metrics what a step, a sweep and a process cost, ours and the baseline's in turn.
 
 Prints a table and writes bench.json, growth.png and the table as Markdown.
 """
@@ -23,8 +23,8 @@ FIGURES = {
     "matrix_bfloat16": "… in bfloat16",
     "paintings": "time of a step at 100 paintings against 1",
     "bfloat16_loss": "final loss of bfloat16 against float32",
-    "descent": "time to the yardstick's loss",
-    "memory": "peak memory against the foretold",
+    "descent": "time to the baseline's loss",
+    "memory": "peak memory against the estimated",
     "cache": "time to the first step with style targets on disk",
     "sweep": "a whole sweep",
     "sweep_bfloat16": "… in bfloat16",
@@ -34,7 +34,7 @@ FIGURES = {
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what the arguments ask for; 1 if a figure is out of its bounds."""
+    """Metric what the arguments ask for; 1 if a figure is out of its bounds."""
     parser = Parser(prog="python -m benchmark.bench", description=__doc__)
     parser.add_argument(
         "--only",
@@ -80,7 +80,7 @@ def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
 
     if not backend.is_default():
         print(
-            f"KERAS_BACKEND={backend.name()}: the yardstick is TensorFlow's tutorial and needs "
+            f"KERAS_BACKEND={backend.name()}: the baseline is TensorFlow's tutorial and needs "
             "TensorFlow; other backends are measured with --gpu",
             file=sys.stderr,
         )

@@ -28,7 +28,7 @@ def operations(backbone: Backbone) -> float:
 
 
 def matrix_timer(size: int, precision: str) -> Callable[[], float]:
-    """Measures seconds of a product of two square matrices, a median."""
+    """Metrics seconds of a product of two square matrices, a median."""
     random = np.random.default_rng(0)
     factor = ops.cast(random.standard_normal((size, size), dtype="float32") / size**0.5, precision)
     return partial(_product_seconds, factor)

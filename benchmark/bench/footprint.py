@@ -1,4 +1,4 @@
-"""Figures of memory: foretold against measured, and many jobs in one process.
+"""Figures of memory: estimated against measured, and many jobs in one process.
 
 python -m benchmark.bench.footprint peak BACKBONE PIXELS PRECISION EXAMPLES PAINTINGS
 python -m benchmark.bench.footprint jobs JOBS PIXELS
@@ -21,7 +21,7 @@ from benchmark.bench.workload import Size
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.prepare import prepare
-from benchmark.runs.run import Place, batches_of, largest_batch, run
+from benchmark.runs.run import RunContext, batches_of, largest_batch, run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend, memory
 from benchmark.transfer.loop import stylize
@@ -53,26 +53,26 @@ def footprint_figures(size: Size, wanted: set[str]) -> Iterator[Figure]:
 
 
 def peaks(size: Size) -> Figure:
-    """Peak memory of a process that does a run, over what was foretold before it."""
+    """Peak memory of a process that does a run, over what was estimated before it."""
     found = {}
     for name, factor, precision, examples in CASES[: size.memory_cases]:
         pixels = max(int(size.pixels * factor), SMALLEST.get(name, 0))
         arguments = (name, pixels, precision, examples, size.paintings)
         found[" ".join(map(str, arguments[:4]))] = child("peak", *arguments)
-    ratios = {case: one["measured"] / one["foretold"] for case, one in found.items()}
+    ratios = {case: one["measured"] / one["estimated"] for case, one in found.items()}
     added = [
-        (one["measured"] - one["before"]) / (one["foretold"] - one["before"])
+        (one["measured"] - one["before"]) / (one["estimated"] - one["before"])
         for one in found.values()
     ]
     worst = max(ratios, key=lambda case: abs(np.log(ratios[case])))
     return Figure(
         "memory",
-        f"peak memory, measured / foretold, the worst of {len(ratios)} cases",
+        f"peak memory, measured / estimated, the worst of {len(ratios)} cases",
         ratios[worst],
         least=0.8,
         most=1.2,
         detail=f"{worst} examples: {found[worst]['measured'] / GIB:.2f} GiB / "
-        f"{found[worst]['foretold'] / GIB:.2f} GiB; all {min(ratios.values()):.2f} to "
+        f"{found[worst]['estimated'] / GIB:.2f} GiB; all {min(ratios.values()):.2f} to "
         f"{max(ratios.values()):.2f}; of what a run adds to the process alone "
         f"{min(added):.2f} to {max(added):.2f}",
         measured=found,
@@ -127,7 +127,7 @@ def measure_peak(
         )
     )
     before, highest = backend.memory_in_use(), backend.peak_memory() or 0
-    foretold = before + memory.foretold(
+    estimated = before + memory.estimate_bytes(
         prepared.backbone,
         artists=len(prepared.paintings),
         paintings=int(paintings),
@@ -142,7 +142,7 @@ def measure_peak(
         Stopping(2, patience=None),
     )
     measured = backend.peak_memory() or float("nan")
-    return {"before": before, "foretold": max(foretold, highest), "measured": measured}
+    return {"before": before, "estimated": max(estimated, highest), "measured": measured}
 
 
 def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
@@ -170,11 +170,11 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
                 "metrics=[]",
                 f"loss.variation_weight={index}",
             ]
-            run(composed(overrides), tracker, Place(f"job {index}", {}), silent)
+            run(composed(overrides), tracker, RunContext(f"job {index}", {}), silent)
             found.append(float(backend.memory_in_use()))
     return {"memory": found}
 
 
 if __name__ == "__main__":
-    measures: dict[str, Callable[..., Any]] = {"peak": measure_peak, "jobs": measure_jobs}
-    print(json.dumps(measures[sys.argv[1]](*sys.argv[2:])))
+    measurements: dict[str, Callable[..., Any]] = {"peak": measure_peak, "jobs": measure_jobs}
+    print(json.dumps(measurements[sys.argv[1]](*sys.argv[2:])))

@@ -31,8 +31,8 @@ from backbones import Backbone
 from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
 from benchmark.transfer import backend, memory
 from benchmark.transfer.aggregation import power_mean
-from benchmark.transfer.batch import Batch, Trajectory
-from benchmark.transfer.features import measure
+from benchmark.transfer.batch import Batch, BatchOptimization
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import stylize
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.optimizers import OptimizerChoice
@@ -45,7 +45,7 @@ from benchmark.transfer.step import (
     Stylization,
 )
 from benchmark.transfer.stopping import Stopping
-from benchmark.transfer.targets import measured_targets
+from benchmark.transfer.targets import extract_targets
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "mlruns" / "bench"
@@ -90,7 +90,7 @@ QUICK = Plan(
 
 
 def main(quick: bool, output: Path) -> int:
-    """Measure, print, and write gpu.json."""
+    """Metric, print, and write gpu.json."""
     plan = QUICK if quick else Plan()
     screen = Console(width=120)
     about = {**backend.hardware(), **backend.versions()}
@@ -134,7 +134,7 @@ def one_precision(plan: Plan, precision: str, screen: Console) -> dict[str, Any]
         "large_rate": operations(large) * plan.large_steps / seconds,
         "host_seconds": host_seconds(precision, plan.steps),
         "logging_seconds": logging_seconds(),
-        "foretold_bytes": memory.foretold(
+        "foretold_bytes": memory.estimate_bytes(
             vgg, artists=plan.artists, paintings=plan.paintings, examples=len(batch.start)
         ),
         "accelerator_bytes": backend.accelerator_peak(),
@@ -166,7 +166,7 @@ def lines(plan: Plan, found: dict[str, Any]) -> Iterator[str]:
         yield f"logging: {found['logging_seconds'] * 1e3:.1f} ms an epoch, {share:.1%} of the step"
     yield (
         f"memory: {_gib(found['accelerator_bytes'])} of the accelerator's at the peak until now, "
-        f"{_gib(found['foretold_bytes'])} foretold for VGG's step, "
+        f"{_gib(found['foretold_bytes'])} estimated for VGG's step, "
         f"{_gib(found['main_bytes'])} of main memory"
     )
 
@@ -204,7 +204,7 @@ def noise_batches(plan: Plan, backbone: Backbone) -> list[Batch]:
         return random.random((number, plan.pixels, plan.pixels, 3), dtype="float32")
 
     contents = noise(plan.contents)
-    *_, activations = measure(backbone, contents)
+    *_, activations = extract_features(backbone, contents)
     most = memory.largest_batch(
         backbone,
         None,
@@ -212,7 +212,7 @@ def noise_batches(plan: Plan, backbone: Backbone) -> list[Batch]:
         paintings=plan.paintings,
         contents=plan.contents,
     )
-    targets = [measured_targets(backbone, noise(plan.paintings)) for _ in range(plan.artists)]
+    targets = [extract_targets(backbone, noise(plan.paintings)) for _ in range(plan.artists)]
     together = max(most // plan.contents, 1)
     groups = [targets[i : i + together] for i in range(0, plan.artists, together)]
     return [
@@ -237,7 +237,7 @@ def study_run(
         LOSS,
         optimizer_of(optimizer),
         # Neither convergence nor divergence ends it: the study at its longest.
-        Stopping(plan.epochs, patience=None, explosion_factor=float("inf")),
+        Stopping(plan.epochs, patience=None, divergence_factor=float("inf")),
     )
     if outcome.epochs != plan.epochs:
         raise RuntimeError(f"{backbone.name} {agg} {optimizer}: {outcome.ending.message}")
@@ -253,21 +253,21 @@ def large_picture(plan: Plan, backbone: Backbone) -> float:
     random = np.random.default_rng(0)
     content = random.random((1, plan.large, plan.large, 3), dtype="float32")
     painting = random.random((1, plan.large, plan.large, 3), dtype="float32")
-    *_, activations = measure(backbone, content)
-    batch = Batch([measured_targets(backbone, painting)], activations, content)
-    return _timed(trajectory(backbone, batch), plan.large_steps)
+    *_, activations = extract_features(backbone, content)
+    batch = Batch([extract_targets(backbone, painting)], activations, content)
+    return _timed(optimization(backbone, batch), plan.large_steps)
 
 
-def trajectory(backbone: Backbone, batch: Batch) -> Trajectory:
+def optimization(backbone: Backbone, batch: Batch) -> BatchOptimization:
     """A batch on its way with the study's simple aggregation and Adam."""
-    return Trajectory(
+    return BatchOptimization(
         backbone, batch, Aggregation(power_mean, {"p": 1.0}), LOSS, optimizer_of("adam")
     )
 
 
 def step_seconds(backbone: Backbone, batch: Batch, steps: int) -> float:
     """Seconds of a step, a median."""
-    one = trajectory(backbone, batch)
+    one = optimization(backbone, batch)
     return median(_timed(one, steps) / steps for _ in range(5))
 
 
@@ -275,8 +275,8 @@ def host_seconds(precision: str, steps: int) -> float:
     """Seconds of a step of one tiny picture: what a step costs apart from arithmetic, at most."""
     backbone = loaded("vgg", 32, precision)
     picture = np.full((1, 32, 32, 3), 0.5, "float32")
-    *_, activations = measure(backbone, picture)
-    batch = Batch([measured_targets(backbone, picture)], activations, picture)
+    *_, activations = extract_features(backbone, picture)
+    batch = Batch([extract_targets(backbone, picture)], activations, picture)
     return step_seconds(backbone, batch, steps)
 
 
@@ -285,7 +285,7 @@ class Bare(Stylization):
 
     def call(self, inputs: StepInputs) -> Tensor:
         """The mean of all activations."""
-        features = self.measurer(self.pictures, training=False)
+        features = self.feature_extractor(self.pictures, training=False)
         total = sum(ops.mean(ops.cast(layer, "float32")) for layer in features)
         self.add_loss(total)
         return total
@@ -294,9 +294,9 @@ class Bare(Stylization):
 def bare_seconds(backbone: Backbone, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
     model = Bare(backbone.network, STUDY_LOSSES, power_mean, len(batch.start))
-    model.measurer = backbone.network
+    model.feature_extractor = backbone.network
     model.compile(optimizer=keras.optimizers.Adam(), jit_compile=backend.compiles_with_xla())
-    _, inputs = trajectory(backbone, batch).begin()
+    _, inputs = optimization(backbone, batch).begin()
 
     def some() -> None:
         for _ in range(steps):
@@ -323,7 +323,7 @@ def logging_seconds() -> float | None:
         return median(seconds_of(partial(log.metrics, losses, epoch)) for epoch in range(50))
 
 
-def _timed(one: Trajectory, steps: int) -> float:
+def _timed(one: BatchOptimization, steps: int) -> float:
     one.run()
     return seconds_of(lambda: one.run(steps))
 

@@ -11,37 +11,37 @@ import numpy as np
 from benchmark.bench.arithmetic import seconds_of
 from benchmark.bench.workload import Size, configured, workload
 from benchmark.transfer import memory
-from benchmark.transfer.batch import Trajectory
+from benchmark.transfer.batch import BatchOptimization
 
 Curve = Mapping[int, float]
 
 
 def growth(size: Size, tell: Callable[[str], None]) -> dict[str, Curve]:
-    """Seconds of a step (of all steps, for those) and foretold bytes, by what is varied."""
+    """Seconds of a step (of all steps, for those) and estimated bytes, by what is varied."""
     found: dict[str, Curve] = {}
     one = workload(configured(size))
     tell("growth: paintings")
-    found["paintings"] = {n: seconds(one.trajectory(1, paintings=n)) for n in size.sets}
+    found["paintings"] = {n: seconds(one.optimization(1, paintings=n)) for n in size.sets}
     tell("growth: examples")
-    found["examples"] = {n: seconds(one.trajectory(n)) for n in size.examples}
+    found["examples"] = {n: seconds(one.optimization(n)) for n in size.examples}
     tell("growth: steps")
-    found["steps"] = {n: seconds(one.trajectory(1), steps=n) for n in size.lengths}
+    found["steps"] = {n: seconds(one.optimization(1), steps=n) for n in size.lengths}
     pixels, bytes_ = {}, {}
     few = min(size.paintings, 5)
     for side in size.sizes:
         tell(f"growth: {side} × {side} pixels")
         small = workload(configured(replace(size, pixels=side, paintings=few), "content.count=1"))
-        pixels[side] = seconds(small.trajectory(1))
-        bytes_[side] = float(memory.of_example(small.backbone))
+        pixels[side] = seconds(small.optimization(1))
+        bytes_[side] = float(memory.bytes_per_example(small.backbone))
     found["pixels a side"] = pixels
     found["memory of an example (bytes), by pixels a side"] = bytes_
     return found
 
 
-def seconds(trajectory: Trajectory, steps: int = 1, repeats: int = 5) -> float:
+def seconds(optimization: BatchOptimization, steps: int = 1, repeats: int = 5) -> float:
     """The median time of some steps."""
-    trajectory.run()
-    return median(seconds_of(lambda: trajectory.run(steps)) for _ in range(repeats))
+    optimization.run()
+    return median(seconds_of(lambda: optimization.run(steps)) for _ in range(repeats))
 
 
 def slope(curve: Curve) -> float:

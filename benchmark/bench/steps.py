@@ -1,4 +1,4 @@
-"""Figures of single steps, ours and the yardstick's in turn."""
+"""Figures of single steps, ours and the baseline's in turn."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 
 from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
+from benchmark.bench.baseline import Transfer
 from benchmark.bench.figures import Figure, alternately, medians
-from benchmark.bench.workload import Size, Workload, configured, workload, yardstick_network
-from benchmark.bench.yardstick import Transfer
+from benchmark.bench.workload import Size, Workload, baseline_network, configured, workload
 from benchmark.runs.prepare import optimizer_choice
-from benchmark.transfer.batch import Trajectory
+from benchmark.transfer.batch import BatchOptimization
 from benchmark.transfer.optimizers import OptimizerChoice
 
 BATCH = 4
@@ -36,17 +36,17 @@ def step_figures(size: Size, wanted: set[str]) -> Iterator[Figure]:
 
 
 def times(size: Size) -> Iterator[Figure]:
-    """A step beside the yardstick's, and beside what the machine's arithmetic would allow."""
+    """A step beside the baseline's, and beside what the machine's arithmetic would allow."""
     exact = workload(configured(size))
     rough = workload(configured(size, "precision=bfloat16"))
-    transfer = yardstick(size, exact)
+    transfer = baseline(size, exact)
     sides = {
-        "yardstick": lambda: (
+        "baseline": lambda: (
             seconds_of(lambda: [transfer.step() for _ in range(size.steps)]) / size.steps
         ),
-        "step": step_timer(exact.trajectory(1), size.steps),
-        "batch": step_timer(exact.trajectory(BATCH), size.steps),
-        "bfloat16": step_timer(rough.trajectory(BATCH), size.steps),
+        "step": step_timer(exact.optimization(1), size.steps),
+        "batch": step_timer(exact.optimization(BATCH), size.steps),
+        "bfloat16": step_timer(rough.optimization(BATCH), size.steps),
         "matrix": matrix_timer(MATRIX, "float32"),
         "matrix_bfloat16": matrix_timer(MATRIX, "bfloat16"),
     }
@@ -54,10 +54,10 @@ def times(size: Size) -> Iterator[Figure]:
     typical = medians(measured)
     arithmetic = operations(exact.backbone)
 
-    def against_yardstick(name: str, title: str, most: float, aim: str) -> Figure:
-        detail = f"{typical[name]:.3f} s / {typical['yardstick']:.3f} s"
-        raw = {name: measured[name], "yardstick": measured["yardstick"]}
-        ratio = typical[name] / typical["yardstick"]
+    def against_baseline(name: str, title: str, most: float, aim: str) -> Figure:
+        detail = f"{typical[name]:.3f} s / {typical['baseline']:.3f} s"
+        raw = {name: measured[name], "baseline": measured["baseline"]}
+        ratio = typical[name] / typical["baseline"]
         return Figure(name, title, ratio, most=most, aim=aim, detail=detail, measured=raw)
 
     def share(name: str, step: str, precision: str) -> Figure:
@@ -73,9 +73,9 @@ def times(size: Size) -> Iterator[Figure]:
         )
 
     yield from (
-        against_yardstick("step", "time of a step, one example, float32", 1.0, "0.95"),
-        against_yardstick("batch", f"… and example, batch of {BATCH}, float32", 0.95, "0.85"),
-        against_yardstick("bfloat16", f"… and example, batch of {BATCH}, bfloat16", 0.55, "0.45"),
+        against_baseline("step", "time of a step, one example, float32", 1.0, "0.95"),
+        against_baseline("batch", f"… and example, batch of {BATCH}, float32", 0.95, "0.85"),
+        against_baseline("bfloat16", f"… and example, batch of {BATCH}, bfloat16", 0.55, "0.45"),
         share("matrix", "batch", "float32"),
         share("matrix_bfloat16", "bfloat16", "bfloat16"),
     )
@@ -86,8 +86,8 @@ def paintings(size: Size) -> Figure:
     exact = workload(configured(size))
     most = max(100, size.paintings)
     sides = {
-        "1": step_timer(exact.trajectory(BATCH, paintings=1), size.steps),
-        "many": step_timer(exact.trajectory(BATCH, paintings=most), size.steps),
+        "1": step_timer(exact.optimization(BATCH, paintings=1), size.steps),
+        "many": step_timer(exact.optimization(BATCH, paintings=most), size.steps),
     }
     measured = alternately(sides, size.repeats)
     typical = medians(measured)
@@ -108,9 +108,9 @@ def bfloat16_loss(size: Size) -> Figure:
     rough = workload(configured(size, "precision=bfloat16"))
     finals = []
     for side in (exact, rough):
-        trajectory = side.trajectory(len(side.contents))
-        trajectory.run(size.descent)
-        finals.append(total_losses(exact, np.asarray(trajectory.pictures)))
+        optimization = side.optimization(len(side.contents))
+        optimization.run(size.descent)
+        finals.append(total_losses(exact, np.asarray(optimization.pictures)))
     ratios = finals[1] / finals[0]
     return Figure(
         "bfloat16_loss",
@@ -124,7 +124,7 @@ def bfloat16_loss(size: Size) -> Figure:
 
 
 def descent(size: Size) -> Figure:
-    """Time until the yardstick's loss after so many steps is reached, set-up apart on both sides.
+    """Time until the baseline's loss after so many steps is reached, set-up apart on both sides.
 
     One long measurement of each side, not several in turn.
     Ours: Adam as well, from the same start, with options that the study's default leaves off.
@@ -132,7 +132,7 @@ def descent(size: Size) -> Figure:
     """
     exact = workload(configured(size))
     rough = workload(configured(size, "precision=bfloat16"))
-    transfer = yardstick(size, exact)
+    transfer = baseline(size, exact)
     transfer.step()
     seconds = seconds_of(lambda: [transfer.step() for _ in range(size.descent - 1)])
     theirs = seconds * size.descent / (size.descent - 1)
@@ -151,12 +151,12 @@ def descent(size: Size) -> Figure:
     others = "; ".join(f"{name}: {one[1] / theirs:.2f}" for name, one in found.items())
     return Figure(
         "descent",
-        f"time to the yardstick's loss after {size.descent} steps, {best}",
+        f"time to the baseline's loss after {size.descent} steps, {best}",
         ours / theirs,
         most=0.5,
         aim="0.2",
         detail=f"{ours:.1f} s ({steps} steps) / {theirs:.1f} s; {others}",
-        measured={**{name: list(one) for name, one in found.items()}, "yardstick": theirs},
+        measured={**{name: list(one) for name, one in found.items()}, "baseline": theirs},
     )
 
 
@@ -164,25 +164,25 @@ def reach(
     exact: Workload, side: Workload, goal: float, most: int, optimizer: OptimizerChoice
 ) -> tuple[int, float]:
     """Steps and seconds until a loss is reached; infinitely many seconds where it is not."""
-    trajectory = side.trajectory(1, optimizer=optimizer)
-    trajectory.begin()
+    optimization = side.optimization(1, optimizer=optimizer)
+    optimization.begin()
     seconds = 0.0
     for step in range(1, 2 * most + 1):
-        seconds += seconds_of(trajectory.run)
-        if total_losses(exact, np.asarray(trajectory.pictures))[0] <= goal:
+        seconds += seconds_of(optimization.run)
+        if total_losses(exact, np.asarray(optimization.pictures))[0] <= goal:
             return step, seconds
     return 2 * most, float("inf")
 
 
 def total_losses(exact: Workload, pictures: np.ndarray) -> np.ndarray:
     """Total loss of each picture, in float32."""
-    return np.asarray(exact.trajectory(len(pictures), start=pictures).run()[0], float)
+    return np.asarray(exact.optimization(len(pictures), start=pictures).run()[0], float)
 
 
-def yardstick(size: Size, like: Workload) -> Transfer:
-    """The yardstick on the first content picture, with the same weights."""
+def baseline(size: Size, like: Workload) -> Transfer:
+    """The baseline on the first content picture, with the same weights."""
     return Transfer(
-        yardstick_network(configured(size), like.backbone),
+        baseline_network(configured(size), like.backbone),
         like.contents[0],
         like.paintings,
         content_weight=like.loss.weights.content,
@@ -190,11 +190,11 @@ def yardstick(size: Size, like: Workload) -> Transfer:
     )
 
 
-def step_timer(trajectory: Trajectory, steps: int) -> Callable[[], float]:
-    """Measures seconds of a step and example."""
-    trajectory.begin()
-    return partial(_step_seconds, trajectory, steps)
+def step_timer(optimization: BatchOptimization, steps: int) -> Callable[[], float]:
+    """Metrics seconds of a step and example."""
+    optimization.begin()
+    return partial(_step_seconds, optimization, steps)
 
 
-def _step_seconds(trajectory: Trajectory, steps: int) -> float:
-    return seconds_of(lambda: trajectory.run(steps)) / steps / trajectory.examples
+def _step_seconds(optimization: BatchOptimization, steps: int) -> float:
+    return seconds_of(lambda: optimization.run(steps)) / steps / optimization.examples

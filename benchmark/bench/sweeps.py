@@ -40,16 +40,16 @@ def sweep(size: Size, wanted: set[str]) -> Iterator[Figure]:
 
         def theirs() -> float:
             settings = {
-                "backbones": [yardstick_backbone(name) for name in size.backbones],
+                "backbones": [baseline_backbone(name) for name in size.backbones],
                 "aggregations": size.aggregations,
                 "artists": [str(artist) for artist in artists],
                 "contents": [str(content) for content in contents],
                 "pixels": size.pixels,
                 "steps": size.epochs,
-                "output": str(folder / f"yardstick-{next(turn)}"),
+                "output": str(folder / f"baseline-{next(turn)}"),
             }
             plan.write_text(json.dumps(settings))
-            return seconds_of(lambda: command("benchmark.bench.yardstick", str(plan)))
+            return seconds_of(lambda: command("benchmark.bench.baseline", str(plan)))
 
         def ours(*overrides: str) -> float:
             return seconds_of(
@@ -68,11 +68,11 @@ def sweep(size: Size, wanted: set[str]) -> Iterator[Figure]:
             )
 
         sides: dict[str, Callable[[], float]] = {
-            "yardstick": theirs,
+            "baseline": theirs,
             "sweep": ours,
             "sweep_bfloat16": lambda: ours("precision=bfloat16"),
         }
-        sides = {name: side for name, side in sides.items() if name in {"yardstick", *wanted}}
+        sides = {name: side for name, side in sides.items() if name in {"baseline", *wanted}}
         measured = alternately(sides, size.sweep_repeats, warm_up=False)
     typical = medians(measured)
     pictures_made = len(size.backbones) * len(size.aggregations) * size.artists * size.contents
@@ -86,11 +86,11 @@ def sweep(size: Size, wanted: set[str]) -> Iterator[Figure]:
         yield Figure(
             figure,
             title,
-            typical[figure] / typical["yardstick"],
+            typical[figure] / typical["baseline"],
             most=0.3,
             aim="0.2",
-            detail=f"{typical[figure]:.0f} s / {typical['yardstick']:.0f} s",
-            measured={figure: measured[figure], "yardstick": measured["yardstick"]},
+            detail=f"{typical[figure]:.0f} s / {typical['baseline']:.0f} s",
+            measured={figure: measured[figure], "baseline": measured["baseline"]},
         )
 
 
@@ -131,8 +131,8 @@ def cache(size: Size) -> Figure:
     )
 
 
-def yardstick_backbone(name: str) -> dict[str, object]:
-    """A backbone of `conf/` as the yardstick's plan wants it."""
+def baseline_backbone(name: str) -> dict[str, object]:
+    """A backbone of `conf/` as the baseline's plan wants it."""
     variant = composed([f"backbone={name}"]).backbone
     found = {
         key: variant[key] for key in ("model", "preprocessing", "style_layers", "content_layer")

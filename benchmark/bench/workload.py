@@ -12,16 +12,16 @@ from keras import ops
 
 from backbones import Backbone
 from backbones.network import resolve
-from benchmark.bench.yardstick import Network
+from benchmark.bench.baseline import Network
 from benchmark.config.compose import composed
 from benchmark.config.schema import Config
 from benchmark.runs.prepare import prepare
-from benchmark.transfer.batch import Batch, Trajectory
-from benchmark.transfer.features import measure
+from benchmark.transfer.batch import Batch, BatchOptimization
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import Aggregation, Loss
-from benchmark.transfer.targets import measured_targets
+from benchmark.transfer.targets import extract_targets
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Size:
         repeats: of each comparison of steps.
         sweep_repeats: of each comparison of sweeps.
         steps: in one measurement.
-        descent: steps of the yardstick whose loss is to be reached.
+        descent: steps of the baseline whose loss is to be reached.
         epochs: of the sweep.
         paintings: in a style set.
         jobs: that run one after the other in a process.
@@ -46,7 +46,7 @@ class Size:
         artists: of the sweep.
         contents: of the sweep.
         cached_artists: of the sweep whose style targets are on disk.
-        memory_cases: whose peak is compared with the foretold.
+        memory_cases: whose peak is compared with the estimated.
     """
 
     pixels: int = 224
@@ -130,19 +130,19 @@ class Workload:
     optimizer: OptimizerChoice
     loss: Loss
 
-    def trajectory(
+    def optimization(
         self,
         examples: int,
         paintings: int | None = None,
         start: np.ndarray | None = None,
         optimizer: OptimizerChoice | None = None,
-    ) -> Trajectory:
+    ) -> BatchOptimization:
         """So many examples on their way, contents and paintings repeated where there are fewer."""
         chosen = np.arange(examples) % len(self.contents)
         targets = self.targets if paintings is None else repeated(self.targets, paintings)
         contents = self.contents[chosen]
         batch = Batch([targets], self.activations[chosen], contents if start is None else start)
-        return Trajectory(
+        return BatchOptimization(
             self.backbone,
             batch,
             self.aggregation,
@@ -156,12 +156,12 @@ def workload(config: Config) -> Workload:
     prepared = prepare(config)
     paintings = prepared.paintings[0].pixels / np.float32(255)
     contents = prepared.content.pixels / np.float32(255)
-    *_, activations = measure(prepared.backbone, contents)
+    *_, activations = extract_features(prepared.backbone, contents)
     return Workload(
         prepared.backbone,
         paintings,
         contents,
-        measured_targets(prepared.backbone, paintings),
+        extract_targets(prepared.backbone, paintings),
         activations,
         prepared.aggregation,
         prepared.optimizer,
@@ -171,20 +171,20 @@ def workload(config: Config) -> Workload:
 
 def repeated(targets: Sequence[PaintingGrams], paintings: int) -> list[PaintingGrams]:
     """Targets of so many paintings, made of fewer: what a step costs does not depend on them."""
-    chosen = np.arange(paintings) % targets[0].squared_norms.shape[1]
+    chosen = np.arange(paintings) % targets[0].squared_deviations.shape[1]
     return [
         PaintingGrams(
             layer.mean,
             ops.take(layer.deviations, chosen, axis=1),
+            ops.take(layer.squared_deviations, chosen, axis=1),
             ops.take(layer.squared_norms, chosen, axis=1),
-            ops.take(layer.squared_sizes, chosen, axis=1),
         )
         for layer in targets
     ]
 
 
-def yardstick_network(config: Config, like: Backbone | None = None) -> Network:
-    """The same backbone as the yardstick takes it; with the weights of ours where that is given."""
+def baseline_network(config: Config, like: Backbone | None = None) -> Network:
+    """The same backbone as the baseline takes it; with the weights of ours where that is given."""
     variant = config.backbone
 
     def build() -> Any:

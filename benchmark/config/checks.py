@@ -104,7 +104,7 @@ def check_ranges(config: Config) -> None:
         ("loss.style_weight", config.loss.style_weight, 0, LARGEST_FLOAT),
         ("loss.variation_weight", config.loss.variation_weight, 0, LARGEST_FLOAT),
         ("early_stopping.min_improvement", config.early_stopping.min_improvement, 0, 1),
-        ("explosion_factor", config.explosion_factor, 1, LARGEST_FLOAT),
+        ("divergence_factor", config.divergence_factor, 1, LARGEST_FLOAT),
         *(("snapshots", epoch, 0, LARGEST_COUNT) for epoch in config.snapshots),
     ]
     for option, value, least, most in ranges:

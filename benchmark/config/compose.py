@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from benchmark.config.checks import check
-from benchmark.config.errors import CompositionError, ConfigError, nearest, one_line
+from benchmark.config.errors import CompositionError, ConfigError, error_line, nearest
 from benchmark.config.paths import ROOT
 from benchmark.config.registry import owners, variants
 from benchmark.config.schema import SINGLE_GROUPS, Config, flat
@@ -78,7 +78,7 @@ def quoted(override: str) -> str:
 def refuse(error: BaseException) -> int:
     """Print what is wrong with the input as one line; returns the exit code for it, 2."""
     GlobalHydra.instance().clear()
-    print(f"error: {one_line(error, known_options(), owners())}", file=sys.stderr)
+    print(f"error: {error_line(error, known_options(), owners())}", file=sys.stderr)
     return 2
 
 

@@ -43,7 +43,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{found[0]}'?" if found else ""
 
 
-def one_line(
+def error_line(
     error: BaseException, known_options: Sequence[str], owners: Mapping[str, Sequence[str]]
 ) -> str:
     """An error of Hydra, OmegaConf or our own as one line that says what to do.
@@ -100,11 +100,11 @@ def one_line(
         )
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         reason = str(cause.msg if cause.msg else cause).splitlines()[0]
-        return f"{cause.full_key}: {plainer(reason)}."
+        return f"{cause.full_key}: {in_plain_words(reason)}."
     return flat(str(error))
 
 
-def plainer(reason: str) -> str:
+def in_plain_words(reason: str) -> str:
     """A reason of OmegaConf's in plain words, where there are such."""
     for pattern, words in PLAINER:
         if re.fullmatch(pattern, reason):

@@ -42,7 +42,7 @@ class Split(Enum):
     test = "test"
 
 
-class Forecast(Enum):
+class Estimate(Enum):
     """Whether a sweep's cost is measured and told before it starts, or only that is done."""
 
     skip = "skip"
@@ -75,7 +75,7 @@ class EarlyStopping:
 
 @dataclass
 class Evaluation:
-    """What the measures of results look with, and at.
+    """What the metrics of results look with, and at.
 
     `evaluators` are backbones, the same for all runs; `weights` theirs (auto: ImageNet's, and
     without them what needs them is left out); `held_out` paintings at most of each artist outside
@@ -149,11 +149,11 @@ class Config:
     precision: Precision = MISSING
     init: Init = MISSING
     keep: Keep = MISSING
-    explosion_factor: float = MISSING
+    divergence_factor: float = MISSING
     snapshots: list[int] = MISSING
     original_size: bool = MISSING
     winner: Winner = MISSING
-    forecast: Forecast = MISSING
+    estimate: Estimate = MISSING
     experiment: Any = None
 
 

@@ -1,6 +1,6 @@
-"""Measures of results that compare across backbones: pure functions of pictures and features.
+"""Metrics of results that compare across backbones: pure functions of pictures and features.
 
-A measure is a function whose arguments say what it needs, for one artist's N results at a time:
+A metric is a function whose arguments say what it needs, for one artist's N results at a time:
 
 - `pictures`, `contents`: results and their content pictures, (N, S, S, 3) in [0, 1];
 - `features`, `content_features`: the same as a fixed evaluator network sees them;
@@ -8,5 +8,5 @@ A measure is a function whose arguments say what it needs, for one artist's N re
 - `outside`: features of paintings outside every style set, by artist; `artist`: whose results.
 
 Further arguments come from its YAML in `conf/metrics/`. It returns (N,), or with a row for each of
-the evaluator's style layers (layers, N), whose mean over the layers is the measure.
+the evaluator's style layers (layers, N), whose mean over the layers is the metric.
 """

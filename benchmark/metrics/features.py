@@ -1,4 +1,4 @@
-"""Measures in the features of a fixed evaluator network, the same for all backbones compared."""
+"""Metrics in the features of a fixed evaluator network, the same for all backbones compared."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class TooFewError(ValueError):
-    """There are too few pictures for a measure; the message says how many it needs."""
+    """There are too few pictures for a metric; the message says how many it needs."""
 
 
 @dataclass(frozen=True, eq=False)

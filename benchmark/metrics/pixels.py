@@ -1,4 +1,4 @@
-"""Measures that need no network: what was kept of the content, colours, grain, change."""
+"""Metrics that need no network: what was kept of the content, colours, grain, change."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -39,7 +39,7 @@ def ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
         pictures: (N, S, S, 3) in [0, 1], S ≥ 11.
         contents: the same shape.
 
-    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004, equation 13.
+    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality evaluation_setup, 2004, equation 13.
     """
     pairs = zip(luma(pictures), luma(contents), strict=True)
     return np.array([_similarity(x, y) for x, y in pairs])

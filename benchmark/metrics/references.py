@@ -29,18 +29,18 @@ def held_out(
 
 
 def others(
-    groups: Sequence[PictureSet], everyone: Sequence[PictureSet], artists: int, most: int
+    groups: Sequence[PictureSet], all_artists: Sequence[PictureSet], artists: int, most: int
 ) -> list[PictureSet]:
     """The first few artists who share no painting with a run's groups, at most so many of each.
 
     Args:
         groups: those of the run.
-        everyone: all artists there are.
+        all_artists: all artists there are.
         artists: how many to take.
         most: paintings of each.
     """
     known = {picture.source for group in groups for picture in group.pictures}
-    strangers = [
-        one for one in everyone if known.isdisjoint(picture.source for picture in one.pictures)
+    other_artists = [
+        one for one in all_artists if known.isdisjoint(picture.source for picture in one.pictures)
     ]
-    return [PictureSet(one.name, one.pictures[:most]) for one in strangers[:artists]]
+    return [PictureSet(one.name, one.pictures[:most]) for one in other_artists[:artists]]

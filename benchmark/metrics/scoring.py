@@ -1,4 +1,4 @@
-"""Scores of a run's results: which measures there are, what each is given, and one table of all."""
+"""Scores of a run's results: which metrics there are, what each is given, and one table of all."""
 
 import hashlib
 import inspect
@@ -13,10 +13,10 @@ import pandas as pd
 import datasets
 from backbones import Backbone
 from benchmark.metrics.features import Features, TooFewError, together
-from benchmark.transfer.features import energies_of, measure
+from benchmark.transfer.features import energies_of, extract_features
 from datasets import Loaded, PictureSet
 
-COLUMNS = ["artist", "content", "subject", "measure", "evaluator", "layer", "value"]
+COLUMNS = ["artist", "content", "subject", "metric", "evaluator", "layer", "value"]
 """Of the table of scores; subjects are "result", "content" (the untouched picture, as a baseline)
 and "painting" (held-out ones, as what real paintings score)."""
 
@@ -24,12 +24,12 @@ INPUTS = (
     *("pictures", "contents", "reference", "artist"),
     *("features", "content_features", "reference_features", "outside"),
 )
-"""Arguments that a measure may ask for by name; see `benchmark.metrics`."""
+"""Arguments that a metric may ask for by name; see `benchmark.metrics`."""
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A measure of results.
+class Metric:
+    """A metric of results.
 
     Attributes:
         name: the YAML's.
@@ -51,17 +51,17 @@ class Measure:
         return set(INPUTS) & set(inspect.signature(self.function).parameters)
 
     @property
-    def sees(self) -> bool:
+    def needs_evaluator(self) -> bool:
         """Whether it looks through an evaluator."""
         return any("features" in name for name in self.inputs)
 
 
 @dataclass(frozen=True)
-class Assessment:
+class EvaluationSetup:
     """With what a run's results are scored.
 
     Attributes:
-        measures: in order.
+        metrics: in order.
         evaluators: the networks to look through, by name.
         unavailable: evaluators that cannot be had, and why.
         held_out: for each style set, paintings of the same artist outside every style set.
@@ -69,7 +69,7 @@ class Assessment:
         size: pixels a side at which paintings are read.
     """
 
-    measures: Sequence[Measure]
+    metrics: Sequence[Metric]
     evaluators: Mapping[str, Backbone]
     unavailable: Mapping[str, str]
     held_out: Sequence[PictureSet]
@@ -78,7 +78,7 @@ class Assessment:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of which paintings measures compare with, besides the style sets."""
+        """SHA-256 of which paintings metrics compare with, besides the style sets."""
         sets = (self.held_out, self.others)
         sources = [[[p.source for p in one.pictures] for one in some] for some in sets]
         return hashlib.sha256(repr(sources).encode()).hexdigest()
@@ -90,30 +90,30 @@ class Assessment:
 
 
 class MissingError(Exception):
-    """Something that a measure needs is not there; the message says what."""
+    """Something that a metric needs is not there; the message says what."""
 
 
 class Showing:
-    """Some pictures of one artist, from which the inputs of measures are made when asked for."""
+    """Some pictures of one artist, from which the inputs of metrics are made when asked for."""
 
     def __init__(
         self,
-        assessment: Assessment,
+        evaluation_setup: EvaluationSetup,
         place: int,
         style_set: Loaded,
         pictures: np.ndarray | Loaded,
         contents: Loaded | None,
     ) -> None:
         """Results, uint8 (N, S, S, 3), or a loaded set; with their contents, where they have."""
-        self._assessment = assessment
-        self._held_out = assessment.held_out[place]
+        self._assessment = evaluation_setup
+        self._held_out = evaluation_setup.held_out[place]
         self._style_set = style_set
         self._pictures = pictures
         self._contents = contents
         self._seen: dict[str, Features] = {}
 
-    def values(self, one: Measure, evaluator: str) -> tuple[np.ndarray, Sequence[str]]:
-        """A measure of each picture, (N,) or (layers, N), and the names of these layers.
+    def values(self, one: Metric, evaluator: str) -> tuple[np.ndarray, Sequence[str]]:
+        """A metric of each picture, (N,) or (layers, N), and the names of these layers.
 
         Raises:
             MissingError: something it needs is not there.
@@ -124,7 +124,7 @@ class Showing:
         layers = self._assessment.evaluators[evaluator].style_layers if found.ndim == 2 else ()
         return found, layers
 
-    def _input(self, name: str, one: Measure, evaluator: str) -> Any:
+    def _input(self, name: str, one: Metric, evaluator: str) -> Any:
         if name == "artist":
             return self._held_out.name
         if name == "pictures":
@@ -157,7 +157,7 @@ class Showing:
             raise MissingError("a painting has no content picture")
         return self._contents
 
-    def _reference(self, one: Measure) -> list[Loaded]:
+    def _reference(self, one: Metric) -> list[Loaded]:
         if one.reference == "style_set":
             return [self._style_set]
         own = self._held_out.name
@@ -176,7 +176,7 @@ class Showing:
 
 
 def scores(
-    assessment: Assessment,
+    evaluation_setup: EvaluationSetup,
     paintings: Sequence[Loaded],
     content: Loaded,
     pictures: np.ndarray,
@@ -184,7 +184,7 @@ def scores(
     """All scores of a run's results, of their content pictures and of held-out paintings.
 
     Args:
-        assessment: with what to score.
+        evaluation_setup: with what to score.
         paintings: the style sets, one an artist.
         content: the content pictures.
         pictures: the results, uint8, artist by artist, (artists · contents, S, S, 3).
@@ -194,25 +194,25 @@ def scores(
         evaluator, with the reason.
     """
     rows: list[pd.DataFrame] = []
-    missing = {f"through {name}": reason for name, reason in assessment.unavailable.items()}
+    missing = {f"through {name}": reason for name, reason in evaluation_setup.unavailable.items()}
     number = len(content.names)
     for place, style_set in enumerate(paintings):
         own = pictures[place * number : (place + 1) * number]
-        results = Showing(assessment, place, style_set, own, content)
-        rows += _rows(assessment, results, style_set.name, content.names, "result", missing)
-        untouched = Showing(assessment, place, style_set, content, content)
-        rows += _rows(assessment, untouched, style_set.name, content.names, "content", {})
-        held_out = assessment.held_out[place]
+        results = Showing(evaluation_setup, place, style_set, own, content)
+        rows += _rows(evaluation_setup, results, style_set.name, content.names, "result", missing)
+        untouched = Showing(evaluation_setup, place, style_set, content, content)
+        rows += _rows(evaluation_setup, untouched, style_set.name, content.names, "content", {})
+        held_out = evaluation_setup.held_out[place]
         if held_out.pictures:
-            loaded = datasets.load(held_out, assessment.size)
-            real = Showing(assessment, place, style_set, loaded, None)
-            rows += _rows(assessment, real, style_set.name, loaded.names, "painting", {})
+            loaded = datasets.load(held_out, evaluation_setup.size)
+            real = Showing(evaluation_setup, place, style_set, loaded, None)
+            rows += _rows(evaluation_setup, real, style_set.name, loaded.names, "painting", {})
     empty = pd.DataFrame(columns=COLUMNS)
     return (pd.concat(rows, ignore_index=True) if rows else empty), missing
 
 
 def _rows(
-    assessment: Assessment,
+    evaluation_setup: EvaluationSetup,
     showing: Showing,
     artist: str,
     names: Sequence[str],
@@ -221,20 +221,20 @@ def _rows(
 ) -> list[pd.DataFrame]:
     """The scores of some pictures; adds to `missing` what could not be measured, and why."""
     found = []
-    for one in assessment.measures:
+    for one in evaluation_setup.metrics:
         # Held-out paintings are what these were trained or would be compared with themselves.
         if subject == "painting" and (one.reference == "held_out" or "outside" in one.inputs):
             continue
-        if one.sees and not assessment.evaluators:
-            missing[one.name] = no_evaluator(assessment)
-        for evaluator in assessment.evaluators if one.sees else [""]:
+        if one.needs_evaluator and not evaluation_setup.evaluators:
+            missing[one.name] = no_evaluator(evaluation_setup)
+        for evaluator in evaluation_setup.evaluators if one.needs_evaluator else [""]:
             try:
                 values, layers = showing.values(one, evaluator)
             except (MissingError, TooFewError) as error:
                 missing[one.name] = f"{artist}: {error}"
                 continue
             except Exception as error:
-                # The pictures are there; a measure with a defect must not make the run a failure.
+                # The pictures are there; a metric with a defect must not make the run a failure.
                 missing[one.name] = f"{artist}: failed: {type(error).__name__}: {error}"
                 continue
             parts = [("", values.mean(axis=0) if layers else values)]
@@ -245,7 +245,7 @@ def _rows(
                         "artist": artist,
                         "content": list(names),
                         "subject": subject,
-                        "measure": one.name,
+                        "metric": one.name,
                         "evaluator": evaluator,
                         "layer": layer,
                         "value": part,
@@ -256,21 +256,21 @@ def _rows(
     return found
 
 
-def no_evaluator(assessment: Assessment) -> str:
+def no_evaluator(evaluation_setup: EvaluationSetup) -> str:
     """Why nothing can be looked at through an evaluator."""
-    if not assessment.unavailable:
+    if not evaluation_setup.unavailable:
         return "evaluation.evaluators=[] names no network to look through"
-    return next(iter(assessment.unavailable.values()))
+    return next(iter(evaluation_setup.unavailable.values()))
 
 
 def means(table: pd.DataFrame) -> dict[str, float]:
-    """Mean over the results of each measure, by "measure" or "measure.evaluator".
+    """Mean over the results of each metric, by "metric" or "metric.evaluator".
 
     Of those that were taken for all examples: others would be means over other artists.
     """
     whole = table[(table["subject"] == "result") & (table["layer"] == "")]
     examples = len(whole[["artist", "content"]].drop_duplicates())
-    keys = whole["measure"].str.cat(whole["evaluator"], sep=".").str.rstrip(".")
+    keys = whole["metric"].str.cat(whole["evaluator"], sep=".").str.rstrip(".")
     found = whole["value"].groupby(keys, sort=False).agg(["mean", "size"])
     complete = found[found["size"] == examples]
     return {str(key): float(mean) for key, mean in complete["mean"].items()}
@@ -278,7 +278,7 @@ def means(table: pd.DataFrame) -> dict[str, float]:
 
 def features_of(evaluator: Backbone, pictures: np.ndarray) -> Features:
     """What an evaluator sees in pictures, uint8 (n, S, S, 3)."""
-    *grams, content = measure(evaluator, in_unit_range(pictures))
+    *grams, content = extract_features(evaluator, in_unit_range(pictures))
     pooled = content.mean(axis=(1, 2), dtype="float64")
     statistics = np.concatenate(energies_of(grams, content), axis=1)
     return Features(evaluator.style_layers, tuple(grams), pooled, content, statistics)

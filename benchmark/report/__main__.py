@@ -46,7 +46,7 @@ class Heading(NamedTuple):
     Attributes:
         label: short.
         about: for people.
-        better: the measure's direction.
+        better: the metric's direction.
         group: number of the group of columns.
     """
 
@@ -142,8 +142,8 @@ def write(tracker: Tracker, label: str, records: Sequence[RunRecord], file: Path
         "dagger_note": comparison.DAGGER_NOTE,
         "drawings": drawn,
         "groups": figure_groups([one for one, _ in drawn]),
-        "measures": compared.scores.measures,
-        "measured": {column.measure for column in compared.scores.columns},
+        "metrics": compared.scores.metrics,
+        "measured": {column.metric for column in compared.scores.columns},
         "directions": DIRECTIONS,
         "evaluators": described_evaluators(compared),
         "again": provenance.of(tracker, records),
@@ -191,9 +191,9 @@ def result_table(
         Heading("loss", "final over first total loss; not comparable between backbones", "none", 0),
     ]
     for column in columns:
-        described = compared.scores.measures[column.measure]
+        described = compared.scores.metrics[column.metric]
         group = 1 + evaluators.index(column.evaluator)
-        label = described.label or column.measure
+        label = described.label or column.metric
         headings.append(Heading(label, described.about, described.better, group))
     rows = [
         Row(
@@ -223,7 +223,7 @@ def run_cells(record: RunRecord) -> list[Cell]:
 
 
 def cell(run_id: str, column: Column, compared: Compared) -> Cell:
-    """A measure of a run."""
+    """A metric of a run."""
     leaders = compared.leaders[column]
     values = compared.scores.of_runs(column)
     if run_id not in values:
@@ -232,14 +232,14 @@ def cell(run_id: str, column: Column, compared: Compared) -> Cell:
     trained = column.evaluator not in comparison.random_evaluators(compared.scores)
     told = values.shape[1] > 1 and trained and (mark == "best" or leaders.testable)
     found = compared.intervals[run_id, column]
-    shown = number_cell(values[run_id], found, compared.scores.measures[column.measure].better)
+    shown = number_cell(values[run_id], found, compared.scores.metrics[column.metric].better)
     dagger = compared.scores.optimised(run_id, column)
     return shown._replace(mark=mark if told else "", dagger=dagger)
 
 
 def reference_cell(subject: str, column: Column, compared: Compared) -> Cell:
-    """A measure of the untouched content pictures, or of held-out paintings."""
-    described = compared.scores.measures[column.measure]
+    """A metric of the untouched content pictures, or of held-out paintings."""
+    described = compared.scores.metrics[column.metric]
     values = compared.scores.of_subject(column, subject)
     return number_cell(values, compared.scores.interval(column, values), described.better)
 

@@ -37,7 +37,7 @@ MOST_POINTS = 4000
 """Of all loss curves together; longer ones are thinned."""
 
 MOST_MODELS = 60
-"""Models that a figure of a measure shows, the best first where there are more."""
+"""Models that a figure of a metric shows, the best first where there are more."""
 
 LABEL = 220
 """Pixels of a model's name."""
@@ -50,7 +50,7 @@ FAINT = 0.08
 
 KEPT = ("ms_ssim", "ssim", "content_distance")
 TAKEN = ("held_out_distance", "style_distance")
-"""Measures of a trade-off, by preference: content kept and style taken."""
+"""Metrics of a trade-off, by preference: content kept and style taken."""
 
 DIRECTIONS = {
     "higher": "higher is better",
@@ -59,7 +59,7 @@ DIRECTIONS = {
     "none": "",
 }
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "none": ""}
-"""Which way a measure is better, in words and as a sign."""
+"""Which way a metric is better, in words and as a sign."""
 
 REFERENCES = {CONTENT: "content picture, untouched", PAINTING: "held-out paintings"}
 """What stands beside the models, by subject."""
@@ -157,7 +157,7 @@ def trade_off(evaluator: str, models: Mapping[str, Model], compared: Compared) -
                 c
                 for m in wanted
                 for c in columns
-                if c.measure == m and c.evaluator in ("", evaluator)
+                if c.metric == m and c.evaluator in ("", evaluator)
             ),
             None,
         )
@@ -196,14 +196,14 @@ def trade_off(evaluator: str, models: Mapping[str, Model], compared: Compared) -
 
 
 def measure(column: Column, models: Mapping[str, Model], compared: Compared) -> Drawing | None:
-    """A measure with its interval, a line a model, beside untouched content and real paintings."""
+    """A metric with its interval, a line a model, beside untouched content and real paintings."""
     rows = [
         {**_named(model), **_values("x", run, column, compared)} for run, model in models.items()
     ]
     table = pd.DataFrame(rows).dropna(subset=["x"])
     if table.empty:
         return None
-    described = compared.scores.measures[column.measure]
+    described = compared.scores.metrics[column.metric]
     table = _best(table, described.better)
     references = pd.DataFrame(
         [
@@ -241,14 +241,14 @@ def measure(column: Column, models: Mapping[str, Model], compared: Compared) -> 
                 tooltip=["what:N", alt.Tooltip("text:N", title=column.name)],
             )
         )
-    group = f"Measures {judged(column.evaluator, compared)}"
+    group = f"Metrics {judged(column.evaluator, compared)}"
     direction = DIRECTIONS.get(described.better, "")
-    heading = ", ".join(filter(None, (described.label or column.measure, direction)))
+    heading = ", ".join(filter(None, (described.label or column.metric, direction)))
     return Drawing(f"measure_{_file(column.name)}", group, heading, alt.layer(*layers))
 
 
 def judged(evaluator: str, compared: Compared) -> str:
-    """Who took a measure, for people, who must not trust a network that was never trained."""
+    """Who took a metric, for people, who must not trust a network that was never trained."""
     loud = ", RANDOM weights" if evaluator in random_evaluators(compared.scores) else ""
     return f"by {evaluator}{loud}" if evaluator else "without a network"
 
@@ -264,7 +264,7 @@ def _named(model: Model) -> dict[str, str]:
 
 
 def _values(axis: str, run_id: str, column: Column, compared: Compared) -> dict[str, Any]:
-    """A measure of a run for an axis; where there is no interval it is a point."""
+    """A metric of a run for an axis; where there is no interval it is a point."""
     found = compared.intervals.get((run_id, column), UNKNOWN)
     mark = DAGGER if compared.scores.optimised(run_id, column) else ""
     low, high = (found.mean if np.isnan(bound) else bound for bound in found[1:])
@@ -293,8 +293,8 @@ def _legend(**more: Any) -> alt.Legend:
 
 def _label(column: Column, compared: Compared) -> str:
     """An axis: what it shows, and by a sign which way is better."""
-    described = compared.scores.measures[column.measure]
-    return f"{described.label or column.measure} {ARROWS.get(described.better, '')}".strip()
+    described = compared.scores.metrics[column.metric]
+    return f"{described.label or column.metric} {ARROWS.get(described.better, '')}".strip()
 
 
 def _file(name: str) -> str:

@@ -16,7 +16,7 @@ ASPECTS = (
     ("Grain nearest to the paintings'", ("grain",)),
     ("Most often taken for the right artist's", ("recognition",)),
 )
-"""What the summary tells of: a title, and its measures, of which the first there is counts."""
+"""What the summary tells of: a title, and its metrics, of which the first there is counts."""
 
 NAMED = 4
 """Most models that a sentence names."""
@@ -46,13 +46,13 @@ def findings(
     found = [Finding("What was run", what_was_run(records)), *too_few(compared)]
     found += [
         Finding(title, text)
-        for title, measures in ASPECTS
-        if (text := best_of(measures, names, compared))
+        for title, metrics in ASPECTS
+        if (text := best_of(metrics, names, compared))
     ]
     found += hardly_changed(names, compared)
     found += unfinished(records, names)
     found += other_data(records, compared)
-    return found + not_measured(records, compared)
+    return found + skipped_metrics(records, compared)
 
 
 def warnings(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
@@ -60,7 +60,7 @@ def warnings(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
     runs = distinct(r.tags.get("backbone", "?") for r in records if is_random(r))
     judges = random_evaluators(compared.scores)
     made = "these pictures are not what trained networks make"
-    judged = "their measures say nothing about style or content"
+    judged = "their metrics say nothing about style or content"
     return [
         *([Finding("RANDOM weights", f"{listed(runs)}: {made}.", True)] if runs else []),
         *([Finding("RANDOM evaluators", f"{listed(judges)}: {judged}.", True)] if judges else []),
@@ -92,21 +92,21 @@ def what_was_run(records: Sequence[RunRecord]) -> str:
     return f"{text}. Examples of a run: {each}."
 
 
-def best_of(measures: Sequence[str], names: Mapping[str, str], compared: Compared) -> str:
-    """The best in the first of some measures that there is, by each evaluator; or nothing."""
+def best_of(metrics: Sequence[str], names: Mapping[str, str], compared: Compared) -> str:
+    """The best in the first of some metrics that there is, by each evaluator; or nothing."""
     columns = compared.scores.columns
-    measure = next((m for m in measures if any(c.measure == m for c in columns)), None)
+    metric = next((m for m in metrics if any(c.metric == m for c in columns)), None)
     untrained = random_evaluators(compared.scores)
     parts = [
         leader(column, names, compared)
         for column in columns
-        if column.measure == measure and column.evaluator not in untrained
+        if column.metric == metric and column.evaluator not in untrained
     ]
     return " ".join(part for part in parts if part)
 
 
 def leader(column: Column, names: Mapping[str, str], compared: Compared) -> str:
-    """The best model in a measure, and whether the paired tests bear it out."""
+    """The best model in a metric, and whether the paired tests bear it out."""
     best, equals, testable = compared.leaders[column]
     if not best or compared.scores.competing(column).shape[1] < 2:
         return ""
@@ -185,7 +185,7 @@ def other_data(records: Sequence[RunRecord], compared: Compared) -> list[Finding
     known = {
         "style sets": [r.tags.get("style_digest") for r in records],
         "content pictures": [r.tags.get("content_digest") for r in records],
-        "paintings that measures compare with": [r.tags.get("reference_digest") for r in records],
+        "paintings that metrics compare with": [r.tags.get("reference_digest") for r in records],
         "picture sizes": [r.params.get("image_size") for r in records],
     }
     evaluators: dict[str, list[str | None]] = {}
@@ -201,21 +201,21 @@ def other_data(records: Sequence[RunRecord], compared: Compared) -> list[Finding
     return [Finding("Different data", text, True)] if differing else []
 
 
-def not_measured(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
-    """The measures that could not be taken, and the runs that have none at all."""
+def skipped_metrics(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
+    """The metrics that could not be taken, and the runs that have none at all."""
     reasons: dict[str, list[str]] = {}
-    for missing in compared.scores.not_measured.values():
-        for measure, reason in missing.items():
-            reasons.setdefault(reason, []).append(measure)
+    for missing in compared.scores.skipped_metrics.values():
+        for metric, reason in missing.items():
+            reasons.setdefault(reason, []).append(metric)
     scored = set(compared.scores.table["run_id"])
     without = sum(r.run_id not in scored for r in records)
     found = [
-        Finding(f"Not measured: {listed(distinct(measures))}", f"{reason}.")
-        for reason, measures in reasons.items()
+        Finding(f"Not measured: {listed(distinct(metrics))}", f"{reason}.")
+        for reason, metrics in reasons.items()
     ]
     if without:
         text = f"{counted(without, 'run')} of {len(records)} left no scores."
-        found.append(Finding("Without measures", text))
+        found.append(Finding("Without metrics", text))
     return found
 
 

@@ -19,7 +19,7 @@ from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config, Init
 from benchmark.config.variants import arguments_of, check_call, function_of
 from benchmark.metrics import references
-from benchmark.metrics.scoring import INPUTS, Assessment, Measure
+from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric
 from benchmark.runs import style_sets as choose
 from benchmark.runs.style_sets import Selection
 from benchmark.transfer import memory
@@ -58,8 +58,8 @@ class ContentChoice(BaseModel):
     test: PositiveInt = 5
 
 
-class MeasureKeys(BaseModel):
-    """The keys of a measure's YAML that are not for its function.
+class MetricKeys(BaseModel):
+    """The keys of a metric's YAML that are not for its function.
 
     Attributes:
         reference: the paintings it compares with.
@@ -96,7 +96,7 @@ class Prepared:
         from_noise: whether pictures start from noise instead of their content.
         seed: of that noise.
         cache: folder for style targets.
-        assessment: with what the results are scored.
+        evaluation_setup: with what the results are scored.
     """
 
     paintings: Sequence[Loaded]
@@ -110,7 +110,7 @@ class Prepared:
     from_noise: bool
     seed: int
     cache: Path | None
-    assessment: Assessment
+    evaluation_setup: EvaluationSetup
 
     @property
     def examples(self) -> list[tuple[str, str]]:
@@ -133,7 +133,7 @@ def prepare(config: Config) -> Prepared:
     optimizer = optimizer_choice(config.optimizer)
     loss = loss_of(config)
     content = load_content(config)
-    measures = [measure_of(variant) for variant in config.metrics.values()]
+    metrics = [metric_of(variant) for variant in config.metrics.values()]
     groups, paintings = load_paintings(config)
     combine = aggregation(config.agg, [len(one.names) for one in paintings])
     backbone = load_backbone(config)
@@ -149,13 +149,13 @@ def prepare(config: Config) -> Prepared:
             config.steps_per_epoch,
             config.early_stopping.min_improvement,
             config.early_stopping.patience,
-            config.explosion_factor,
+            config.divergence_factor,
         ),
         batch=batch_size(config, backbone, paintings, content),
         from_noise=config.init is Init.noise,
         seed=config.seed,
         cache=ROOT / Path(config.cache).expanduser() / "style_targets" if config.cache else None,
-        assessment=assessment(config, measures, groups, paintings),
+        evaluation_setup=evaluation_setup(config, metrics, groups, paintings),
     )
 
 
@@ -163,19 +163,21 @@ def load_paintings(config: Config) -> tuple[list[PictureSet], list[Loaded]]:
     """The groups that a run's style sets are chosen from, and these sets."""
     choice, groups = painting_groups(config)
     sets = (
-        choose.by_looks(groups, choice, load_backbone(config), config.image_size, config.seed)
-        if choice.looks
-        else choose.without_looking(groups, choice, config.seed)
+        choose.select_by_features(
+            groups, choice, load_backbone(config), config.image_size, config.seed
+        )
+        if choice.uses_features
+        else choose.select_by_position(groups, choice, config.seed)
     )
     return groups, [datasets.load(one, config.image_size) for one in sets]
 
 
-def assessment(
+def evaluation_setup(
     config: Config,
-    measures: Sequence[Measure],
+    metrics: Sequence[Metric],
     groups: Sequence[PictureSet],
     paintings: Sequence[Loaded],
-) -> Assessment:
+) -> EvaluationSetup:
     """With what the results of a run are scored.
 
     Raises:
@@ -184,16 +186,16 @@ def assessment(
     wanted = config.evaluation
     found = {
         name: evaluator(name, wanted.weights, config.image_size)
-        for name in (wanted.evaluators if any(one.sees for one in measures) else [])
+        for name in (wanted.evaluators if any(one.needs_evaluator for one in metrics) else [])
     }
-    strangers = everyone(config) if wanted.others and found else []
+    other_artists = all_artists(config) if wanted.others and found else []
     sets = [one.pictures for one in paintings]
-    return Assessment(
-        measures=measures,
+    return EvaluationSetup(
+        metrics=metrics,
         evaluators={name: one for name, one in found.items() if isinstance(one, Backbone)},
         unavailable={name: one for name, one in found.items() if isinstance(one, str)},
         held_out=references.held_out(sets, groups, wanted.held_out),
-        others=references.others(groups, strangers, wanted.others, wanted.held_out),
+        others=references.others(groups, other_artists, wanted.others, wanted.held_out),
         size=config.image_size,
     )
 
@@ -218,7 +220,7 @@ def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
         ) from error
 
 
-def everyone(config: Config) -> list[PictureSet]:
+def all_artists(config: Config) -> list[PictureSet]:
     """All artists of a run's dataset, where its function can name them."""
     function = function_of("dataset", config.dataset)
     parameters = inspect.signature(function).parameters
@@ -230,23 +232,23 @@ def everyone(config: Config) -> list[PictureSet]:
     return groups
 
 
-def measure_of(variant: dict[str, Any]) -> Measure:
-    """The measure that a YAML of `conf/metrics/` describes.
+def metric_of(variant: dict[str, Any]) -> Metric:
+    """The metric that a YAML of `conf/metrics/` describes.
 
     Raises:
         ConfigError: an argument is wrong.
     """
     group = f"metrics.{variant['name']}"
-    facts = keys_of(group, variant, MeasureKeys)
+    facts = keys_of(group, variant, MetricKeys)
     function = function_of(group, variant)
     about = facts.model_dump(exclude={"reference"})
-    found = Measure(variant["name"], function, {}, facts.reference, about)
+    found = Metric(variant["name"], function, {}, facts.reference, about)
     if not found.inputs:
         raise ConfigError(
-            f"{group}._target_={variant['_target_']}: is no measure; it takes none of "
+            f"{group}._target_={variant['_target_']}: is no metric; it takes none of "
             f"{', '.join(INPUTS)}"
         )
-    numbers = arguments_of(group, variant, without=MeasureKeys.model_fields, named=found.inputs)
+    numbers = arguments_of(group, variant, without=MetricKeys.model_fields, named=found.inputs)
     found = replace(found, numbers=numbers)
     if facts.reference is None and found.inputs & {"reference", "reference_features"}:
         raise ConfigError(f"{group}.reference: must be style_set, held_out or others")

@@ -30,7 +30,7 @@ CONTACT_SHEET = "contact_sheet.png"
 EXAMPLES_TABLE = "examples.json"
 CONFIG = "config.json"
 SCORES = "scores.csv"
-MEASURES = "measures.json"
+METRICS = "metrics.json"
 
 REASON_LIMIT = 300
 """Characters of a reason; MLflow cuts a tag at 8,000, and a cut one is no JSON."""
@@ -157,7 +157,7 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
             "weights_note": prepared.backbone.weights_note,
             "artists": "; ".join(paintings.name for paintings in prepared.paintings),
             "contents": "; ".join(prepared.content.names),
-            "reference_digest": prepared.assessment.digest,
+            "reference_digest": prepared.evaluation_setup.digest,
             "batch": str(prepared.batch),
             **digests(prepared),
         }
@@ -175,7 +175,7 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
         return dict(zip(loaded.sources, loaded.digests, strict=True))
 
     style = {paintings.name: files(paintings) for paintings in prepared.paintings}
-    references = [*prepared.assessment.held_out, *prepared.assessment.others]
+    references = [*prepared.evaluation_setup.held_out, *prepared.evaluation_setup.others]
     beside = {one.name: [picture.source for picture in one.pictures] for one in references}
     data = {"style": style, "content": files(prepared.content), "references": beside}
     log.json("data.json", data)
@@ -260,30 +260,30 @@ def scores(
     Args:
         log: of the run.
         table: see `scoring.scores`.
-        facts: how to read each measure.
+        facts: how to read each metric.
         evaluators: what the pictures were looked at through.
-        missing: measures that could not be taken, with the reason.
+        missing: metrics that could not be taken, with the reason.
         epochs: the step at which the means are logged.
     """
     log.text(SCORES, table.to_csv(index=False, float_format="%.6g"))
-    log.json(MEASURES, dict(facts))
-    log.metrics({f"measures/{name}": v for name, v in scoring.means(table).items()}, epochs)
+    log.json(METRICS, dict(facts))
+    log.metrics({f"metrics/{name}": v for name, v in scoring.means(table).items()}, epochs)
     reasons = {name: reason[:REASON_LIMIT] for name, reason in missing.items()}
-    tags = {"evaluators": dict(evaluators), "not_measured": reasons}
+    tags = {"evaluators": dict(evaluators), "skipped_metrics": reasons}
     log.tags({name: json.dumps(content) for name, content in tags.items()})
 
 
 def how_to_read(
-    assessment: scoring.Assessment, model: str, weights: str
+    evaluation_setup: scoring.EvaluationSetup, model: str, weights: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The facts of each measure, and of each evaluator whether it also optimised the pictures.
+    """The facts of each metric, and of each evaluator whether it also optimised the pictures.
 
     Args:
-        assessment: with what the results are scored.
+        evaluation_setup: with what the results are scored.
         model: dotted name of the architecture that optimised them.
         weights: what it was optimised with; trained and random ones make two networks.
     """
-    facts = {one.name: dict(one.facts) for one in assessment.measures}
+    facts = {one.name: dict(one.facts) for one in evaluation_setup.metrics}
     evaluators = {
         name: {
             "weights": one.weights,
@@ -291,7 +291,7 @@ def how_to_read(
             "optimised": one.shared.architecture.model == model
             and (one.weights == "random") == (weights == "random"),
         }
-        for name, one in assessment.evaluators.items()
+        for name, one in evaluation_setup.evaluators.items()
     }
     return facts, evaluators
 

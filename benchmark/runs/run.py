@@ -23,13 +23,13 @@ from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import memory
 from benchmark.transfer.batch import Batch
-from benchmark.transfer.features import measure
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import Epoch, Outcome, stylize
 from datasets import Loaded
 
 
 @dataclass(frozen=True)
-class Place:
+class RunContext:
     """A run's place in MLflow.
 
     Attributes:
@@ -47,7 +47,7 @@ class Place:
     earlier: RunRecord | None = None
 
 
-def run(config: Config, tracker: Tracker, place: Place, console: Console) -> tuple[str, str]:
+def run(config: Config, tracker: Tracker, place: RunContext, console: Console) -> tuple[str, str]:
     """Do one run and log it; returns its status, "finished" or "diverged", and a line about it.
 
     Raises:
@@ -136,18 +136,20 @@ def checkpoint_of(config: Config, number: int) -> Checkpoint:
 
 def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:
     """Score a run's results, as the 8-bit pictures that are kept of them, and log that."""
-    assessment, backbone = prepared.assessment, prepared.backbone
+    evaluation_setup, backbone = prepared.evaluation_setup, prepared.backbone
     pictures = record.to_uint8(outcome.pictures)
-    table, missing = scoring.scores(assessment, prepared.paintings, prepared.content, pictures)
+    table, missing = scoring.scores(
+        evaluation_setup, prepared.paintings, prepared.content, pictures
+    )
     model = backbone.shared.architecture.model
-    facts, evaluators = record.how_to_read(assessment, model, backbone.weights)
+    facts, evaluators = record.how_to_read(evaluation_setup, model, backbone.weights)
     record.scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)
 
 
 def batches_of(prepared: Prepared) -> list[Batch]:
     """The examples in batches: an artist's contents a few at a time, or several artists at once."""
     contents = prepared.content.pixels / np.float32(255.0)
-    *_, activations = measure(prepared.backbone, contents)
+    *_, activations = extract_features(prepared.backbone, contents)
     parts = np.array_split(np.arange(len(contents)), -(-len(contents) // prepared.batch))
     return [
         Batch(

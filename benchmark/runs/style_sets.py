@@ -33,7 +33,7 @@ class Selection(BaseModel):
     clusters: PositiveInt = 3
 
     @property
-    def looks(self) -> bool:
+    def uses_features(self) -> bool:
         """Whether the paintings must be looked at, through a backbone."""
         return self.selection in ("nearest", "diverse", "cluster")
 
@@ -56,7 +56,9 @@ def check_numbers(groups: Sequence[PictureSet], choice: Selection) -> None:
             )
 
 
-def without_looking(groups: Sequence[PictureSet], choice: Selection, seed: int) -> list[PictureSet]:
+def select_by_position(
+    groups: Sequence[PictureSet], choice: Selection, seed: int
+) -> list[PictureSet]:
     """The sets of the rules `first` and `random`."""
     return [
         _subset(
@@ -69,7 +71,7 @@ def without_looking(groups: Sequence[PictureSet], choice: Selection, seed: int) 
     ]
 
 
-def by_looks(
+def select_by_features(
     groups: Sequence[PictureSet], choice: Selection, backbone: Backbone, size: int, seed: int
 ) -> list[PictureSet]:
     """The sets of the rules `nearest`, `diverse` and `cluster`, as one backbone sees them."""

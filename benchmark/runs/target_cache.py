@@ -19,7 +19,7 @@ from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.targets import from_triangles, gram_triangles
 from datasets import Loaded
 
-FORMULA = 1
+CACHE_VERSION = 1
 """To be raised whenever what is computed here, in `losses.gram_matrix` or `smoothing` changes."""
 
 CACHE_LIMIT = 5 * 2**30
@@ -49,7 +49,7 @@ def key(backbone: Backbone, paintings: Loaded) -> str:
     architecture = backbone.shared.architecture
     functions = (architecture.model, architecture.preprocessing)
     parts = (
-        FORMULA,
+        CACHE_VERSION,
         backend.numerics(),
         architecture,
         *(_source(resolve(function)) for function in functions),

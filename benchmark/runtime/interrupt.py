@@ -58,7 +58,7 @@ def now(number: int, frame: FrameType | None) -> None:
         _raise()
 
 
-def is_ending() -> bool:
+def is_shutting_down() -> bool:
     """Whether the main thread has noticed a signal."""
     return _ending
 
@@ -96,7 +96,7 @@ def deferred() -> Iterator[None]:
 
 
 @contextmanager
-def last_words(action: Callable[[], None]) -> Iterator[None]:
+def on_forced_exit(action: Callable[[], None]) -> Iterator[None]:
     """What another thread is to do in the block's place if a signal finds the main thread stuck."""
     _last_words.append(action)
     try:

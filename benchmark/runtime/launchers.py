@@ -389,7 +389,9 @@ def _signals(kind: Kind) -> Iterator[Callable[[], None]]:
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
     _received.add(number)
-    if not interrupt.is_ending():  # What ends already is not to be cut short by a second signal.
+    if (
+        not interrupt.is_shutting_down()
+    ):  # What ends already is not to be cut short by a second signal.
         interrupt.now(number, frame)
 
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.run import artists_together, batches_of, largest_batch
 from benchmark.transfer import backend
-from benchmark.transfer.batch import Trajectory, each
+from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 
 MEASURED_STEPS = 3
 
@@ -30,8 +30,8 @@ class Cost:
 
 
 @dataclass
-class Forecast:
-    """A sweep's foretold cost, and what became of it.
+class Estimate:
+    """A sweep's estimated cost, and what became of it.
 
     Attributes:
         costs: the measurements.
@@ -40,7 +40,7 @@ class Forecast:
         seconds: of each run's optimisation, if none stops early; logging comes on top.
         memory: peak of this process's main memory in bytes, after a step of every backbone.
         began: when the sweep started.
-        done: foretold seconds of the runs that are over.
+        done: estimated seconds of the runs that are over.
     """
 
     costs: Sequence[Cost]
@@ -52,11 +52,11 @@ class Forecast:
     done: float = 0.0
 
     def lines(self) -> list[str]:
-        """The forecast for people."""
+        """The estimate for people."""
         measured = ", ".join(f"{c.backbone} {c.step_seconds / c.batch:.3g} s" for c in self.costs)
         memory = f", {self.memory / 2**30:.1f} GiB of main memory" if self.memory else ""
         return [
-            f"Foretold: {len(self.seconds)} runs, {self.examples} examples, at most "
+            f"Estimated: {len(self.seconds)} runs, {self.examples} examples, at most "
             f"{self.steps:,} steps of an example: about {duration(sum(self.seconds))} here if none "
             f"converges early, logging apart{memory}",
             f"  measured for a step of one example: {measured}",
@@ -69,11 +69,11 @@ class Forecast:
         left = sum(self.seconds[number:]) * (passed / self.done if self.done else 1.0)
         whole = f"{number} of {len(self.seconds)} runs done in {duration(passed)}"
         if number == len(self.seconds):
-            return f"{whole}, foretold: {duration(sum(self.seconds))}, logging apart"
+            return f"{whole}, estimated: {duration(sum(self.seconds))}, logging apart"
         return f"{whole}, about {duration(left)} left"
 
 
-def forecast(runs: Sequence[Prepared]) -> Forecast:
+def estimate(runs: Sequence[Prepared]) -> Estimate:
     """Measure a few steps of each backbone, and count the steps of all runs.
 
     What is built and compiled for it, the runs use afterwards as far as the caches hold it.
@@ -103,20 +103,20 @@ def forecast(runs: Sequence[Prepared]) -> Forecast:
         kinds.add(kind)
         steps += updates * len(run.examples)
     examples = sum(len(run.examples) for run in runs)
-    return Forecast(list(costs.values()), examples, steps, seconds, backend.peak_memory())
+    return Estimate(list(costs.values()), examples, steps, seconds, backend.peak_memory())
 
 
 def measured(run: Prepared) -> Cost:
     """The cost of a step of a run's first batch."""
     batch = max(batches_of(run), key=lambda one: len(one.start))
     began = perf_counter()
-    whole = Trajectory(run.backbone, batch, run.aggregation, run.loss, run.optimizer)
-    trajectories = [whole]
-    each(trajectories, lambda examples: None, Trajectory.run)
+    whole = BatchOptimization(run.backbone, batch, run.aggregation, run.loss, run.optimizer)
+    optimizations = [whole]
+    map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
     compiled = perf_counter()
-    trajectories[0].run(steps=MEASURED_STEPS)
+    optimizations[0].run(steps=MEASURED_STEPS)
     step_seconds = (perf_counter() - compiled) / MEASURED_STEPS
-    return Cost(run.backbone.name, trajectories[0].examples, step_seconds, compiled - began)
+    return Cost(run.backbone.name, optimizations[0].examples, step_seconds, compiled - began)
 
 
 def duration(seconds: float) -> str:

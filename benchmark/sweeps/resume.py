@@ -14,10 +14,10 @@ from benchmark.runtime.processes import Owner
 from benchmark.sweeps.plan import Plan
 from benchmark.sweeps.sweep import (
     conclude,
-    is_over,
-    mark_lost,
+    is_done,
+    is_running,
+    mark_lost_runs,
     times_lost,
-    under_way,
 )
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
@@ -36,7 +36,7 @@ options are those that the sweep was started with, and so is the launcher, unles
 """
 
 
-def take_up(options: argparse.Namespace) -> list[str] | int:
+def resume_sweep(options: argparse.Namespace) -> list[str] | int:
     """The command that runs what is left of a sweep, or the exit code where nothing is.
 
     Raises:
@@ -47,15 +47,15 @@ def take_up(options: argparse.Namespace) -> list[str] | int:
     tracker = Tracker(options.tracking_uri, None, ROOT, create=False)
     name = named(tracker, options.sweep)
     output = console()
-    mark_lost(tracker, output, tell=False)
+    mark_lost_runs(tracker, output, tell=False)
     plan = Plan.read(tracker, name)
     launchers.wait_for_others(plan.hydra, name, output.print)
     runs = {number_of(run): run for run in tracker.runs_of(name)}
     parent = tracker.sweep_run(name)
-    check_free([*([parent] if parent else []), *runs.values()], anyway=options.anyway)
-    if options.anyway:
+    check_free([*([parent] if parent else []), *runs.values()], force=options.force)
+    if options.force:
         release(tracker, runs.values())
-    over = {number for number, run in runs.items() if is_over(run)}
+    over = {number for number, run in runs.items() if is_done(run)}
     for number in over:
         checkpoint_of(plan.config(number), number).remove()
     left = [number for number in range(len(plan.settings)) if number not in over]
@@ -106,7 +106,7 @@ def named(tracker: Tracker, wanted: str | None) -> str:
     return name
 
 
-def check_free(records: Sequence[RunRecord], *, anyway: bool) -> None:
+def check_free(records: Sequence[RunRecord], *, force: bool) -> None:
     """Keep a sweep from being taken up while it is under way.
 
     Raises:
@@ -114,17 +114,17 @@ def check_free(records: Sequence[RunRecord], *, anyway: bool) -> None:
     """
     for one in records:
         owner = Owner.of(one.tags)
-        if not under_way(one) or owner is None:
+        if not is_running(one) or owner is None:
             continue
         if owner.state() == "alive":
             raise ConfigError(
                 f"{one.name} is under way, in process {owner.process} of this machine: wait for "
                 "it, or end it"
             )
-        if one.tags.get("kind") == "sweep" and not anyway:
+        if one.tags.get("kind") == "sweep" and not force:
             raise ConfigError(
                 f"{one.name} is under way on {owner.host}, as far as this machine can tell: go on "
-                "there, or add --anyway if nothing of it runs there any more"
+                "there, or add --force if nothing of it runs there any more"
             )
 
 
@@ -132,7 +132,7 @@ def release(tracker: Tracker, runs: Iterable[RunRecord]) -> None:
     """End the runs that other machines left running, on their user's word."""
     for run in runs:
         if run.status == "RUNNING":
-            tracker.log_of(run.run_id).end("killed", "lost", "taken up with --anyway")
+            tracker.log_of(run.run_id).end("killed", "lost", "taken up with --force")
 
 
 def number_of(run: RunRecord) -> int:

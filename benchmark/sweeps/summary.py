@@ -25,11 +25,11 @@ WORDS = ("stopped_by", "weights")
 
 SUMMARY_COLUMNS = ("stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights")
 
-MEASURES = "measures/"
-"""How the names of measures begin among a run's metrics."""
+METRICS = "metrics/"
+"""How the names of metrics begin among a run's metrics."""
 
-SUMMARY_MEASURES = ("ssim", "grain", "held_out_distance.")
-"""Measures that the summary shows, each by the first evaluator that took it."""
+SUMMARY_METRICS = ("ssim", "grain", "held_out_distance.")
+"""Metrics that the summary shows, each by the first evaluator that took it."""
 
 SHEET = "sheet.png"
 
@@ -73,16 +73,16 @@ def summarise(
     """Print the result table, where the pictures are, and how to open the MLflow UI."""
     table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
     shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
-    for measure in some_measures(runs):
-        scores = [run.metrics.get(f"{MEASURES}{measure}") for run in runs]
-        shown.insert(len(shown.columns) - 1, measure, scores)
+    for metric in some_metrics(runs):
+        scores = [run.metrics.get(f"{METRICS}{metric}") for run in runs]
+        shown.insert(len(shown.columns) - 1, metric, scores)
     for column in shown.columns:
         table.add_column(column, justify="left" if column in WORDS else "right")
     for run, row in zip(runs, shown.itertuples(index=False), strict=True):
         table.add_row(run.name, *(_shown(value) for value in row))
     output.print(table)
     parent = tracker.sweep_run(sweep) if sweep else None
-    tell_unfinished(output, tracker, runs, int(parent.tags["runs"]) if parent else 1)
+    print_unfinished(output, tracker, runs, int(parent.tags["runs"]) if parent else 1)
     for what, run_id, file in [
         *([("all runs", parent.run_id, SHEET)] if parent else []),
         *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs[:PLACES]),
@@ -98,13 +98,13 @@ def summarise(
         if run.tags.get("weights_note")
     }
     announce_weights(output, fallbacks)
-    tell_unmeasured(output, runs)
+    print_skipped_metrics(output, runs)
     if runs:
         output.print(f"report: {report_command(tracker, runs[0])}", soft_wrap=True)
     output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
 
 
-def tell_unfinished(
+def print_unfinished(
     output: Console, tracker: Tracker, runs: Sequence[RunRecord], planned: int
 ) -> None:
     """Each run that did not finish with its reason, and the commands that run just those."""
@@ -123,29 +123,29 @@ def tell_unfinished(
         output.print(f"go on with just these: {command}", soft_wrap=True)
 
 
-def some_measures(runs: Sequence[RunRecord]) -> list[str]:
-    """Those of `SUMMARY_MEASURES` that some run has."""
+def some_metrics(runs: Sequence[RunRecord]) -> list[str]:
+    """Those of `SUMMARY_METRICS` that some run has."""
     known = dict.fromkeys(
-        name.removeprefix(MEASURES)
+        name.removeprefix(METRICS)
         for run in runs
         for name in sorted(run.metrics)
-        if name.startswith(MEASURES)
+        if name.startswith(METRICS)
     )
-    found = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_MEASURES]
+    found = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_METRICS]
     return [name for name in found if name]
 
 
-def tell_unmeasured(output: Console, runs: Sequence[RunRecord]) -> None:
+def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
     """What could not be measured, a line a reason, besides what was announced at the start."""
     reasons: dict[str, dict[str, None]] = {}
     for run in runs:
-        missing = json.loads(run.tags.get("not_measured", "{}"))
+        missing = json.loads(run.tags.get("skipped_metrics", "{}"))
         announced = {reason for name, reason in missing.items() if name.startswith("through ")}
-        for measure, reason in missing.items():
+        for metric, reason in missing.items():
             if reason not in announced:
-                reasons.setdefault(reason, {})[measure] = None
-    for reason, measures in reasons.items():
-        output.print(f"not measured: {', '.join(measures)} ({reason})", soft_wrap=True)
+                reasons.setdefault(reason, {})[metric] = None
+    for reason, metrics in reasons.items():
+        output.print(f"not measured: {', '.join(metrics)} ({reason})", soft_wrap=True)
 
 
 def resume_command(tracker: Tracker, sweep: str) -> str:

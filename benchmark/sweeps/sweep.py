@@ -17,16 +17,16 @@ from benchmark.analysis.tables import results_table
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT, check_folder
-from benchmark.config.schema import Config, Forecast
+from benchmark.config.schema import Config, Estimate
 from benchmark.runs import record
 from benchmark.runs.checkpoint import BusyError
 from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
 from benchmark.runs.prepare import InputError, prepare
 from benchmark.runs.progress import console
-from benchmark.runs.run import Place, checkpoint_of, run
+from benchmark.runs.run import RunContext, checkpoint_of, run
 from benchmark.runtime import launchers, processes
 from benchmark.runtime.processes import Owner
-from benchmark.sweeps import cost as forecasts
+from benchmark.sweeps import cost as estimates
 from benchmark.sweeps.plan import FILE, Plan
 from benchmark.sweeps.summary import SHEET, resume_command, summarise, sweep_sheet
 from benchmark.tracking.outage import OutageError
@@ -54,19 +54,19 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
         prepared = prepare(config)
         check_data(config, prepared)
         announce_weights(output, missing_weights(prepared))
-        announce_evaluators(output, prepared.assessment.unavailable)
-        if config.forecast is Forecast.only:
-            foretell([config], output)
+        announce_evaluators(output, prepared.evaluation_setup.unavailable)
+        if config.estimate is Estimate.only:
+            print_estimate([config], output)
             return True
         tracker = tracker_of(config)
         if config.tracking.run is None:
             refuse_known(tracker, name)
-        mark_lost(tracker, output)
+        mark_lost_runs(tracker, output)
     except InputError as error:
         raise SystemExit(refuse(error)) from error
-    if config.forecast is Forecast.show:
-        foretell([config], output)
-    place = Place(record.title(config), pairs_of(overrides))
+    if config.estimate is Estimate.show:
+        print_estimate([config], output)
+    place = RunContext(record.title(config), pairs_of(overrides))
     finished = attempt(config, tracker, place, output)
     summarise(output, tracker, tracker.runs_of(name))
     return finished
@@ -93,13 +93,13 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
     except Exception as error:
         # The store is gone; the runs after this one may find it again.
         output.print(f"Run {number + 1}: {title}")
-        tell_failure(output, error)
+        print_failure(output, error)
         return False
     output.print(f"Run {number + 1} of {facts.get('runs', '?')}: {title}")
-    place = Place(title, pairs_of(overrides), number, parent.run_id if parent else None)
+    place = RunContext(title, pairs_of(overrides), number, parent.run_id if parent else None)
     finished = attempt(config, tracker, place, output)
-    if SweepCallback.forecast is not None:
-        output.print(f"  {SweepCallback.forecast.after(number + 1)}", soft_wrap=True)
+    if SweepCallback.estimate is not None:
+        output.print(f"  {SweepCallback.estimate.after(number + 1)}", soft_wrap=True)
     return finished
 
 
@@ -108,7 +108,7 @@ def planned(plan: Plan, number: int, config: Config) -> tuple[Config, Sequence[s
     return replace(plan.config(number), tracking=config.tracking), plan.overrides[number]
 
 
-def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> bool:
+def attempt(config: Config, tracker: Tracker, place: RunContext, output: Console) -> bool:
     """Do what is left of a run; a failure is recorded in it and told in a line, never raised."""
     checkpoint = checkpoint_of(config, place.number)
     # Lines of several processes stand among each other.
@@ -116,11 +116,11 @@ def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> 
     try:
         with checkpoint.claimed():
             earlier = tracker.run_of(config.tracking.sweep or "", place.number)
-            if earlier and is_over(earlier):
+            if earlier and is_done(earlier):
                 checkpoint.remove()
                 output.print(f"{mark}{earlier.tags['status']} before")
                 return earlier.status == "FINISHED"
-            if earlier and under_way(earlier) and not checkpoint.left_by(earlier.tags):
+            if earlier and is_running(earlier) and not checkpoint.left_by(earlier.tags):
                 raise BusyError
             if earlier and earlier.tags.get("fingerprint") != record.fingerprint(config):
                 output.print(f"{mark}begins anew: its options, or the program, changed since")
@@ -135,25 +135,25 @@ def attempt(config: Config, tracker: Tracker, place: Place, output: Console) -> 
             f"{mark}under way in another process, which this one leaves alone", style="yellow"
         )
     except Exception as error:
-        tell_failure(output, error, mark)
+        print_failure(output, error, mark)
     return False
 
 
-def is_over(run: RunRecord) -> bool:
+def is_done(run: RunRecord) -> bool:
     """Whether a run came to its end, good or bad; another try would come to the same."""
     return run.tags.get("status") in ("finished", "diverged")
 
 
-def under_way(run: RunRecord) -> bool:
+def is_running(run: RunRecord) -> bool:
     """Whether another process is at a run, as far as this one can tell."""
     owner = Owner.of(run.tags)
     running = run.status == "RUNNING"
     return running and owner is not None and owner.state() in ("alive", "elsewhere")
 
 
-def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
+def mark_lost_runs(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
     """End the runs in the store whose processes are gone from this machine; tell of sweeps."""
-    for one in tracker.under_way():
+    for one in tracker.is_running():
         owner = Owner.of(one.tags)
         if owner and owner.state() == "gone":
             log = tracker.log_of(one.run_id)
@@ -169,7 +169,7 @@ def mark_lost(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
                 output.print(f"Sweep {one.name} was cut short; {command} goes on with it.")
 
 
-def end_lost(tracker: Tracker, name: str) -> None:
+def end_lost_runs(tracker: Tracker, name: str) -> None:
     """End the runs of a sweep whose launcher is over, and with it its jobs on all machines."""
     for one in tracker.runs_of(name):
         owner = Owner.of(one.tags)
@@ -184,7 +184,7 @@ def times_lost(run: RunRecord) -> int:
     return int(run.tags.get("lost", "0"))
 
 
-def tell_failure(output: Console, error: Exception, mark: str = "  ") -> None:
+def print_failure(output: Console, error: Exception, mark: str = "  ") -> None:
     """Say in a line why a run failed."""
     reason = " ".join(str(error).split()) if isinstance(error, InputError) else in_short(error)
     output.print(f"{mark}failed: {reason}", style="red", soft_wrap=True)
@@ -217,7 +217,7 @@ class SweepCallback(Callback):
     open: ClassVar[tuple[Tracker, str] | None] = None
     """The sweep under way in this process, so that an interrupt can close it."""
 
-    forecast: ClassVar[forecasts.Forecast | None] = None
+    estimate: ClassVar[estimates.Estimate | None] = None
     """Its cost, if that was asked for."""
 
     plan: ClassVar[Plan | None] = None
@@ -235,13 +235,13 @@ class SweepCallback(Callback):
             check_folder("hydra.sweep.dir", str(Path(config.hydra.sweep.dir).absolute()))
             first = composed(jobs[0])
             Tracker.check_reachable(first.tracking.uri)
-            if first.forecast is not Forecast.only:
+            if first.estimate is not Estimate.only:
                 launcher: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
                 launchers.drive(launcher, Path(config.hydra.sweep.dir).resolve())
             if first.tracking.run is None:
                 start(jobs, config, output)
             else:
-                take_up(first, [int(pairs_of(job)["tracking.run"]) for job in jobs], output)
+                resume_sweep(first, [int(pairs_of(job)["tracking.run"]) for job in jobs], output)
             if launchers.where_output_goes():
                 output.print(launchers.where_output_goes(), soft_wrap=True)
         except (*InputError, *CompositionError) as error:
@@ -260,7 +260,7 @@ class SweepCallback(Callback):
             complete = conclude(tracker, name, console())
         except Exception as error:
             # Hydra would turn it into a warning, and the exit code into 0.
-            tell_failure(console(), error)
+            print_failure(console(), error)
             raise SystemExit(1) from error
         if not complete:
             raise SystemExit(1)
@@ -271,21 +271,21 @@ def start(jobs: Sequence[Sequence[str]], config: DictConfig, output: Console) ->
 
     Raises:
         InputError, CompositionError: something is wrong in one of them; nothing was begun.
-        SystemExit: only a forecast was wanted.
+        SystemExit: only a estimate was wanted.
     """
     configs = with_winners([composed(overrides) for overrides in jobs], jobs)
     output.print(f"Preparing {counted(len(configs), 'run')} …")
     examples, fallbacks, unseen = check_all(configs)
     announce_weights(output, fallbacks)
     announce_evaluators(output, unseen)
-    if configs[0].forecast is Forecast.only:
-        foretell(configs, output)
+    if configs[0].estimate is Estimate.only:
+        print_estimate(configs, output)
         raise SystemExit(0)
     tracker, name = tracker_of(configs[0]), configs[0].tracking.sweep or ""
     refuse_known(tracker, name)
-    mark_lost(tracker, output)
-    if configs[0].forecast is Forecast.show:
-        SweepCallback.forecast = foretell(configs, output)
+    mark_lost_runs(tracker, output)
+    if configs[0].estimate is Estimate.show:
+        SweepCallback.estimate = print_estimate(configs, output)
     begin(tracker, configs, jobs, config)
     SweepCallback.open = (tracker, name)
     output.print(
@@ -295,7 +295,7 @@ def start(jobs: Sequence[Sequence[str]], config: DictConfig, output: Console) ->
     )
 
 
-def take_up(first: Config, numbers: Sequence[int], output: Console) -> None:
+def resume_sweep(first: Config, numbers: Sequence[int], output: Console) -> None:
     """Check the runs of a sweep that are left, and open it again.
 
     Raises:
@@ -308,7 +308,7 @@ def take_up(first: Config, numbers: Sequence[int], output: Console) -> None:
     assert parent is not None  # It has the plan.
     tracker.continued(parent, processes.here().tags())
     SweepCallback.open, SweepCallback.plan = (tracker, name), plan
-    SweepCallback.done = sum(is_over(run) for run in tracker.runs_of(name))
+    SweepCallback.done = sum(is_done(run) for run in tracker.runs_of(name))
 
 
 def conclude(tracker: Tracker, name: str, output: Console) -> bool:
@@ -358,14 +358,14 @@ def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str], dict[str,
         check_data(config, prepared)
         examples += len(prepared.examples)
         fallbacks |= missing_weights(prepared)
-        unseen |= prepared.assessment.unavailable
+        unseen |= prepared.evaluation_setup.unavailable
     return examples, fallbacks, unseen
 
 
-def foretell(configs: Sequence[Config], output: Console) -> forecasts.Forecast:
+def print_estimate(configs: Sequence[Config], output: Console) -> estimates.Estimate:
     """Measure and print what the runs will cost."""
     output.print("Measuring a few steps of each backbone …")
-    found = forecasts.forecast([prepare(config) for config in configs])
+    found = estimates.estimate([prepare(config) for config in configs])
     output.print(*found.lines(), sep="\n", soft_wrap=True)
     return found
 
@@ -407,7 +407,7 @@ def refuse_known(tracker: Tracker, name: str) -> None:
         ConfigError: one of this name was begun before.
     """
     parent, runs = tracker.sweep_run(name), tracker.runs_of(name)
-    idle = parent and not runs and not under_way(parent)
+    idle = parent and not runs and not is_running(parent)
     if parent and idle and not tracker.has_artifact(parent.run_id, FILE):
         tracker.discard(parent.run_id)  # Cut short before anything of it was recorded.
     elif parent or runs:
@@ -446,7 +446,7 @@ def close_interrupted() -> None:
         (tracker, name), SweepCallback.open = SweepCallback.open, None
         tracker.hurry()
         try:
-            end_lost(tracker, name)
+            end_lost_runs(tracker, name)
             runs = tracker.runs_of(name)
             close(tracker, name, runs, "killed")
             summarise(console(), tracker, runs, sweep=name)

@@ -19,7 +19,7 @@ BRIEF_LIMIT = 60.0
 It does so for a moment when its database is stopped, but for good where its disk is full.
 """
 
-UNTOLD = 3.0
+QUIET_SECONDS = 3.0
 """Seconds of waiting that nobody needs to hear about."""
 
 LONGEST_WAIT = 2.0
@@ -35,7 +35,7 @@ PASSING_CODES = frozenset(
 )
 """The same in MLflow's words."""
 
-UNSAID = "INTERNAL_ERROR"
+UNKNOWN_CODE = "INTERNAL_ERROR"
 """MLflow's word where it does not know, as of each request that found no server."""
 
 BROKEN_CONNECTIONS = frozenset({"ConnectionError", "Timeout", "ChunkedEncodingError"})
@@ -49,7 +49,7 @@ class OutageError(RuntimeError):
     """A store was away for longer than it was waited for."""
 
 
-def patiently(
+def retry_until_available(
     call: Callable[[], Answer],
     say: Callable[[str], None],
     limit_seconds: float = LIMIT,
@@ -79,7 +79,7 @@ def patiently(
     attempts = Retrying(
         retry=retry_if_exception(lambda error: is_transient(error, handled)),
         wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT),
-        stop=waiting.is_over,
+        stop=waiting.is_done,
         before_sleep=waiting.tell,
         sleep=wait,
     )
@@ -161,7 +161,7 @@ class _Waiting:
         """Since the first attempt."""
         return monotonic() - self._began
 
-    def is_over(self, state: RetryCallState) -> bool:
+    def is_done(self, state: RetryCallState) -> bool:
         """Whether to give up after an attempt that failed."""
         if status_of(_error_of(state), self._handled) != SERVER_ERROR:
             self._failing_since = None
@@ -172,7 +172,7 @@ class _Waiting:
 
     def tell(self, state: RetryCallState) -> None:
         """Say once that there is waiting, and what for."""
-        if not self._told and self.seconds >= UNTOLD:
+        if not self._told and self.seconds >= QUIET_SECONDS:
             self._told = True
             self._say(
                 f"{self._what}: {in_words(_error_of(state), self._handled)}; waiting, at most "
@@ -208,7 +208,7 @@ def _verdict(error: BaseException) -> bool | None:
         return str(sqlite).startswith(LOCKED)
     code = getattr(error, "error_code", None)
     if code is not None:  # One of MLflow's.
-        return None if code == UNSAID or code in PASSING_CODES else False
+        return None if code == UNKNOWN_CODE or code in PASSING_CODES else False
     names = {k.__name__ for k in type(error).__mro__ if k.__module__.startswith("requests.")}
     if names & {"RetryError", "HTTPError"}:
         return status_of(error) in PASSING_STATUSES

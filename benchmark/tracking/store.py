@@ -24,7 +24,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from benchmark.runtime import interrupt
-from benchmark.tracking.outage import LIMIT, OutageError, in_words, patiently
+from benchmark.tracking.outage import LIMIT, OutageError, in_words, retry_until_available
 
 Result = TypeVar("Result")
 
@@ -108,7 +108,7 @@ class Store:
             raise OutageError(f"MLflow {self.uri} does not answer")
         began = time.monotonic()
         try:
-            return patiently(undisturbed, say, 0.0 if Store.hurried else self.patience)
+            return retry_until_available(undisturbed, say, 0.0 if Store.hurried else self.patience)
         except OutageError:
             Store.lost = Store.hurried
             raise

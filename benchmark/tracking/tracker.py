@@ -160,7 +160,7 @@ class Tracker:
             log.end("killed", "interrupted", "interrupted")
 
         try:
-            with interrupt.last_words(kill):
+            with interrupt.on_forced_exit(kill):
                 yield log
         except Exception as error:
             before_end()
@@ -220,7 +220,7 @@ class Tracker:
         condition = f"tags.kind = 'run' AND tags.sweep = '{sweep}' AND tags.number = '{number}'"
         return next(iter(self._search(condition, 1)), None)
 
-    def under_way(self) -> list[RunRecord]:
+    def is_running(self) -> list[RunRecord]:
         """All runs, and runs of sweeps, that no one has ended."""
         return self._search("attributes.status = 'RUNNING'")
 

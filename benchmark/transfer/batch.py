@@ -12,7 +12,7 @@ from keras import ops
 
 from backbones import Backbone
 from benchmark.transfer import backend
-from benchmark.transfer.losses import PaintingGrams, Tensor, of_artists
+from benchmark.transfer.losses import PaintingGrams, Tensor, stack_artists
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import (
     Aggregation,
@@ -57,16 +57,16 @@ class Batch:
 
 
 def at_states(
-    trajectories: "Sequence[Trajectory]", states: Sequence[Sequence[Tensor]]
-) -> "list[Trajectory]":
+    optimizations: "Sequence[BatchOptimization]", states: Sequence[Sequence[Tensor]]
+) -> "list[BatchOptimization]":
     """Trajectories at the states of earlier ones, in halves where those were halved.
 
     Raises:
-        ValueError: the states are not of these trajectories.
+        ValueError: the states are not of these optimizations.
     """
     left = list(states)
 
-    def taken(one: "Trajectory") -> "list[Trajectory]":
+    def taken(one: "BatchOptimization") -> "list[BatchOptimization]":
         if not left or len(left[0][0]) > one.examples:
             raise ValueError("these states are of other batches")
         if len(left[0][0]) == one.examples:
@@ -74,32 +74,32 @@ def at_states(
             return [one]
         return [part for half in one.halves() for part in taken(half)]
 
-    found = [part for one in trajectories for part in taken(one)]
+    found = [part for one in optimizations for part in taken(one)]
     if left:
         raise ValueError("these states are of more batches")
     return found
 
 
-def each(
-    trajectories: "list[Trajectory]",
+def map_halving_on_oom(
+    optimizations: "list[BatchOptimization]",
     on_smaller_batch: Callable[[int], None],
-    action: "Callable[[Trajectory], Result]",
+    action: "Callable[[BatchOptimization], Result]",
 ) -> list[Result]:
-    """Results of an action on each trajectory; in the list, halves replace what did not fit.
+    """Results of an action on each optimization; in the list, halves replace what did not fit.
 
     Raises:
         MemoryError: a single example does not fit into memory.
     """
     results: list[Result] = []
-    while len(results) < len(trajectories):
+    while len(results) < len(optimizations):
         place = len(results)
         try:
-            results.append(action(trajectories[place]))
+            results.append(action(optimizations[place]))
             continue
         except Exception as error:
             if not backend.out_of_memory(error):
                 raise
-            if trajectories[place].examples == 1:
+            if optimizations[place].examples == 1:
                 raise MemoryError(
                     "out of memory with a single picture: lower image_size, use "
                     "precision=bfloat16, or choose fewer or shallower layers"
@@ -107,13 +107,15 @@ def each(
         # Here, and without a name for what is replaced, so that nothing keeps it in memory; nor
         # is a step used again that failed halfway.
         compiled_step.cache_clear()
-        most = max(half.examples for half in trajectories[place].halves())
-        trajectories[place:] = [part for one in trajectories[place:] for part in one.at_most(most)]
+        most = max(half.examples for half in optimizations[place].halves())
+        optimizations[place:] = [
+            part for one in optimizations[place:] for part in one.at_most(most)
+        ]
         on_smaller_batch(most)
     return results
 
 
-class Trajectory:
+class BatchOptimization:
     """One batch on its way: its own state, and the compiled step that it shares with others.
 
     Attributes:
@@ -151,9 +153,9 @@ class Trajectory:
         """The step, compiled if this process never did, and its inputs."""
         if self._begun is None:
             batch, optimizer = self._batch, self._optimizer
-            style = [of_artists(layer) for layer in zip(*batch.style, strict=True)]
+            style = [stack_artists(layer) for layer in zip(*batch.style, strict=True)]
             inputs = step_inputs(style, batch.content, self._aggregation, self._loss.weights)
-            artists, paintings = style[0].squared_norms.shape
+            artists, paintings = style[0].squared_deviations.shape
             step = compiled_step(
                 self._backbone.network,
                 self._loss.functions,
@@ -181,18 +183,20 @@ class Trajectory:
             self.state = step.state()
             return np.asarray(ops.convert_to_numpy(step.example_losses))
 
-    def halves(self) -> "list[Trajectory]":
+    def halves(self) -> "list[BatchOptimization]":
         """Two that go on from here, each with half of the examples."""
         return [self._part(part, batch) for part, batch in self._batch.halves()]
 
-    def at_most(self, examples: int) -> "list[Trajectory]":
+    def at_most(self, examples: int) -> "list[BatchOptimization]":
         """Itself, or halves of it, and so on, until none has more examples."""
         if self.examples <= examples:
             return [self]
         return [part for half in self.halves() for part in half.at_most(examples)]
 
-    def _part(self, part: slice, batch: Batch) -> "Trajectory":
-        half = Trajectory(self._backbone, batch, self._aggregation, self._loss, self._optimizer)
+    def _part(self, part: slice, batch: Batch) -> "BatchOptimization":
+        half = BatchOptimization(
+            self._backbone, batch, self._aggregation, self._loss, self._optimizer
+        )
         if self.state:
             whole = self.state[0].shape
             # What an optimiser remembers is either of each pixel or of the whole batch.

@@ -8,14 +8,21 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from backbones import Backbone
-from benchmark.transfer.batch import Batch, Clock, Trajectory, _to_numpy, at_states, each
+from benchmark.transfer.batch import (
+    Batch,
+    BatchOptimization,
+    Clock,
+    _to_numpy,
+    at_states,
+    map_halving_on_oom,
+)
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import (
     Aggregation,
     Loss,
 )
-from benchmark.transfer.stopping import Ending, Stopping, judge
+from benchmark.transfer.stopping import Stopping, StopReason, stopping_reason
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Outcome:
     losses: np.ndarray
     kept_epochs: np.ndarray
     history: np.ndarray
-    ending: Ending
+    ending: StopReason
     seconds: float
 
     @property
@@ -137,24 +144,26 @@ def stylize(
         MemoryError: a single example does not fit into memory.
         ValueError: `after` came from other batches.
     """
-    trajectories = [Trajectory(backbone, batch, aggregation, loss, optimizer) for batch in batches]
+    optimizations = [
+        BatchOptimization(backbone, batch, aggregation, loss, optimizer) for batch in batches
+    ]
     clock, history = Clock(), []
     if after is not None:
-        trajectories = at_states(trajectories, after.states)
+        optimizations = at_states(optimizations, after.states)
         clock, history, kept = Clock(*after.clock), list(after.history), after.kept
-    in_each = partial(each, trajectories, on_smaller_batch)
-    in_each(Trajectory.begin)
+    in_each = partial(map_halving_on_oom, optimizations, on_smaller_batch)
+    in_each(BatchOptimization.begin)
     means = [float(np.mean(losses[0])) for losses in history]
     while True:
         number = len(history)
-        pictures = partial(_to_numpy, [trajectory.pictures for trajectory in trajectories])
+        pictures = partial(_to_numpy, [optimization.pictures for optimization in optimizations])
         step_seconds = clock.lap() / stopping.steps_per_epoch if number else float("nan")
         # The losses of these pictures come with the step that moves on from them.
-        all_losses = np.concatenate(in_each(partial(Trajectory.run, clock=clock)), axis=1)
+        all_losses = np.concatenate(in_each(partial(BatchOptimization.run, clock=clock)), axis=1)
         epoch = Epoch(number, all_losses, pictures, step_seconds)
         history.append(all_losses)
         means.append(float(np.mean(all_losses[0])))
-        ending = judge(means, stopping)
+        ending = stopping_reason(means, stopping)
         if number == 0:
             kept = Kept.of(epoch)
         elif ending is None or ending.stopped_by != "diverged":
@@ -171,8 +180,8 @@ def stylize(
             )
         if stopping.steps_per_epoch > 1:
             steps = stopping.steps_per_epoch - 1
-            in_each(partial(Trajectory.run, steps=steps, clock=clock))
-        states = [trajectory.state for trajectory in trajectories]
+            in_each(partial(BatchOptimization.run, steps=steps, clock=clock))
+        states = [optimization.state for optimization in optimizations]
         on_progress(Progress(np.stack(history), kept, states, clock.stands()))
 
 

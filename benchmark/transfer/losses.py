@@ -8,7 +8,7 @@ from keras import ops
 Tensor = Any
 """A tensor of the active Keras backend, or anything `keras.ops` turns into one."""
 
-SMALLEST_SIZE = 1e-30
+EPSILON = 1e-30
 """Divisors are raised to this, so that two blank things are 0 apart; real ones lie far above."""
 
 
@@ -41,14 +41,14 @@ class PaintingGrams(NamedTuple):
     Attributes:
         mean: mean matrix Ā of each artist, shape (artists, C, C).
         deviations: A_i − Ā, flattened, shape (artists, n, C·C).
-        squared_norms: ‖A_i − Ā‖², shape (artists, n).
-        squared_sizes: ‖A_i‖², shape (artists, n).
+        squared_deviations: ‖A_i − Ā‖², shape (artists, n).
+        squared_norms: ‖A_i‖², shape (artists, n).
     """
 
     mean: Tensor
     deviations: Tensor
+    squared_deviations: Tensor
     squared_norms: Tensor
-    squared_sizes: Tensor
 
 
 def centre(grams: Tensor) -> PaintingGrams:
@@ -59,7 +59,7 @@ def centre(grams: Tensor) -> PaintingGrams:
     return PaintingGrams(mean[None], deviations, norms, sizes[None])
 
 
-def of_artists(targets: Sequence[PaintingGrams]) -> PaintingGrams:
+def stack_artists(targets: Sequence[PaintingGrams]) -> PaintingGrams:
     """The matrices of several artists with equally many paintings, in one."""
     if len(targets) == 1:
         return targets[0]
@@ -92,7 +92,7 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     expanded = (
         squared_offset
         - 2.0 * ops.transpose(products, (0, 2, 1))
-        + ops.expand_dims(paintings.squared_norms, 1)
+        + ops.expand_dims(paintings.squared_deviations, 1)
     )
     expanded = ops.maximum(expanded, 0.0)
     nearest = ops.argmin(expanded, axis=2)
@@ -132,10 +132,10 @@ def normalised_style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     Returns:
         Shape (N, n), in [0, 1] but for rounding.
     """
-    artists, number = ops.shape(paintings.squared_sizes)
+    artists, number = ops.shape(paintings.squared_norms)
     own = ops.reshape(ops.sum(ops.square(grams), axis=(1, 2)), (artists, -1, 1))
-    sizes = ops.reshape(own + ops.expand_dims(paintings.squared_sizes, 1), (-1, number))
-    return style_losses(grams, paintings) / ops.maximum(sizes, SMALLEST_SIZE)
+    sizes = ops.reshape(own + ops.expand_dims(paintings.squared_norms, 1), (-1, number))
+    return style_losses(grams, paintings) / ops.maximum(sizes, EPSILON)
 
 
 def normalised_content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ def normalised_content_loss(features: Tensor, target: Tensor) -> Tensor:
     sizes = sum(
         ops.sum(ops.square(ops.cast(one, "float32")), axis=(1, 2, 3)) for one in (features, target)
     )
-    return 2.0 * content_loss(features, target) / ops.maximum(sizes, SMALLEST_SIZE)
+    return 2.0 * content_loss(features, target) / ops.maximum(sizes, EPSILON)
 
 
 def total_variation(pictures: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How much memory a step takes, foretold from the network alone, and the batch that fits."""
+"""How much memory a step takes, estimated from the network alone, and the batch that fits."""
 
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
 """Layers whose results overwrite their inputs."""
 
 
-def of_example(backbone: Backbone) -> int:
+def bytes_per_example(backbone: Backbone) -> int:
     """Bytes that a step takes for each example.
 
     The activations kept for the way back, in the backbone's precision, and a few arrays of the
@@ -38,7 +38,7 @@ def of_example(backbone: Backbone) -> int:
     return sum(sizes) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
 
 
-def of_targets(backbone: Backbone, artists: int, paintings: int) -> int:
+def bytes_of_targets(backbone: Backbone, artists: int, paintings: int) -> int:
     """Bytes of the style targets of so many artists with so many paintings each."""
     *style, _ = backbone.shared.cut.outputs
     return 4 * artists * (paintings + 1) * sum(int(layer.shape[-1]) ** 2 for layer in style)
@@ -54,17 +54,17 @@ def largest_batch(
     backbone: Backbone, memory_gb: float | None, *, artists: int, paintings: int, contents: int
 ) -> int:
     """Most examples, at least 1, whose step stays within the budget beside all style targets."""
-    left = budget(memory_gb) - COMPILATION - of_targets(backbone, 2 * artists, paintings)
-    return int(np.clip(left // of_example(backbone), 1, artists * contents))
+    left = budget(memory_gb) - COMPILATION - bytes_of_targets(backbone, 2 * artists, paintings)
+    return int(np.clip(left // bytes_per_example(backbone), 1, artists * contents))
 
 
-def foretold(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
+def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
     """Bytes that a run with such a batch will add to what this process holds.
 
     Style targets count twice: alone for later runs, and stacked with others' for a step.
     """
-    targets = of_targets(backbone, 2 * artists, paintings)
-    return int(COMPILATION + targets + examples * of_example(backbone))
+    targets = bytes_of_targets(backbone, 2 * artists, paintings)
+    return int(COMPILATION + targets + examples * bytes_per_example(backbone))
 
 
 _fitted: dict[Network, int] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from benchmark.transfer import backend, losses
-from benchmark.transfer.features import measurer
+from benchmark.transfer.features import feature_extractor
 from benchmark.transfer.losses import PaintingGrams, Tensor
 
 LOSS_NAMES = ("total_loss", "style_loss", "content_loss")
@@ -91,7 +91,7 @@ class Stylization(keras.Model):
     ) -> None:
         """A batch of blank pictures, of the size that the network takes."""
         super().__init__()
-        self.measurer = measurer(network)
+        self.feature_extractor = feature_extractor(network)
         self.functions = functions
         self.aggregate = aggregate
         self.pictures = self.add_weight(
@@ -109,7 +109,7 @@ class Stylization(keras.Model):
 
     def call(self, inputs: StepInputs) -> Tensor:
         """Total loss of each example, (N,); adds the sum as the model's loss."""
-        *grams, features = self.measurer(self.pictures, training=False)
+        *grams, features = self.feature_extractor(self.pictures, training=False)
         by_layer = [
             self.functions.style(gram, paintings)
             for gram, paintings in zip(grams, inputs.style, strict=True)

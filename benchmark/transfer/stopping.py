@@ -20,33 +20,33 @@ class Stopping:
         min_improvement: relative improvement of the average total loss under which an epoch
             counts as no progress.
         patience: epochs without progress, one after the other, that end the run; None: never.
-        explosion_factor: multiple of the first average total loss that counts as divergence.
+        divergence_factor: multiple of the first average total loss that counts as divergence.
     """
 
     epochs: int
     steps_per_epoch: int = 1
     min_improvement: float = 0.001
     patience: int | None = 1
-    explosion_factor: float = 100.0
+    divergence_factor: float = 100.0
 
 
-class Ending(NamedTuple):
+class StopReason(NamedTuple):
     """Why an optimisation ended: "epochs", "converged" or "diverged", and that in a sentence."""
 
     stopped_by: str
     message: str
 
 
-def judge(history: Sequence[float], stopping: Stopping) -> Ending | None:
+def stopping_reason(history: Sequence[float], stopping: Stopping) -> StopReason | None:
     """Whether an optimisation ends, given its average total losses from epoch 0 to now.
 
-    Diverged: not finite, or above `explosion_factor` times the first, or above the first at the
+    Diverged: not finite, or above `divergence_factor` times the first, or above the first at the
     end: pixels that are clipped keep most losses from exploding further. Converged: each of the
     last `patience` epochs improved by less than `min_improvement`, (before − now) / before.
     """
     ending = _ending(history, stopping)
     if ending and ending.stopped_by != "diverged" and history[-1] > history[0]:
-        return Ending(
+        return StopReason(
             "diverged",
             f"the average total loss ended at {history[-1]:.4g} after {len(history) - 1} epochs, "
             f"above the {history[0]:.4g} it began with; {ADVICE}",
@@ -54,15 +54,17 @@ def judge(history: Sequence[float], stopping: Stopping) -> Ending | None:
     return ending
 
 
-def _ending(history: Sequence[float], stopping: Stopping) -> Ending | None:
+def _ending(history: Sequence[float], stopping: Stopping) -> StopReason | None:
     epoch, now = len(history) - 1, history[-1]
     if not np.isfinite(now):
-        return Ending("diverged", f"the average total loss became {now} at epoch {epoch}; {ADVICE}")
-    if now > stopping.explosion_factor * history[0]:
-        return Ending(
+        return StopReason(
+            "diverged", f"the average total loss became {now} at epoch {epoch}; {ADVICE}"
+        )
+    if now > stopping.divergence_factor * history[0]:
+        return StopReason(
             "diverged",
             f"the average total loss grew from {history[0]:.4g} to {now:.4g} by epoch {epoch}, "
-            f"over {stopping.explosion_factor:g} times; {ADVICE}",
+            f"over {stopping.divergence_factor:g} times; {ADVICE}",
         )
     if stopping.patience is not None and epoch >= stopping.patience:
         recent = history[-stopping.patience - 1 :]
@@ -73,11 +75,11 @@ def _ending(history: Sequence[float], stopping: Stopping) -> Ending | None:
         if not any(progress):
             rose = "; it rose at the end, so a lower optimizer.learning_rate may go further"
             epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
-            return Ending(
+            return StopReason(
                 "converged",
                 f"the average total loss improved by less than {stopping.min_improvement:.2%} "
                 f"in {epochs}{rose if now > history[-2] else ''}",
             )
     if epoch == stopping.epochs:
-        return Ending("epochs", f"all {epoch} epochs were done")
+        return StopReason("epochs", f"all {epoch} epochs were done")
     return None

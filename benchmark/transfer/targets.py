@@ -7,14 +7,14 @@ import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from benchmark.transfer.features import measure
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.losses import PaintingGrams, centre
 
 if TYPE_CHECKING:  # Computing needs no library that reads pictures.
     pass
 
 
-def measured_targets(backbone: Backbone, pictures: np.ndarray) -> list[PaintingGrams]:
+def extract_targets(backbone: Backbone, pictures: np.ndarray) -> list[PaintingGrams]:
     """The Gram matrices of n pictures, (n, S, S, 3) in [0, 1], at each style layer."""
     return from_triangles(gram_triangles(backbone, pictures))
 
@@ -26,7 +26,7 @@ def gram_triangles(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]
         backbone: the network.
         pictures: shape (n, S, S, 3), values in [0, 1].
     """
-    *grams, _ = measure(backbone, pictures)
+    *grams, _ = extract_features(backbone, pictures)
     return [gram[(slice(None), *np.triu_indices(gram.shape[-1]))] for gram in grams]
 
 

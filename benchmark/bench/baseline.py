@@ -5,7 +5,7 @@ one picture at a time, a loop over the paintings' Gram matrices, and the model, 
 step built anew for each picture. It shares no code with what it measures, so that its losses check
 ours too. The only module that names TensorFlow: the tutorial does.
 
-    python -m benchmark.bench.yardstick SWEEP.json
+    python -m benchmark.bench.baseline SWEEP.json
 """
 
 import csv
@@ -23,7 +23,7 @@ from PIL import Image
 
 
 class Network(NamedTuple):
-    """A backbone for the yardstick.
+    """A backbone for the baseline.
 
     Attributes:
         build: a model without its classifier, for pictures of one size, weights and all.
