@@ -1,18 +1,19 @@
 """What can be wrong with a request for a backbone."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from user_input import InputError, did_you_mean
 
 
-class BackboneError(ValueError):
-    """A backbone cannot be had as asked for; the message says why and what to do, in one line."""
+class BackboneError(InputError):
+    """A backbone cannot be had as asked for."""
 
 
 def unknown_layer(backbone: str, layer: str, known: Iterable[str]) -> BackboneError:
     """The error for a layer that a backbone does not have, with the nearest name."""
-    nearest = get_close_matches(layer, list(known), n=1, cutoff=0.4)
-    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
     return BackboneError(
-        f"backbone={backbone} has no layer '{layer}'.{hint} "
-        f"`python -m benchmark.layers backbone={backbone}` lists them."
+        f"no layer '{layer}'.{did_you_mean(layer, known, cutoff=0.4)} "
+        f"`python -m benchmark.layers backbone={backbone}` lists them.",
+        option="backbone",
+        value=backbone,
     )

@@ -1,7 +1,6 @@
 """Building a backbone: architecture, weights, pooling, and the cut at the deepest layer used."""
 
-import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from backbones import weights as weight_sources
 from backbones._keras import keras
 from backbones.errors import BackboneError, unknown_layer
 from backbones.smoothing import Smoothing, smoothed
+from user_input import import_callable
 
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
@@ -43,7 +43,7 @@ class Network:
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that mean nothing yet."""
         self.architecture = architecture
-        self._preprocess = preprocess = resolve(
+        self._preprocess = preprocess = import_callable(
             architecture.preprocessing, "backbone.preprocessing"
         )
         size = architecture.image_size
@@ -241,30 +241,13 @@ def describe(*, name: str, model: str, image_size: int = 224) -> list[LayerRepor
     ]
 
 
-def resolve(dotted_name: str, option: str = "") -> Callable[..., Any]:
-    """The function or class that a dotted name means; `option` names it in messages.
-
-    Raises:
-        BackboneError: there is none.
-    """
-    module_name, _, attribute = dotted_name.rpartition(".")
-    given = f"{option}={dotted_name}" if option else f"'{dotted_name}'"
-    try:
-        function: Callable[..., Any] = getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:  # Somebody's module may raise anything.
-        raise BackboneError(f"{given} cannot be imported: {error}") from error
-    if not callable(function):
-        raise BackboneError(f"{given} is not a function or class")
-    return function
-
-
 def build(name: str, model: str, image_size: int, weights: str | None = None) -> keras.Model:
     """The architecture without its classifier, at one picture size.
 
     Raises:
         BackboneError: the size is too small for it, or it is no function of Keras's kind.
     """
-    constructor = resolve(model, "backbone.model")
+    constructor = import_callable(model, "backbone.model")
     shape = (image_size, image_size, 3)
     try:
         built = constructor(include_top=False, weights=weights, input_shape=shape)

@@ -7,7 +7,6 @@ import socket
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from backbones._keras import keras
 from backbones.errors import BackboneError
+from user_input import did_you_mean
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download is given up; Keras itself waits for ever."""
@@ -141,11 +141,11 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
         BackboneError: no such file, or not of this layout, as may turn out only when it is read.
     """
     if not path.is_file():
-        meant = get_close_matches(str(path), ["imagenet", "random", "auto"], n=1)
-        hint = f"; did you mean '{meant[0]}'?" if meant else ""
+        hint = did_you_mean(str(path), ("imagenet", "random", "auto"))
         raise BackboneError(
-            f"backbone.weights={path}: no such file{hint} "
-            "(imagenet, random, auto or the path of a Keras *_notop.h5 file)"
+            f"no such file.{hint} Give imagenet, random, auto or the path of a *_notop.h5 file",
+            option="backbone.weights",
+            value=path,
         )
     try:
         with h5py.File(path, "r") as file:

@@ -7,7 +7,7 @@ from benchmark.analysis.calibration import FOLDER, SHARE, STEP, TRIAL, calibrate
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.errors import CompositionError
 from benchmark.config.paths import ROOT, check_folder
-from benchmark.runs.prepare import InputError
+from user_input import InputError
 
 USAGE = """\
 Choose loss.style_weight and loss.content_weight for a backbone.
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
             composed(job)  # a typo in the last is told before the first takes its minutes
         for job in jobs:
             calibrate(job)
-    except (*InputError, *CompositionError) as error:
+    except (InputError, *CompositionError) as error:
         return refuse(error)
     return 0
 

@@ -15,12 +15,12 @@ from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.metrics import scoring
 from benchmark.runs.prepare import (
-    InputError,
     evaluator,
     metric_of,
 )
 from benchmark.runs.progress import console
 from benchmark.tracking.tracker import Tracker
+from user_input import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "evaluation.evaluators" in typed:
             for name in wanted.evaluation.evaluators:
                 evaluator(name, wanted.evaluation.weights, wanted.image_size)
-    except (*InputError, *CompositionError, OSError) as error:
+    except (InputError, *CompositionError, OSError) as error:
         return refuse(error)
     output = console()
     output.print(f"scoring {len(records)} runs of {label}", soft_wrap=True)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for run in track(records, "scoring", console=output, disable=not output.is_terminal):
         try:
             found = scored(tracker, run, wanted, typed, roots)
-        except (*InputError, OmegaConfBaseException) as error:
+        except (InputError, OmegaConfBaseException) as error:
             failed += 1
             output.print(f"  {run.name}: not scored: {error}", style="red", soft_wrap=True)
             continue

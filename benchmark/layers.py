@@ -7,8 +7,9 @@ from rich.table import Table
 
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError
-from benchmark.runs.prepare import InputError, load_layers
+from benchmark.runs.prepare import load_layers
 from benchmark.runs.progress import console
+from user_input import InputError
 
 
 def main(overrides: Sequence[str]) -> int:
@@ -19,7 +20,7 @@ def main(overrides: Sequence[str]) -> int:
     try:
         config = composed(overrides)
         layers = load_layers(config)
-    except (*InputError, *CompositionError) as error:
+    except (InputError, *CompositionError) as error:
         return refuse(error)
     backbone = config.backbone
     table = Table(title=f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels")

@@ -19,8 +19,9 @@ from benchmark.analysis.peakiness import FOLDER, by_depth, drawn, shown
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.errors import CompositionError
 from benchmark.config.paths import ROOT, check_folder
-from benchmark.runs.prepare import InputError, load_backbone, load_content
+from benchmark.runs.prepare import load_backbone, load_content
 from benchmark.runs.progress import console
+from user_input import InputError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             if backbone.weights_note:
                 output.print(backbone.weights_note, style="yellow", soft_wrap=True)
             found[f"{backbone.name} ({backbone.weights})"] = table
-    except (*InputError, *CompositionError) as error:
+    except (InputError, *CompositionError) as error:
         return refuse(error)
     folder = ROOT / FOLDER
     folder.mkdir(parents=True, exist_ok=True)

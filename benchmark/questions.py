@@ -11,8 +11,8 @@ from benchmark.config.arguments import Parser
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.runs.prepare import InputError
 from benchmark.tracking.tracker import Tracker
+from user_input import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "experiment=questions runs it all, experiment=questions_findings a part"
             )
         files = write(Path(options.output or ROOT / "mlruns" / "questions"), found)
-    except (*InputError, OSError) as error:
+    except (InputError, OSError) as error:
         return refuse(error)
     print(*(f"wrote {file}" for file in files), sep="\n")
     return 0

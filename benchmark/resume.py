@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from benchmark.config.arguments import Parser
 from benchmark.config.compose import refuse
-from benchmark.runs.prepare import InputError
 from benchmark.runs.progress import console
 from benchmark.runtime import launchers
 from benchmark.sweeps.resume import USAGE, resume_sweep
@@ -19,6 +18,7 @@ from benchmark.sweeps.sweep import (
     times_lost,
 )
 from benchmark.tracking.store import in_short
+from user_input import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

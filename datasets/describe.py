@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +16,7 @@ from rich.table import Table
 from datasets.catalogue import Artist, Catalogue
 from datasets.errors import DatasetError, unknown_name
 from datasets.pictures import Picture, bombs_refused, why_unreadable
+from user_input import InputError, import_callable
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 
@@ -104,12 +104,11 @@ def catalogue_function(variant: Mapping[str, Any]) -> Callable[..., Catalogue]:
     """
     module, _, name = str(variant["_target_"]).rpartition(".")
     try:
-        function: Callable[..., Catalogue] = resolve_name(
-            f"{module}.{name.replace('paintings', 'catalogue')}"
-        )
-    except (ImportError, AttributeError) as error:
-        raise DatasetError(f"dataset={variant['name']}: it has no catalogue ({error})") from error
-    return function
+        return import_callable(f"{module}.{name.replace('paintings', 'catalogue')}")
+    except InputError as error:
+        raise DatasetError(
+            f"it has no catalogue ({error.reason})", option="dataset", value=variant["name"]
+        ) from error
 
 
 def broken_files(catalogue: Catalogue, output: Console) -> dict[str, str]:

@@ -3,10 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from datasets.errors import DatasetError, unknown_name
+from user_input import closest
 
 TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
 """How a person without the letter writes it; the other habit, dropping the accent, needs none."""
@@ -106,5 +106,5 @@ def _unknown(option: str, known: Mapping[str, Sequence[str]], name: str) -> Data
         for written in (artist, *aliases)
         for spelling in (*words(written), key(written))
     }
-    nearest = get_close_matches(key(name), by_key, n=1, cutoff=0.6)
-    return unknown_name(option, name, list(known), by_key[nearest[0]] if nearest else None)
+    nearest = closest(key(name), by_key, cutoff=0.6)
+    return unknown_name(option, name, list(known), by_key[nearest] if nearest else None)

@@ -159,7 +159,7 @@ def test_a_file_may_stop_after_the_deepest_layer_used(
 
 
 def test_wrong_weight_files(published: tuple[keras.Model, Path], tmp_path: Path) -> None:
-    with pytest.raises(BackboneError, match=r"no such file; did you mean 'imagenet'\?"):
+    with pytest.raises(BackboneError, match=r"no such file. Did you mean 'imagenet'\?"):
         backbones.load(**MOBILENET, weights="imagnet")
     garbage = tmp_path / "garbage.h5"
     garbage.write_bytes(b"garbage")

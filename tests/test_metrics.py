@@ -30,13 +30,13 @@ from benchmark.metrics.features import (
 )
 from benchmark.metrics.references import held_out, others
 from benchmark.runs.prepare import (
-    InputError,
     all_artists,
     evaluation_setup,
     load_paintings,
     metric_of,
 )
 from datasets import Loaded, Picture, PictureSet, load, sample
+from user_input import InputError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 METRICS = sorted(path.stem for path in (CONF / "metrics").glob("*.yaml"))

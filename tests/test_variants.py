@@ -11,7 +11,6 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, flat
 from benchmark.runs.prepare import (
-    InputError,
     aggregation,
     load_backbone,
     load_content,
@@ -24,6 +23,7 @@ from benchmark.transfer import losses
 from benchmark.transfer.optimizers import OptimizerChoice
 from datasets import DatasetError
 from datasets.selection import Method
+from user_input import InputError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 REQUIRED = {"dataset=folder": "dataset.root=nowhere", "content=folder": "content.root=nowhere"}

@@ -11,9 +11,9 @@ from scipy import stats
 
 from backbones import Backbone
 from backbones._keras import keras
-from backbones.network import resolve
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
+from user_input import import_callable
 
 FOLDER = Path("mlruns", "peakiness")
 """What is measured and drawn."""
@@ -53,7 +53,7 @@ def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
             for layer in measured.values()
         ],
     )
-    preprocess = resolve(architecture.preprocessing)
+    preprocess = import_callable(architecture.preprocessing)
     values = [
         [
             (entropy(activations)[0], peak(activations)[0])

@@ -27,9 +27,10 @@ from benchmark.config.paths import ROOT
 from benchmark.config.schema import restored
 from benchmark.images import sheets
 from benchmark.runs import record
-from benchmark.runs.prepare import InputError, load_backbone, load_content
+from benchmark.runs.prepare import load_backbone, load_content
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import NotThereError, Tracker
+from user_input import InputError
 
 USAGE = """\
 Four questions about style transfer from many paintings, answered with the fixed metrics:

@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from backbones.network import resolve
 from benchmark.bench.baseline import Network
 from benchmark.config.compose import composed
 from benchmark.config.schema import Config
@@ -22,6 +21,7 @@ from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import Aggregation, Loss
 from benchmark.transfer.targets import extract_targets
+from user_input import import_callable
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,9 @@ def baseline_network(config: Config, like: Backbone | None = None) -> Network:
 
     def build() -> Any:
         shape = (config.image_size, config.image_size, 3)
-        model: Any = resolve(variant["model"])(include_top=False, weights=None, input_shape=shape)
+        model: Any = import_callable(variant["model"])(
+            include_top=False, weights=None, input_shape=shape
+        )
         if like is not None:
             assert like.network is not None  # puts its weights into the layers read here
             for layer in (one for one in like.shared.cut.layers if one.weights):
@@ -198,7 +200,7 @@ def baseline_network(config: Config, like: Backbone | None = None) -> Network:
 
     return Network(
         build,
-        resolve(variant["preprocessing"]),
+        import_callable(variant["preprocessing"]),
         variant["style_layers"],
         variant["content_layer"],
     )

@@ -17,9 +17,11 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from user_input import InputError
 
-class ConfigError(ValueError):
-    """An option has a value that it cannot have; the message says which, why, what to do."""
+
+class ConfigError(InputError):
+    """An option has a value that it cannot have."""
 
 
 LAUNCHERS = ("joblib", "ray", "submitit_local", "submitit_slurm")

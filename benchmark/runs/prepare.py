@@ -26,10 +26,7 @@ from benchmark.transfer import memory
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import Aggregation, Loss, LossFunctions, LossWeights
 from benchmark.transfer.stopping import Stopping
-from datasets import DatasetError, Loaded, PictureSet, contents
-
-InputError = (ConfigError, BackboneError, DatasetError)
-"""What a user can put right, as opposed to a defect of the program."""
+from datasets import Loaded, PictureSet, contents
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The orders p of the study's aggregations, so that these names always mean the same."""

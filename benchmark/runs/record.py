@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backbones.network import resolve
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat, nested
@@ -25,6 +24,7 @@ from benchmark.transfer import backend
 from benchmark.transfer.loop import Epoch, Outcome
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import Loaded
+from user_input import import_callable
 
 CONTACT_SHEET = "contact_sheet.png"
 EXAMPLES_TABLE = "examples.json"
@@ -114,7 +114,7 @@ def fingerprint(config: Config) -> str:
 def source_file(name: str) -> Path | None:
     """The file that a function or class with a dotted name is written in, where there is one."""
     try:
-        return Path(inspect.getsourcefile(resolve(name)) or "")
+        return Path(inspect.getsourcefile(import_callable(name)) or "")
     except Exception:  # Whatever the import of somebody's module raises; the run will tell it.
         return None
 

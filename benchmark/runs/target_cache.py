@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from backbones import Backbone
-from backbones.network import resolve
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.transfer import backend
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.targets import from_triangles, gram_triangles
 from datasets import Loaded
+from user_input import import_callable
 
 CACHE_VERSION = 1
 """To be raised whenever what is computed here, in `losses.gram_matrix` or `smoothing` changes."""
@@ -52,7 +52,7 @@ def key(backbone: Backbone, paintings: Loaded) -> str:
         CACHE_VERSION,
         backend.numerics(),
         architecture,
-        *(_source(resolve(function)) for function in functions),
+        *(_source(import_callable(function)) for function in functions),
         backbone.digest,
         paintings.pixels.shape,
         hashlib.sha256(paintings.pixels.tobytes()).hexdigest(),

@@ -21,7 +21,7 @@ from benchmark.config.schema import Config, Estimate
 from benchmark.runs import record
 from benchmark.runs.checkpoint import BusyError
 from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
-from benchmark.runs.prepare import InputError, prepare
+from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import console
 from benchmark.runs.run import RunContext, checkpoint_of, run
 from benchmark.runtime import launchers, processes
@@ -33,6 +33,7 @@ from benchmark.tracking.outage import OutageError
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.store import in_short
 from benchmark.tracking.tracker import Tracker
+from user_input import InputError
 
 
 def tracker_of(config: Config) -> Tracker:
@@ -244,7 +245,7 @@ class SweepCallback(Callback):
                 resume_sweep(first, [int(pairs_of(job)["tracking.run"]) for job in jobs], output)
             if launchers.where_output_goes():
                 output.print(launchers.where_output_goes(), soft_wrap=True)
-        except (*InputError, *CompositionError) as error:
+        except (InputError, *CompositionError) as error:
             # Hydra turns a callback's exceptions into warnings, but not SystemExit.
             raise SystemExit(refuse(error)) from error
         except Exception as error:

@@ -1,0 +1,73 @@
+"""What a user gives to the program: the error about it, the hint to a near name, dotted names.
+
+Below `backbones` and `datasets`, which must not import each other and raise the same kind of error.
+Imports nothing of ours.
+"""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+__all__ = ["InputError", "closest", "did_you_mean", "import_callable"]
+
+
+class InputError(ValueError):
+    """A value that a user gave cannot be used; as text `option=value: reason`, in one line.
+
+    Attributes:
+        reason: why not, and what to do.
+        option: its dotted name, such as `content.count`; None: the reason names all.
+        value: what was given; None: nothing, or the reason shows it.
+    """
+
+    def __init__(self, reason: str, *, option: str | None = None, value: object = None) -> None:
+        given = "" if value is None else f"={value}"
+        super().__init__(reason if option is None else f"{option}{given}: {reason}")
+        self.reason, self.option, self.value = reason, option, value
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The known name most like another; None if none is like it, by `difflib`'s ratio ≥ cutoff."""
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The question " Did you mean 'x'?" with the closest known name, or nothing."""
+    nearest = closest(name, known, cutoff)
+    return f" Did you mean '{nearest}'?" if nearest else ""
+
+
+def import_callable(dotted_name: str, option: str | None = None) -> Callable[..., Any]:
+    """The function or class that a dotted name such as `package.module.function` means.
+
+    Args:
+        dotted_name: of a function, a class or a class's method.
+        option: that has the name as its value, for the error.
+
+    Raises:
+        InputError: it cannot be imported, or cannot be called.
+    """
+    try:
+        function: Callable[..., Any] = _attribute(dotted_name)
+    except Exception as error:  # Somebody's module may raise anything.
+        raise InputError(
+            f"cannot be imported ({type(error).__name__}: {error}); give the dotted name of a "
+            "function, package.module.function",
+            option=option or "import",
+            value=dotted_name,
+        ) from error
+    if not callable(function):
+        raise InputError("is not a function or class", option=option or "import", value=dotted_name)
+    return function
+
+
+def _attribute(dotted_name: str) -> Any:
+    module, _, attribute = dotted_name.rpartition(".")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        # Only if the owner itself is no module, not if it fails to import another one.
+        if error.name != module or "." not in module:
+            raise
+        return getattr(_attribute(module), attribute)
