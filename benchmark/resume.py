@@ -15,9 +15,8 @@ from benchmark.sweeps.sweep import (
     conclude,
     end_lost_runs,
     is_done,
-    times_lost,
 )
-from benchmark.tracking.store import in_short
+from benchmark.tracking.store import error_summary
 from user_input import InputError
 
 
@@ -65,14 +64,14 @@ def after_break(error: Exception) -> int:
     assert SweepCallback.open is not None
     tracker, name = SweepCallback.open
     output = console()
-    reason = in_short(error).partition(" ----")[0]  # Without the logs that submitit quotes.
+    reason = error_summary(error).partition(" ----")[0]  # Without the logs that submitit quotes.
     output.print(f"The launcher broke: {reason}", style="red", soft_wrap=True)
     launchers.wait_for_jobs(output.print)
     launchers.release()
     end_lost_runs(tracker, name)
     runs = tracker.runs_of(name)
     over = sum(is_done(run) for run in runs)
-    fresh = any(times_lost(run) == 1 for run in runs if not is_done(run))
+    fresh = any(run.times_lost == 1 for run in runs if not is_done(run))
     SweepCallback.open = None
     if over == SweepCallback.done and not fresh:
         conclude(tracker, name, output)

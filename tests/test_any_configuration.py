@@ -268,19 +268,21 @@ def check_runs(data: Data, options: Overrides) -> None:
     note(shlex.join(["python", "-m", "benchmark", *line]))
     status, ending = run(composed(line), data.tracker, RunContext("any", options), console())
     record = data.tracker.all_runs()[-1]
-    assert (status, record.tags["status"]) in {("finished",) * 2, ("diverged",) * 2}
-    assert all(math.isfinite(value) for value in record.metrics.values())
+    assert (status, record.status) in {("finished",) * 2, ("diverged",) * 2}
+    numbers = [*record.results.model_dump(exclude_none=True).values(), *record.scores.values()]
+    assert all(math.isfinite(number) for number in numbers)
     if status == "diverged":
-        assert ADVICE in record.tags["reason"], ending
+        assert ADVICE in record.reason, ending
         return
-    losses = [record.metrics[f"final_{name}_loss"] for name in ("total", "style", "content")]
-    assert min(losses) >= 0
+    results = record.results
+    for loss in (results.final_total_loss, results.final_style_loss, results.final_content_loss):
+        assert loss is not None
+        assert loss >= 0
     table = data.tracker.read_table(record.run_id, "examples.json")
     assert np.isfinite(table["total_loss"].to_numpy(float)).all()
     shown = data.tracker.read_picture(record.run_id, table["picture"][0])
     assert shown.shape == (options["image_size"], options["image_size"], 3)
-    missing = json.loads(record.tags["skipped_metrics"])
-    assert not [reason for reason in missing.values() if "failed" in reason]
+    assert not [reason for reason in record.skipped_metrics.values() if "failed" in reason]
 
 
 PRINTED = settings(

@@ -16,11 +16,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
-from sqlalchemy import event
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 
 from benchmark.tracking import outage
-from benchmark.tracking.outage import OutageError, in_words, is_transient, retry_until_available
+from benchmark.tracking.outage import OutageError, describe, is_transient, retry_until_available
+from benchmark.tracking.store import Retries, Store
 from tests.servers import free_port
 
 RUN = "0" * 32
@@ -135,7 +137,7 @@ def test_a_server_that_is_away_comes_back(
     for call in (lambda: write(uri), lambda: upload(uri, tmp_path)):
         error = failing(call)
         assert is_transient(error), error
-        assert words in in_words(error)
+        assert words in describe(error)
 
 
 def test_an_answer_cut_off_may_be_whole_the_next_time(faulty: Faulty) -> None:
@@ -187,7 +189,7 @@ def test_a_locked_database_is_waited_for_and_a_full_one_not(
         other.execute(f"BEGIN {lock}")
         error = failing(lambda: client.log_batch(run, metrics=points))
         assert is_transient(error), error
-        assert in_words(error) == "the database is locked by another process"
+        assert describe(error) == "the database is locked by another process"
         other.execute("ROLLBACK")
     other.close()
 
@@ -195,7 +197,7 @@ def test_a_locked_database_is_waited_for_and_a_full_one_not(
     error = failing(lambda: client.log_batch(run, metrics=points))
     assert error.error_code == "TEMPORARILY_UNAVAILABLE"  # type: ignore[attr-defined]
     assert not is_transient(error)
-    assert in_words(error) == "OperationalError: database or disk is full"
+    assert describe(error) == "OperationalError: database or disk is full"
 
     impatient[:] = ["PRAGMA max_page_count = 1000000"]
     client.log_batch(run, metrics=points)
@@ -258,14 +260,14 @@ def test_waiting_ends_when_the_server_is_there_again(faulty: Any, patience: Pati
         return "written"
 
     answer = retry_until_available(
-        call, patience.lines.append, what="MLflow there", wait=patience.wait
+        call, patience.lines.append, name="MLflow there", wait=patience.wait
     )
     assert answer == "written"
     assert len(attempts) == 9
     assert patience.waited == [0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2]
     assert patience.lines == [
-        "MLflow there: no server answers; waiting, at most 10 minutes (Ctrl-C ends it)",
-        "MLflow there: there again after 9 s",
+        "MLflow there: no server answers; retrying for up to 10 minutes (Ctrl-C to stop)",
+        "MLflow there: reconnected after 9 s",
     ]
 
 
@@ -284,7 +286,7 @@ def test_a_moment_is_not_told(patience: Patience) -> None:
 
 def test_waiting_has_an_end(faulty: Faulty, patience: Patience) -> None:
     uri = faulty("refused")
-    with pytest.raises(OutageError, match=r"^MLflow: no server answers, for 60\d s; given up$"):
+    with pytest.raises(OutageError, match=r"^MLflow: no server answers; gave up after 60\d s$"):
         retry_until_available(lambda: write(uri), patience.lines.append, wait=patience.wait)
     assert len(patience.lines) == 1
 
@@ -293,7 +295,7 @@ def test_a_server_that_fails_from_within_is_not_waited_for_as_long(
     faulty: Faulty, patience: Patience
 ) -> None:
     uri = faulty("500")
-    with pytest.raises(OutageError, match=r"status 500, for 6\d s"):
+    with pytest.raises(OutageError, match=r"status 500; gave up after 6\d s"):
         retry_until_available(lambda: write(uri), patience.lines.append, wait=patience.wait)
 
 
@@ -315,3 +317,40 @@ def test_a_wrong_certificate_stays_wrong(faulty: Faulty) -> None:
     # A server without TLS where TLS was meant.
     uri = faulty("200").replace("http:", "https:")
     assert not is_transient(failing(lambda: write(uri)))
+
+
+def test_a_store_that_is_shut_down_leaves_others_their_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    uri = f"http://127.0.0.1:{free_port()}"
+    ending, other = Store(uri, Retries()), Store(uri, Retries())
+    ending.retries.shut_down()
+    attempts = []
+
+    def fail(_: MlflowClient) -> None:
+        attempts.append(1)
+        raise ConnectionResetError
+
+    for _ in range(2):
+        with pytest.raises(OutageError):
+            ending.call(fail)
+    assert len(attempts) == 1, "one that does not answer is not asked again"
+
+    def fail_twice(_: MlflowClient) -> str:
+        if len(attempts) < 3:
+            fail(_)
+        return "answer"
+
+    assert other.call(fail_twice) == "answer"
+
+
+def test_only_the_engine_of_a_store_waits_briefly_for_locks(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    Store(uri, Retries())
+    mlflow_store: Any = SqlAlchemyStore  # Which has no types.
+    of_store = mlflow_store(uri, tmp_path.as_uri()).engine
+    for engine, milliseconds in ((of_store, 500), (create_engine("sqlite://"), 20_000)):
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA busy_timeout = 20000"))
+            assert connection.execute(text("PRAGMA busy_timeout")).scalar() == milliseconds

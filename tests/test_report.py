@@ -1,6 +1,5 @@
 """The report and the export of metrics, from a store that is made here by hand."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,12 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from benchmark import export
 from benchmark.analysis import comparison, tables
 from benchmark.report import __main__ as report
 from benchmark.report import gallery
-from benchmark.tracking.log import image_key
+from benchmark.tracking.records import (
+    EXAMPLES_FILE,
+    METRICS_FILE,
+    SCORES_FILE,
+    Evaluator,
+    Results,
+    RunFacts,
+    Status,
+    content_file,
+    result_file,
+)
 from benchmark.tracking.tracker import Tracker
 
 ARTISTS = ("Käthe <script>alert(1)</script>", 'Ann "A" & Co')
@@ -74,37 +84,39 @@ def add_run(
     tracker: Tracker,
     agg: str,
     values: Mapping[str, Iterable[float]] | None,
-    status: str = "finished",
+    status: Status = "finished",
     reason: str = "all epochs were done",
     optimised: bool = False,
 ) -> None:
     """A run with pictures and scores; without values one that left nothing but its end."""
-    tags = {"kind": "run", "sweep": "größe", "backbone": "vgg", "agg": agg, "optimizer": "adam"}
-    log = tracker.start(f"vgg · {agg}", tags)
+    facts = RunFacts(sweep="größe", backbone="vgg", agg=agg, optimizer="adam")
+    log = tracker.start(f"vgg · {agg}", facts)
     log.params({"epochs": 3, "agg.name": agg, "image_size": 8})
     if values is not None:
         for epoch, loss in enumerate((8.0, 4.0, 2.0)):
             log.metrics({"total_loss": loss}, epoch)
-        log.metrics({"epochs_done": 3, "loss_ratio": 0.25, "seconds": 1.0, "examples": 8})
+        log.results(Results(epochs_done=3, loss_ratio=0.25, seconds=1.0, examples=8), 3)
         examples = [(artist, content) for artist in ARTISTS for content in CONTENTS]
-        log.table("examples.json", example_table(examples))
+        log.table(EXAMPLES_FILE, example_table(examples))
         for artist, content in examples:
             picture = np.full((8, 8, 3), 90, "uint8")
-            log.picture(f"results/{image_key(artist)}/{image_key(content)}.png", picture)
-        log.picture(f"contents/{CONTENTS[0]}.png", picture)
-        log.text("scores.csv", scores(values))
-        log.json("metrics.json", METRICS)
-        evaluators = {"vgg16": {"weights": "imagenet", "digest": "ab", "optimised": optimised}}
-        random = {"weights": "random", "digest": "cd", "optimised": False}
-        log.tags(
-            {
-                "evaluators": json.dumps(evaluators | {"blind": random}),
-                "skipped_metrics": json.dumps({"kid": f"too few {EVIL}"}),
-                "artists": "; ".join(ARTISTS),
-                "contents": "; ".join(CONTENTS),
-                "weights": "imagenet",
-                "command": "python -m benchmark -m agg=simple,'a & b'",
-            }
+            log.picture(result_file(artist, content), picture)
+        log.picture(content_file(CONTENTS[0]), picture)
+        log.text(SCORES_FILE, scores(values))
+        log.json(METRICS_FILE, METRICS)
+        evaluators = {
+            "vgg16": Evaluator(weights="imagenet", digest="ab", optimised=optimised),
+            "blind": Evaluator(weights="random", digest="cd"),
+        }
+        log.update(
+            RunFacts(
+                evaluators=evaluators,
+                skipped_metrics={"kid": f"too few {EVIL}"},
+                artists=tuple(ARTISTS),
+                contents=tuple(CONTENTS),
+                weights="imagenet",
+                command="python -m benchmark -m agg=simple,'a & b'",
+            )
         )
     log.end(status, "epochs", reason)
 
@@ -286,9 +298,10 @@ def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     tracker = Tracker(uri, "style-transfer", Path())
     add_run(tracker, "simple", None)
-    log = tracker.start("odd", {"kind": "run", "sweep": "größe", "evaluators": "no JSON"})
-    log.text("scores.csv", scores({}).partition("\n")[0] + "\n")
-    log.json("metrics.json", {"ssim": []})
+    log = tracker.start("odd", RunFacts(sweep="größe"))
+    MlflowClient(uri).set_tag(log.run_id, "evaluators", "no JSON")
+    log.text(SCORES_FILE, scores({}).partition("\n")[0] + "\n")
+    log.json(METRICS_FILE, {"ssim": []})
     log.end("killed", "interrupted", "interrupted")
     file = tmp_path / "report.html"
     assert report.main(["--tracking-uri", uri, "--output", str(file)]) == 0
@@ -309,8 +322,8 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
 ) -> None:
     tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "style-transfer", Path())
     examples = [(artist, f"photo {n}") for artist in "abc" for n in range(6)]
-    log = tracker.start("one", {"kind": "run", "sweep": "s", "backbone": "vgg", "agg": "simple"})
-    log.table("examples.json", example_table(examples))
+    log = tracker.start("one", RunFacts(sweep="s", backbone="vgg", agg="simple"))
+    log.table(EXAMPLES_FILE, example_table(examples))
     noise = random.integers(0, 256, (160, 160, 3), dtype=np.uint8)
     for artist, content in examples:
         log.picture(f"results/{artist}/{content}.png", noise)

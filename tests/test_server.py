@@ -155,7 +155,7 @@ def test_a_server_that_was_away_misses_nothing(
     finally:
         process.kill()
     assert process.returncode == 0, output
-    assert "there again after" in output
+    assert "reconnected after" in output
     assert "Traceback" not in output
     _, [run] = runs_at(server, name)  # And no second one.
     assert run.info.status == "FINISHED"

@@ -1,5 +1,6 @@
 """The study's three phases on the real cut archive: training, test, export."""
 
+import json
 import re
 import shlex
 import sqlite3
@@ -79,7 +80,7 @@ def test_the_cost_is_foretold_and_confirmed(trained: tuple[Path, str]) -> None:
 def test_training_draws_contents_and_logs_the_sets(trained: tuple[Path, str]) -> None:
     client, [_, *runs] = runs_in(trained[0], "study_small")
     assert len(runs) == 18
-    assert {run.data.tags["artists"] for run in runs} == {"Claude Monet; Vincent van Gogh"}
+    assert {run.data.tags["artists"] for run in runs} == {'["Claude Monet", "Vincent van Gogh"]'}
     assert len({run.data.tags["contents"] for run in runs}) == 1
     names = {item.path for item in client.list_artifacts(runs[0].info.run_id, "sets")}
     assert names == {"sets/Claude Monet.jpg", "sets/Vincent van Gogh.jpg"}
@@ -118,8 +119,8 @@ def test_the_test_phase_takes_what_won_and_the_export_says_so(
         next(r for r in runs if r.data.params.get("split") == split and "contents" in r.data.tags)
         for split in ("train", "test")
     )
-    tested = test.data.tags["contents"].split("; ")
-    assert not set(tested) & set(train.data.tags["contents"].split("; "))
+    tested = json.loads(test.data.tags["contents"])
+    assert not set(tested) & set(json.loads(train.data.tags["contents"]))
     for content in tested:
         file = f"results_original_size/Claude Monet/{content}.png"
         path = client.download_artifacts(test.info.run_id, file, str(tmp_path))

@@ -12,6 +12,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat
 from benchmark.sweeps.cost import Cost, Estimate, duration
+from benchmark.tracking.records import Results, RunFacts, Status
 from benchmark.tracking.tracker import Tracker
 
 MODEL = ["backbone=mobilenet", "agg=simple"]
@@ -30,21 +31,20 @@ class Store:
         loss: float,
         *overrides: str,
         epochs: int = 7,
-        status: str = "finished",
+        status: Status = "finished",
     ) -> None:
         """A training run that ended with a loss after some epochs."""
         config = composed([*MODEL, "split=train", f"optimizer={optimizer}", *overrides])
-        tags = {
-            "kind": "run",
-            "backbone": config.backbone["name"],
-            "agg": config.agg["name"],
-            "optimizer": optimizer,
-            "style_digest": "s",
-            "weights": "imagenet",
-        }
-        log = self.tracker.start("invented", tags)
+        facts = RunFacts(
+            backbone=config.backbone["name"],
+            agg=config.agg["name"],
+            optimizer=optimizer,
+            style_digest="s",
+            weights="imagenet",
+        )
+        log = self.tracker.start("invented", facts)
         log.params(flat(config))
-        log.metrics({"final_total_loss": loss, "epochs_done": epochs})
+        log.results(Results(final_total_loss=loss, epochs_done=epochs), epochs)
         if status != "running":
             log.end(status, "epochs", "invented")
 

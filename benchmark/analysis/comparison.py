@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,7 @@ from benchmark.analysis.statistics import (
     wins,
 )
 from benchmark.metrics.scoring import COLUMNS
-from benchmark.runs.record import METRICS, SCORES
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import METRICS_FILE, SCORES_FILE, Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 EXAMPLE = ["artist", "content"]
@@ -35,8 +34,6 @@ DAGGER = "†"
 DAGGER_NOTE = (
     f"{DAGGER} judged by the network that also optimised these pictures: not an independent judge."
 )
-
-T = TypeVar("T")
 
 
 class Column(NamedTuple):
@@ -72,26 +69,7 @@ class Metric:
     interval: bool = True
 
 
-@dataclass(frozen=True)
-class Evaluator:
-    """A fixed network that judged a run's pictures.
-
-    Attributes:
-        weights: "imagenet", "random" or a file.
-        digest: of the weights.
-        optimised: whether the same network optimised these pictures.
-    """
-
-    weights: str = "?"
-    digest: str = ""
-    optimised: bool = False
-
-
-METRICS_FILE = TypeAdapter(dict[str, Metric])
-
-EVALUATORS_TAG = TypeAdapter(dict[str, Evaluator])
-
-REASONS_TAG = TypeAdapter(dict[str, str])
+METRICS = TypeAdapter(dict[str, Metric])
 
 
 @dataclass(frozen=True)
@@ -191,20 +169,20 @@ def read(tracker: Tracker, records: Sequence[RunRecord]) -> Scores:
     metrics: dict[str, Metric] = {}
     for record in records:
         kept = tracker.artifacts(record.run_id)
-        if SCORES in kept:
-            table = scores_of(tracker.read_text(record.run_id, SCORES))
+        if SCORES_FILE in kept:
+            table = scores_of(tracker.read_text(record.run_id, SCORES_FILE))
             table.insert(0, "run_id", record.run_id)
             tables.append(table)
-        if METRICS in kept:
-            metrics |= _described(tracker.read_text(record.run_id, METRICS), METRICS_FILE)
+        if METRICS_FILE in kept:
+            metrics |= _described(tracker.read_text(record.run_id, METRICS_FILE))
     whole = pd.concat(tables[1:] or tables, ignore_index=True)
     undescribed = {str(name): Metric() for name in whole["metric"].unique()}
     return Scores(
         whole,
         metrics | {name: one for name, one in undescribed.items() if name not in metrics},
         {r.run_id: _evaluators(whole, r) for r in records},
-        {r.run_id: _described(r.tags.get("skipped_metrics", "{}"), REASONS_TAG) for r in records},
-        frozenset(r.run_id for r in records if r.status == "FINISHED"),
+        {r.run_id: r.skipped_metrics for r in records},
+        frozenset(r.run_id for r in records if r.status == "finished"),
     )
 
 
@@ -269,15 +247,15 @@ def scores_of(text: str) -> pd.DataFrame:
 
 def _evaluators(table: pd.DataFrame, record: RunRecord) -> dict[str, Evaluator]:
     """The evaluators of a run, those too that only its scores name."""
-    described = _described(record.tags.get("evaluators", "{}"), EVALUATORS_TAG)
     used = table.loc[table["run_id"] == record.run_id, "evaluator"].unique()
-    return described | {str(e): Evaluator() for e in used if e and e not in described}
+    unknown = {str(e): Evaluator() for e in used if e and e not in record.evaluators}
+    return {**record.evaluators, **unknown}
 
 
-def _described(text: str, kind: TypeAdapter[dict[str, T]]) -> dict[str, T]:
+def _described(text: str) -> dict[str, Metric]:
     """A JSON object of descriptions by name; what is none is taken as empty."""
     try:
-        return kind.validate_json(text)
+        return METRICS.validate_json(text)
     except ValidationError:
         return {}
 

@@ -11,7 +11,7 @@ from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Split, flat
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.records import RunRecord
-from benchmark.tracking.tracker import NotThereError, Tracker
+from benchmark.tracking.tracker import NotFoundError, Tracker
 
 TRIED = (
     "optimizer.",
@@ -31,9 +31,6 @@ LIMITS = ("epochs", "early_stopping.", "divergence_factor", "keep")
 
 MODEL = ("backbone.", "agg.", "loss.")
 """Options that make a model; its weights have a digest too."""
-
-DATA_TAGS = ("style_digest", "content_digest")
-"""Tags that tell which pictures were really read, which options alone do not."""
 
 TEST_ONLY = ("split=", "original_size=", "estimate=", "winner.")
 """Overrides of a test that its training does not have."""
@@ -57,9 +54,11 @@ class Lacking:
 
 def conditions(run: RunRecord, without: tuple[str, ...]) -> dict[str, str]:
     """Under what a run was made: its options but some, and the digests of its data."""
-    tags = DATA_TAGS if "backbone." in without else (*DATA_TAGS, "weights_digest")
     options = {k: v for k, v in run.params.items() if not k.startswith(without)}
-    return options | {tag: run.tags[tag] for tag in tags if run.tags.get(tag)}
+    digests = {"style_digest": run.style_digest, "content_digest": run.content_digest}
+    if "backbone." not in without:
+        digests["weights_digest"] = run.weights_digest
+    return options | {name: digest for name, digest in digests.items() if digest}
 
 
 def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
@@ -102,8 +101,8 @@ def trials(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
     last: dict[tuple[str, ...], RunRecord] = {}
     for run in runs:
         settings = sorted(f"{k}={v}" for k, v in run.params.items() if k.startswith("optimizer."))
-        kind = (run.tags.get("optimizer", "?"), *settings)
-        if kind not in last or run.status == "FINISHED" or last[kind].status != "FINISHED":
+        kind = (run.optimizer, *settings)
+        if kind not in last or run.status == "finished" or last[kind].status != "finished":
             last[kind] = run
     found: dict[str, RunRecord] = {}
     for (optimizer, *_), run in last.items():
@@ -114,7 +113,7 @@ def trials(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
 
 def best(runs: Iterable[RunRecord]) -> RunRecord | None:
     """The finished run with the lowest mean total loss over its examples (the study, section 1)."""
-    finished = [run for run in runs if run.status == "FINISHED"]
+    finished = [run for run in runs if run.status == "finished"]
     return min(finished, key=_rank, default=None)
 
 
@@ -165,14 +164,14 @@ def candidates(config: Config) -> list[RunRecord]:
         return []
     try:
         tracker = Tracker(config.tracking.uri, config.winner.experiment, ROOT, create=False)
-    except NotThereError:
+    except NotFoundError:
         return []  # nothing was trained yet
     return [
         run
         for run in tracker.all_runs()
         if run.params.get("split") == "train"
-        and run.tags.get("backbone") == config.backbone["name"]
-        and run.tags.get("agg") == config.agg["name"]
+        and run.backbone == config.backbone["name"]
+        and run.agg == config.agg["name"]
     ]
 
 
@@ -185,8 +184,8 @@ def check_data(config: Config, prepared: Prepared) -> None:
     model = f"{config.backbone['name']} · {config.agg['name']}"
     for run in _matching(config, candidates(config)):
         pairs = (
-            ("paintings", run.tags.get("style_digest"), prepared.style_digest),
-            ("weights", run.tags.get("weights_digest"), prepared.backbone.digest),
+            ("paintings", run.style_digest, prepared.style_digest),
+            ("weights", run.weights_digest, prepared.backbone.digest),
         )
         for what, before, now in pairs:
             if before and before != now:
@@ -194,7 +193,7 @@ def check_data(config: Config, prepared: Prepared) -> None:
                     f"the {what} of {model} are not those of its training ({run.run_id}): "
                     "train again, or test with what it was trained on"
                 )
-        both = set(run.tags.get("contents", "").split("; ")) & set(prepared.content.names)
+        both = set(run.contents) & set(prepared.content.names)
         if both:
             raise ConfigError(
                 f"content picture {min(both)} is one that {model} was trained on: the pictures of "
@@ -223,10 +222,10 @@ def _states(config: Config, runs: Sequence[RunRecord]) -> dict[str, str]:
     for optimizer in config.winner.optimizers:
         run = usable.get(optimizer)
         if run is None:
-            others = [one for one in runs if one.tags.get("optimizer") == optimizer]
+            others = [one for one in runs if one.optimizer == optimizer]
             wrong[optimizer] = _why_not(config, runs, others) if others else "is missing"
-        elif run.status != "FINISHED" and run.tags.get("status") != "diverged":
-            wrong[optimizer] = f"is unfinished ({run.tags.get('status', run.status.lower())})"
+        elif run.status not in ("finished", "diverged"):
+            wrong[optimizer] = f"is unfinished ({run.status})"
     return wrong
 
 
@@ -250,10 +249,11 @@ def _won(config: Config, runs: Sequence[RunRecord]) -> Config:
             f"training of {config.backbone['name']} · {config.agg['name']} diverged with "
             f"{' and '.join(tried)}: train again with a lower optimizer.learning_rate"
         )
+    assert winner.results.epochs_done is not None  # It finished.
     return replace(
         config,
         optimizer=_optimizer(winner),
-        epochs=int(winner.metrics["epochs_done"]),
+        epochs=winner.results.epochs_done,
         early_stopping=replace(config.early_stopping, patience=None),
     )
 
@@ -299,5 +299,5 @@ def _no_overlay(config: Config) -> dict[str, list[str]]:
 
 def _rank(run: RunRecord) -> float:
     """The loss by which runs compete; one that did not finish comes last."""
-    finished = run.status == "FINISHED"
-    return run.metrics.get("final_total_loss", float("inf")) if finished else float("inf")
+    loss = run.results.final_total_loss
+    return loss if run.status == "finished" and loss is not None else float("inf")

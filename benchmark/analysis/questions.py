@@ -1,6 +1,5 @@
 """Answers to the study's open questions, from the runs of `experiment=questions`."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +25,9 @@ from benchmark.analysis.tables import shown
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import restored
 from benchmark.images import sheets
-from benchmark.runs import record
 from benchmark.runs.prepare import load_backbone, load_content
-from benchmark.tracking.records import RunRecord
-from benchmark.tracking.tracker import NotThereError, Tracker
+from benchmark.tracking.records import CONFIG_FILE, EXAMPLES_FILE, RunRecord
+from benchmark.tracking.tracker import NotFoundError, Tracker
 from user_input import InputError
 
 USAGE = """\
@@ -59,9 +57,6 @@ ALIKE = (
     *("optimizer.name", "optimizer.learning_rate", "dataset.name", "dataset.selection"),
 )
 """Options in which runs must agree with the last one of their experiment to be compared."""
-
-ALIKE_TAGS = ("artists", "content_digest", "reference_digest")
-"""Tags in which they must agree: the examples, and the paintings that metrics compare with."""
 
 GREY_LEVEL = 1 / 255
 
@@ -136,25 +131,29 @@ def gathered(uri: str | None, experiment: str, name: Callable[[RunRecord], str])
     """The last scored run of each cell of an experiment; None: there are none."""
     try:
         tracker = Tracker(uri, experiment, ROOT, create=False)
-    except NotThereError:
+    except NotFoundError:
         return None
-    finished = [run for run in tracker.all_runs() if run.status == "FINISHED"]
-    done = [run for run in finished if "evaluators" in run.tags]
+    done = [run for run in tracker.all_runs() if run.status == "finished" and run.scores]
     if not done:
         return None
     last = done[-1]
 
     def same(run: RunRecord) -> bool:
         alike = all(run.params.get(option) == last.params.get(option) for option in ALIKE)
-        return alike and all(run.tags.get(tag) == last.tags.get(tag) for tag in ALIKE_TAGS)
+        return alike and data_of(run) == data_of(last)
 
     runs = {name(run): run for run in done if same(run)}
     return Cells(tracker, runs, comparison.read(tracker, list(runs.values())))
 
 
+def data_of(run: RunRecord) -> tuple[object, ...]:
+    """A run's examples, and the paintings that metrics compare with."""
+    return run.artists, run.content_digest, run.reference_digest
+
+
 def trained(run: RunRecord) -> str:
     """What a run's weights are, in a word."""
-    return "random" if run.tags.get("weights") == "random" else "ImageNet"
+    return "random" if run.weights == "random" else "ImageNet"
 
 
 def findings(cells: Cells) -> Section:
@@ -261,7 +260,7 @@ def means(cells: Cells) -> Section:
 
 def smoothing(cells: Cells) -> Section:
     """Whether peaky activations are what keeps a backbone from transferring style."""
-    backbones = list(dict.fromkeys(r.tags["backbone"] for r in cells.runs.values()))
+    backbones = list(dict.fromkeys(r.backbone for r in cells.runs.values()))
     # The shallow ones are parts of others, but for VGG's, of which there may be no more weights.
     whole = [b for b in backbones if not b.endswith("_shallow") or b == "vgg_shallow"]
     curves = peaks(cells, whole)
@@ -293,7 +292,7 @@ def against_plain(cells: Cells, backbones: Sequence[str]) -> list[str]:
         names = [
             n
             for n, r in cells.runs.items()
-            if r.tags["backbone"] in (backbone, shallow) and r.params["loss.name"] == "normalised"
+            if r.backbone in (backbone, shallow) and r.params["loss.name"] == "normalised"
         ]
         plain, column = f"{backbone} none normalised", cells.independent(names, "held_out_distance")
         if len(names) > 1 and column and plain in names:
@@ -331,9 +330,9 @@ def strengths(cells: Cells, backbones: Sequence[str]) -> list[str]:
 def peaks(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The peakiness of some backbones, unsmoothed, as far as their data are still there."""
     plain = {
-        f"{r.tags['backbone']}, {trained(r)}": r
+        f"{r.backbone}, {trained(r)}": r
         for r in cells.runs.values()
-        if r.tags["backbone"] in backbones and r.params["backbone.smoothing"] == "none"
+        if r.backbone in backbones and r.params["backbone.smoothing"] == "none"
     }
     found = {key: activations(cells.tracker, run) for key, run in plain.items()}
     return {key: table for key, table in found.items() if table is not None}
@@ -341,13 +340,13 @@ def peaks(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
 
 def activations(tracker: Tracker, run: RunRecord) -> pd.DataFrame | None:
     """The peakiness of a run's backbone on its content pictures; None where they are gone."""
-    config = restored(json.loads(tracker.read_text(run.run_id, record.CONFIG)))
+    config = restored(tracker.read_json(run.run_id, CONFIG_FILE))
     try:
         content, backbone = load_content(config), load_backbone(config)
     except InputError:
         return None
     now = content.digest, backbone.digest
-    if now != (run.tags["content_digest"], run.tags["weights_digest"]):
+    if now != (run.content_digest, run.weights_digest):
         return None
     return peakiness.by_depth(backbone, content.pixels / np.float32(255.0))
 
@@ -361,7 +360,7 @@ def extremes(table: pd.DataFrame) -> tuple[float, float, float, float]:
 def weights(cells: Cells) -> Section:
     """Whether random weights do as well."""
     answers = []
-    known = dict.fromkeys(run.tags["backbone"] for run in cells.runs.values())
+    known = dict.fromkeys(run.backbone for run in cells.runs.values())
     both = [b for b in known if {f"{b} random", f"{b} ImageNet"} <= set(cells.runs)]
     columns = cells.columns("held_out_distance", "ssim", "recognition")
     pairs = [Versus(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
@@ -397,7 +396,7 @@ def mean_name(p: float, paintings: int) -> str:
 QUESTIONS: Sequence[tuple[str, Callable[[RunRecord], str], Callable[[Cells], Section]]] = (
     (
         "questions-findings",
-        lambda run: f"{run.tags['backbone']} ({trained(run)}) {run.tags['agg']}",
+        lambda run: f"{run.backbone} ({trained(run)}) {run.agg}",
         findings,
     ),
     (
@@ -407,12 +406,10 @@ QUESTIONS: Sequence[tuple[str, Callable[[RunRecord], str], Callable[[Cells], Sec
     ),
     (
         "questions-smoothing",
-        lambda run: (
-            f"{run.tags['backbone']} {run.params['backbone.smoothing']} {run.params['loss.name']}"
-        ),
+        lambda run: f"{run.backbone} {run.params['backbone.smoothing']} {run.params['loss.name']}",
         smoothing,
     ),
-    ("questions-weights", lambda run: f"{run.tags['backbone']} {trained(run)}", weights),
+    ("questions-weights", lambda run: f"{run.backbone} {trained(run)}", weights),
 )
 """MLflow experiment, name of a run's cell, and the answer from all cells."""
 
@@ -494,7 +491,7 @@ def pictures(
 ) -> Image.Image:
     """The results of one example in rows and columns of cells."""
     first = next(iter(cells.runs.values()))
-    table = cells.tracker.read_table(first.run_id, record.EXAMPLES_TABLE)
+    table = cells.tracker.read_table(first.run_id, EXAMPLES_FILE)
     file = str(table["picture"].iloc[0])
 
     def of(name: str) -> np.ndarray | None:
@@ -542,23 +539,23 @@ def lines(
 def made_with(cells: Cells) -> str:
     """Under what the runs of a question were made, in a sentence or two."""
     runs = list(cells.runs.values())
-    known = {run.tags["backbone"]: set[str]() for run in runs}
+    known = {run.backbone: set[str]() for run in runs}
     for run in runs:
-        known[run.tags["backbone"]].add(run.tags.get("weights", "?"))
+        known[run.backbone].add(run.weights or "?")
     evaluators = {
-        f"{name} ({about['weights']})"
+        f"{name} ({evaluator.weights})"
         for run in runs
-        for name, about in json.loads(run.tags["evaluators"]).items()
+        for name, evaluator in run.evaluators.items()
     }
     listed = [f"{name}: {' and '.join(sorted(weights))}" for name, weights in known.items()]
     first = runs[0]
-    examples = len(first.tags["artists"].split("; ")) * len(first.tags["contents"].split("; "))
+    examples = len(first.artists) * len(first.contents)
     option = first.params.get
     painters = "procedural painters, " if option("dataset.name") == "sample" else ""
     return (
         f"{len(runs)} runs of {examples} examples (dataset={option('dataset.name')}, {painters}"
-        f"{first.tags['artists']} × "
-        f"{first.tags['contents']}), {option('image_size')} pixels a side, {option('epochs')} "
+        f"{'; '.join(first.artists)} × "
+        f"{'; '.join(first.contents)}), {option('image_size')} pixels a side, {option('epochs')} "
         f"epochs of {option('optimizer.name')}, {option('precision')}. Weights: "
         f"{'; '.join(listed)}. "
         f"Evaluators: {', '.join(sorted(evaluators)) or 'none, for want of weights'}."
@@ -568,9 +565,9 @@ def made_with(cells: Cells) -> str:
 def left_open(cells: Iterable[Cells]) -> list[str]:
     """What these runs cannot say, for want of weights."""
     runs = [run for one in cells for run in one.runs.values()]
-    backbones = dict.fromkeys(run.tags["backbone"] for run in runs)
-    kinds = {b: {trained(r) for r in runs if r.tags["backbone"] == b} for b in backbones}
-    files = sorted({r.tags["weights"] for r in runs if r.tags.get("weights", "").endswith(".h5")})
+    backbones = dict.fromkeys(run.backbone for run in runs)
+    kinds = {b: {trained(r) for r in runs if r.backbone == b} for b in backbones}
+    files = sorted({r.weights for r in runs if r.weights.endswith(".h5")})
     untrained = [b for b, known in kinds.items() if known == {"random"}]
     answers = []
     if untrained:

@@ -1,6 +1,5 @@
 """Scoring the stored images of runs again, with other metrics or evaluators."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,16 @@ from benchmark.runs.prepare import (
     load_paintings,
     metric_of,
 )
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import (
+    CONFIG_FILE,
+    METRICS_FILE,
+    RESULTS,
+    SCORES_FILE,
+    Evaluator,
+    RunFacts,
+    RunRecord,
+    result_file,
+)
 from benchmark.tracking.tracker import Tracker
 from datasets import digest_of
 
@@ -40,8 +48,8 @@ class RunScores:
 
     table: pd.DataFrame
     facts: dict[str, Any]
-    evaluators: dict[str, Any]
-    missing: dict[str, str]
+    evaluators: Mapping[str, Evaluator]
+    missing: Mapping[str, str]
 
 
 def apply(config: Config, wanted: Config, typed: Sequence[str]) -> None:
@@ -82,33 +90,35 @@ def scored(
     metrics = [metric_of(variant) for variant in config.metrics.values()]
     content = load_content(config)
     groups, paintings = load_paintings(config)
-    for what, digest in (("style", digest_of(paintings)), ("content", content.digest)):
-        if run.tags.get(f"{what}_digest") != digest:
+    for what, option, recorded, digest in (
+        ("style", "dataset.root", run.style_digest, digest_of(paintings)),
+        ("content", "content.root", run.content_digest, content.digest),
+    ):
+        if recorded != digest:
             raise ConfigError(
-                f"its {what} pictures are not those that it was made with: put them back, or give "
-                f"{'dataset' if what == 'style' else 'content'}.root=PATH"
+                f"its {what} pictures are not those that it was made with: restore them, or give "
+                f"{option}=PATH"
             )
     given = evaluation_setup(config, metrics, groups, paintings)
     pictures = [
-        tracker.read_picture(run.run_id, record.result_file(one.name, name))
+        tracker.read_picture(run.run_id, result_file(one.name, name))
         for one in paintings
         for name in content.names
     ]
     table, missing = scoring.scores(given, paintings, content, np.stack(pictures))
-    facts, evaluators = record.how_to_read(
-        given, config.backbone["model"], run.tags.get("weights", "?")
-    )
+    facts, evaluators = record.how_to_read(given, config.backbone["model"], run.weights or "?")
     found = RunScores(table, facts, evaluators, missing)
     together = merged(before(tracker, run), found)
+    log = tracker.log(run.run_id)
     record.scores(
-        tracker.log_of(run.run_id),
+        log,
         together.table,
         together.facts,
         together.evaluators,
         together.missing,
-        epochs=int(run.metrics.get("epochs_done", 0)),
+        epochs=run.results.epochs_done or 0,
     )
-    tracker.log_of(run.run_id).tags({"reference_digest": given.digest})
+    log.update(RunFacts(reference_digest=given.digest))
     return found
 
 
@@ -119,22 +129,20 @@ def config_of(tracker: Tracker, run: RunRecord) -> Config:
         ConfigError: it has left none, or no results.
     """
     there = tracker.artifacts(run.run_id)
-    if record.CONFIG not in there or "results" not in there:
-        raise ConfigError(f"it has no results to score ({run.tags.get('status', run.status)})")
-    return restored(json.loads(tracker.read_text(run.run_id, record.CONFIG)))
+    if CONFIG_FILE not in there or RESULTS not in there:
+        raise ConfigError(f"it has no results to score ({run.status})")
+    return restored(tracker.read_json(run.run_id, CONFIG_FILE))
 
 
 def before(tracker: Tracker, run: RunRecord) -> RunScores:
     """The scores that a run has already."""
     there = tracker.artifacts(run.run_id)
     table, facts = pd.DataFrame(columns=scoring.COLUMNS), {}
-    if record.SCORES in there:
-        table = comparison.scores_of(tracker.read_text(run.run_id, record.SCORES))
-    if record.METRICS in there:
-        facts = json.loads(tracker.read_text(run.run_id, record.METRICS))
-    evaluators = json.loads(run.tags.get("evaluators", "{}"))
-    missing = json.loads(run.tags.get("skipped_metrics", "{}"))
-    return RunScores(table, facts, evaluators, missing)
+    if SCORES_FILE in there:
+        table = comparison.scores_of(tracker.read_text(run.run_id, SCORES_FILE))
+    if METRICS_FILE in there:
+        facts = tracker.read_json(run.run_id, METRICS_FILE)
+    return RunScores(table, facts, run.evaluators, run.skipped_metrics)
 
 
 def merged(old: RunScores, new: RunScores) -> RunScores:
@@ -147,12 +155,12 @@ def merged(old: RunScores, new: RunScores) -> RunScores:
     other = [
         name
         for name, known in new.evaluators.items()
-        if old.evaluators.get(name, known)["digest"] != known["digest"]
+        if old.evaluators.get(name, known).digest != known.digest
     ]
     replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(taken)
     kept = old.table[~(replaced | old.table["evaluator"].isin(other))]
     parts = [part for part in (kept, new.table) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else new.table
     before = {name: reason for name, reason in old.missing.items() if name not in new.facts}
-    facts, evaluators = old.facts | new.facts, old.evaluators | new.evaluators
-    return RunScores(table, facts, evaluators, before | new.missing)
+    evaluators = {**old.evaluators, **new.evaluators}
+    return RunScores(table, old.facts | new.facts, evaluators, {**before, **new.missing})

@@ -4,7 +4,7 @@ import argparse
 
 from benchmark.config.checks import SWEEP_NAME
 from benchmark.config.errors import ConfigError, nearest
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
 
 
@@ -15,9 +15,9 @@ def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[R
         ConfigError: there is nothing of that name, or nothing at all.
     """
     if options.run:
-        record = tracker.run_record(options.run)
-        if record.tags.get("kind") == "sweep":
-            return record.tags["sweep"], tracker.runs_of(record.tags["sweep"])
+        record = tracker.record(options.run)
+        if isinstance(record, SweepRecord):
+            return record.sweep, tracker.runs_of(record.sweep)
         return record.run_id, [record]
     if options.sweep and not SWEEP_NAME.fullmatch(options.sweep):
         raise ConfigError(f"--sweep {options.sweep}: no sweep can have this name")
@@ -27,7 +27,7 @@ def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[R
         label = options.sweep or tracker.last_sweep() or ""
         records = tracker.runs_of(label) if label else []
     if not records:
-        known = sorted({record.tags.get("sweep", "") for record in tracker.all_runs()})
+        known = sorted({record.sweep for record in tracker.all_runs()})
         raise ConfigError(
             f"no runs of sweep '{label}'.{nearest(label, known)} Known: {', '.join(known[-8:])}"
             if known

@@ -14,9 +14,7 @@ from PIL import Image
 
 from benchmark.analysis import model_selection as training
 from benchmark.config.errors import ConfigError
-from benchmark.runs import record
-from benchmark.tracking.log import image_key
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import CONTACT_SHEET, RunRecord, image_key
 from benchmark.tracking.tracker import Tracker
 
 PUBLISHED: Mapping[tuple[str, str], tuple[str, int]] = {
@@ -112,7 +110,7 @@ def gathered(name: str, records: Sequence[RunRecord]) -> Study:
     same = training.alike(trained, wanted, shared)
     runs: dict[tuple[str, str], list[RunRecord]] = {}
     for run in same:
-        runs.setdefault((run.tags.get("backbone", "?"), run.tags.get("agg", "?")), []).append(run)
+        runs.setdefault((run.backbone, run.agg), []).append(run)
     counted = {cell: training.like_the_last(one) for cell, one in runs.items()}
     models = [_model(*cell, one, tested) for cell, one in counted.items()]
     return Study(name, models, wanted, len(trained) - sum(map(len, counted.values())))
@@ -131,10 +129,10 @@ def _model(
         run
         for run in training.alike(tested, wanted, free)
         if won is not None
-        and run.status == "FINISHED"
-        and (run.tags.get("backbone"), run.tags.get("agg")) == (backbone, agg)
-        and run.tags.get("optimizer") == won.tags.get("optimizer")
-        and run.metrics.get("epochs_done") == won.metrics["epochs_done"]
+        and run.status == "finished"
+        and (run.backbone, run.agg) == (backbone, agg)
+        and run.optimizer == won.optimizer
+        and run.results.epochs_done == won.results.epochs_done
     ]
     return Model(backbone, agg, tried, tests[-1] if tests else None)
 
@@ -150,17 +148,17 @@ def table(found: Sequence[Model]) -> pd.DataFrame:
     for model in found:
         best = model.best
         published = PUBLISHED.get((model.backbone, model.agg), (None, None))
-        optimizer = best.tags["optimizer"] if best else None
+        optimizer = best.optimizer if best else None
         rows.append(
             {
                 "backbone": model.backbone,
                 "agg": model.agg,
                 "optimizer": optimizer,
-                "epochs": best.metrics["epochs_done"] if best else None,
+                "epochs": best.results.epochs_done if best else None,
                 "published_optimizer": published[0],
                 "published_epochs": published[1],
                 **{f"loss_{name}": _loss(model.training.get(name)) for name in optimizers},
-                "weights": best.tags.get("weights") if best else None,
+                "weights": best.weights or None if best else None,
                 "lacking": ", ".join(_lacking(model, optimizers)),
             }
         )
@@ -173,8 +171,8 @@ def curves(tracker: Tracker, model: Model) -> Figure:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     for optimizer, run in model.training.items():
-        steps, losses = tracker.history(run.run_id, "total_loss")
-        ending = "" if run.status == "FINISHED" else f" ({run.tags.get('status')})"
+        steps, losses = tracker.loss_history(run.run_id)
+        ending = "" if run.status == "finished" else f" ({run.status})"
         [line] = axes.plot(steps, losses, label=f"{optimizer}{ending}")
         if len(steps):
             axes.plot(steps[-1:], losses[-1:], "o", color=line.get_color(), markersize=4)
@@ -187,9 +185,9 @@ def curves(tracker: Tracker, model: Model) -> Figure:
 
 def test_sheet(tracker: Tracker, model: Model) -> np.ndarray | None:
     """The results of a model's test, artists down and content pictures across, uint8."""
-    if model.test is None or not tracker.has_artifact(model.test.run_id, record.CONTACT_SHEET):
+    if model.test is None or not tracker.has_artifact(model.test.run_id, CONTACT_SHEET):
         return None
-    return tracker.read_picture(model.test.run_id, record.CONTACT_SHEET)
+    return tracker.read_picture(model.test.run_id, CONTACT_SHEET)
 
 
 def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
@@ -229,7 +227,7 @@ def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
         columns=list(shown(results).columns),
         rows=shown(results).to_numpy().tolist(),
         pages=pages,
-        random=any(run.tags.get("weights") == "random" for run in study.runs),
+        random=any(run.weights == "random" for run in study.runs),
     )
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
@@ -250,23 +248,19 @@ def sheet_file(model: Model, folder: str = "tests") -> str:
 
 def facts(study: Study) -> dict[str, str]:
     """Under what conditions a study was made, for people."""
-    trained = next(
-        (r for m in study.models for r in m.training.values() if "artists" in r.tags), None
-    )
+    trained = next((r for m in study.models for r in m.training.values() if r.artists), None)
     test = next((model.test for model in study.models if model.test is not None), None)
     option = study.conditions.get
     return {
-        "artists": trained.tags["artists"] if trained else "-",
+        "artists": "; ".join(trained.artists) if trained else "-",
         "paintings of each": f"{option('dataset.paintings')}, {option('dataset.selection')}",
-        "training pictures": trained.tags.get("contents", "-") if trained else "-",
-        "test pictures": test.tags.get("contents", "-") if test else "not tested yet",
+        "training pictures": "; ".join(trained.contents) if trained else "-",
+        "test pictures": "; ".join(test.contents) if test else "not tested yet",
         "pixels a side": str(option("image_size")),
         "epochs": f"at most {option('epochs')}; less than "
         f"{option('early_stopping.min_improvement')} improvement in "
         f"{option('early_stopping.patience')} ends a run",
-        "weights": ", ".join(
-            sorted({r.tags["weights"] for r in study.runs if "weights" in r.tags})
-        ),
+        "weights": ", ".join(sorted({r.weights for r in study.runs if r.weights})),
     }
 
 
@@ -299,15 +293,13 @@ def embedded(picture: Image.Image, kind: str) -> str:
 
 
 def _loss(run: RunRecord | None) -> float | None:
-    return run.metrics.get("final_total_loss") if run and run.status == "FINISHED" else None
+    return run.results.final_total_loss if run and run.status == "finished" else None
 
 
 def _lacking(model: Model, optimizers: Sequence[str]) -> list[str]:
     """What a row lacks to be complete: runs that are missing or did not finish."""
     missing = [f"{name} missing" for name in optimizers if name not in model.training]
     unfinished = [
-        f"{name} {run.tags.get('status', run.status.lower())}"
-        for name, run in model.training.items()
-        if run.status != "FINISHED"
+        f"{name} {run.status}" for name, run in model.training.items() if run.status != "finished"
     ]
     return missing + unfinished

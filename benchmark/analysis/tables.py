@@ -1,6 +1,5 @@
 """Tables of runs for a paper: one row per run, one row per example, with their metrics."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +9,7 @@ import pandas as pd
 from benchmark.analysis import comparison
 from benchmark.analysis.comparison import Column, Scores
 from benchmark.analysis.statistics import Interval
-from benchmark.runs.record import EXAMPLES_TABLE
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import EXAMPLES_FILE, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 SHOWN = ("backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio")
@@ -52,20 +50,20 @@ def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """
     rows = [
         {
-            "backbone": record.tags.get("backbone"),
-            "agg": record.tags.get("agg"),
-            "optimizer": record.tags.get("optimizer"),
-            "weights": record.tags.get("weights"),
-            "artists": record.tags.get("artists"),
-            "examples": record.metrics.get("examples"),
-            "epochs": record.metrics.get("epochs_done"),
-            "status": record.tags.get("status"),
-            "stopped_by": record.tags.get("stopped_by"),
-            "total_loss": record.metrics.get("final_total_loss"),
-            "style_loss": record.metrics.get("final_style_loss"),
-            "content_loss": record.metrics.get("final_content_loss"),
-            "loss_ratio": record.metrics.get("loss_ratio"),
-            "seconds": record.metrics.get("seconds"),
+            "backbone": record.backbone or None,
+            "agg": record.agg or None,
+            "optimizer": record.optimizer or None,
+            "weights": record.weights or None,
+            "artists": "; ".join(record.artists) or None,
+            "examples": record.results.examples,
+            "epochs": record.results.epochs_done,
+            "status": record.status,
+            "stopped_by": record.stopped_by or None,
+            "total_loss": record.results.final_total_loss,
+            "style_loss": record.results.final_style_loss,
+            "content_loss": record.results.final_content_loss,
+            "loss_ratio": record.results.loss_ratio,
+            "seconds": record.results.seconds,
             "seed": record.params.get("seed"),
             "run_id": record.run_id,
         }
@@ -79,11 +77,11 @@ def examples_table(tracker: Tracker, records: Sequence[RunRecord]) -> pd.DataFra
     """One row per example of each run that has results."""
     parts = []
     for record in records:
-        if not tracker.has_artifact(record.run_id, EXAMPLES_TABLE):
+        if not tracker.has_artifact(record.run_id, EXAMPLES_FILE):
             continue
-        part = tracker.read_table(record.run_id, EXAMPLES_TABLE)
+        part = tracker.read_table(record.run_id, EXAMPLES_FILE)
         for position, column in enumerate(("backbone", "agg", "optimizer", "weights")):
-            part.insert(position, column, record.tags.get(column))
+            part.insert(position, column, getattr(record, column) or None)
         part["run_id"] = record.run_id
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -180,7 +178,7 @@ def models(records: Sequence[RunRecord]) -> dict[str, Model]:
     varied = varied_overrides(records)
     found: dict[str, Model] = {}
     for record in records:
-        parts = (record.tags.get("backbone", "?"), record.tags.get("agg", "?"))
+        parts = (record.backbone or "?", record.agg or "?")
         options = [f"{key}={value}" for key, value in varied[record.run_id]]
         model = Model(*parts, " ".join(options))
         if model in found.values():
@@ -194,7 +192,7 @@ def varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str
 
     The order p of a power mean is in the aggregation's name.
     """
-    overrides = {run.run_id: json.loads(run.tags.get("overrides", "{}")) for run in runs}
+    overrides = {run.run_id: run.overrides for run in runs}
     keys = dict.fromkeys(key for pairs in overrides.values() for key in pairs)
     varied = [
         key

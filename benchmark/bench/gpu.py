@@ -313,12 +313,13 @@ def logging_seconds() -> float | None:
         return None
     from tempfile import TemporaryDirectory
 
+    from benchmark.tracking.records import RunFacts
     from benchmark.tracking.tracker import Tracker
     from benchmark.transfer.step import LOSS_NAMES
 
     with TemporaryDirectory() as folder:
         tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "bench", ROOT)
-        log = tracker.start("bench", {})
+        log = tracker.start("bench", RunFacts())
         losses = dict.fromkeys(LOSS_NAMES, 1.0)
         return median(seconds_of(partial(log.metrics, losses, epoch)) for epoch in range(50))
 

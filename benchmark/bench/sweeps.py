@@ -118,7 +118,7 @@ def cache(size: Size) -> Figure:
                     f"cache={folder / f'cache-{turn}'}",
                 )
                 [run] = tracker.runs_of(sweep_name)
-                found[which].append(tracker.first_logged(run.run_id, "total_loss") - began)
+                found[which].append(tracker.first_logged(run.run_id) - began)
     typical = medians(found)
     return Figure(
         "cache",

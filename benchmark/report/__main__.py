@@ -14,7 +14,7 @@ import pandas as pd
 import vl_convert
 
 from benchmark.analysis import comparison
-from benchmark.analysis.comparison import Column, Compared, Evaluator
+from benchmark.analysis.comparison import Column, Compared
 from benchmark.analysis.run_selection import add_selection, selected
 from benchmark.analysis.statistics import Interval, comparable
 from benchmark.analysis.tables import Model, models
@@ -25,7 +25,7 @@ from benchmark.config.paths import ROOT
 from benchmark.report import figures, findings, gallery, provenance
 from benchmark.report.figures import ARROWS, DIRECTIONS, REFERENCES, Drawing
 from benchmark.report.gallery import Gallery
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 FOLDER = Path(__file__).parent
@@ -131,7 +131,7 @@ def write(tracker: Tracker, label: str, records: Sequence[RunRecord], file: Path
     drawn = [(one, one.svg()) for one in figures.drawings(tracker, records, names, compared)]
     context = {
         "label": label,
-        "started": _date(min(record.started for record in records) / 1000),
+        "started": _date(min(record.started for record in records)),
         "written": _date(datetime.now(UTC).timestamp()),
         "warnings": findings.warnings(records, compared),
         "findings": findings.findings(records, names, compared),
@@ -212,12 +212,12 @@ def result_table(
 
 def run_cells(record: RunRecord) -> list[Cell]:
     """How a run ended."""
-    ended = record.tags.get("stopped_by") or record.tags.get("status", record.status.lower())
+    ended = record.stopped_by or record.status
     return [
         Cell(ended, order=ended),
         *(
             Cell(f"{value:.3g}", order=str(value)) if value is not None else Cell("-")
-            for value in (record.metrics.get("epochs_done"), record.metrics.get("loss_ratio"))
+            for value in (record.results.epochs_done, record.results.loss_ratio)
         ),
     ]
 

@@ -19,8 +19,7 @@ from benchmark.analysis.comparison import (
 )
 from benchmark.analysis.statistics import SIGNS, comparable
 from benchmark.analysis.tables import UNKNOWN, Model, shown
-from benchmark.tracking.log import image_key
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import RunRecord, image_key
 from benchmark.tracking.tracker import Tracker
 
 VEGA_LITE = alt.SCHEMA_VERSION.rpartition(".")[0]
@@ -114,7 +113,7 @@ def histories(
     """Mean total loss of each run by epoch, over its first; only so do backbones compare."""
     parts = []
     for record in records:
-        epochs, losses = tracker.history(record.run_id, "total_loss")
+        epochs, losses = tracker.loss_history(record.run_id)
         number = MOST_POINTS // len(records) + 2
         kept = np.unique(np.linspace(0, len(epochs) - 1, number).round().astype(int))
         if len(epochs) and losses[0] > 0:

@@ -57,7 +57,7 @@ def findings(
 
 def warnings(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
     """What nobody may overlook: networks that were never trained."""
-    runs = distinct(r.tags.get("backbone", "?") for r in records if is_random(r))
+    runs = distinct(r.backbone or "?" for r in records if is_random(r))
     judges = random_evaluators(compared.scores)
     made = "these pictures are not what trained networks make"
     judged = "their metrics say nothing about style or content"
@@ -69,10 +69,9 @@ def warnings(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
 
 def what_was_run(records: Sequence[RunRecord]) -> str:
     """How many runs of what, on which examples."""
-    backbones, aggs, optimizers = (
-        distinct(r.tags[kind] for r in records if kind in r.tags)
-        for kind in ("backbone", "agg", "optimizer")
-    )
+    backbones = distinct(r.backbone for r in records if r.backbone)
+    aggs = distinct(r.agg for r in records if r.agg)
+    optimizers = distinct(r.optimizer for r in records if r.optimizer)
     text = (
         f"{counted(len(records), 'run')}: {counted(len(backbones), 'backbone')} "
         f"({listed(backbones)}), {counted(len(aggs), 'aggregation')} ({listed(aggs)}), "
@@ -82,12 +81,11 @@ def what_was_run(records: Sequence[RunRecord]) -> str:
     sizes = distinct(r.params["image_size"] for r in records if "image_size" in r.params)
     text += f" for at most {' or '.join(limits)} epochs" if limits else ""
     text += f" at {' or '.join(sizes)} pixels a side" if sizes else ""
-    examples = distinct((r.tags["artists"], r.tags["contents"]) for r in records if done(r))
+    examples = distinct((len(r.artists), len(r.contents)) for r in records if r.artists)
     if not examples:
         return f"{text}. No run recorded its examples."
-    pairs = [[len(part.split("; ")) for part in pair] for pair in examples]
     each = " or ".join(
-        f"{a * c} (= {counted(a, 'artist')} × {counted(c, 'content picture')})" for a, c in pairs
+        f"{a * c} (= {counted(a, 'artist')} × {counted(c, 'content picture')})" for a, c in examples
     )
     return f"{text}. Examples of a run: {each}."
 
@@ -171,21 +169,21 @@ def unfinished(records: Sequence[RunRecord], names: Mapping[str, str]) -> list[F
     """The runs that did not end as they should, and why."""
     return [
         Finding(
-            f"{names[r.run_id]}: {r.tags.get('status', r.status.lower())}",
-            r.tags.get("reason", "no reason was recorded."),
+            f"{names[r.run_id]}: {r.status}",
+            r.reason or "no reason was recorded.",
             True,
         )
         for r in records
-        if r.status != "FINISHED"
+        if r.status != "finished"
     ]
 
 
 def other_data(records: Sequence[RunRecord], compared: Compared) -> list[Finding]:
     """Whether the runs saw, or were judged by, different things under the same names."""
-    known = {
-        "style sets": [r.tags.get("style_digest") for r in records],
-        "content pictures": [r.tags.get("content_digest") for r in records],
-        "paintings that metrics compare with": [r.tags.get("reference_digest") for r in records],
+    known: dict[str, list[str | None]] = {
+        "style sets": [r.style_digest for r in records],
+        "content pictures": [r.content_digest for r in records],
+        "paintings that metrics compare with": [r.reference_digest for r in records],
         "picture sizes": [r.params.get("image_size") for r in records],
     }
     evaluators: dict[str, list[str | None]] = {}
@@ -221,12 +219,7 @@ def skipped_metrics(records: Sequence[RunRecord], compared: Compared) -> list[Fi
 
 def is_random(record: RunRecord) -> bool:
     """Whether the run's network was never trained."""
-    return record.tags.get("weights") == "random"
-
-
-def done(record: RunRecord) -> bool:
-    """Whether the run came so far as to know its examples."""
-    return "artists" in record.tags and "contents" in record.tags
+    return record.weights == "random"
 
 
 def distinct(values: Iterable[T]) -> list[T]:

@@ -11,9 +11,13 @@ import numpy as np
 from PIL import Image
 
 from benchmark.analysis.tables import Model
-from benchmark.runs.record import EXAMPLES_TABLE, result_file
-from benchmark.tracking.log import image_key
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import (
+    EXAMPLES_FILE,
+    RunRecord,
+    content_file,
+    result_file,
+    style_set_file,
+)
 from benchmark.tracking.tracker import Tracker
 
 STEPS = ((512, 90), (384, 82), (256, 74), (128, 60))
@@ -129,9 +133,9 @@ def gallery(
 
 def examples_of(tracker: Tracker, record: RunRecord) -> list[Example]:
     """The examples of which a run left pictures."""
-    if not tracker.has_artifact(record.run_id, EXAMPLES_TABLE):
+    if not tracker.has_artifact(record.run_id, EXAMPLES_FILE):
         return []
-    table = tracker.read_table(record.run_id, EXAMPLES_TABLE)
+    table = tracker.read_table(record.run_id, EXAMPLES_FILE)
     return [Example(str(a), str(c)) for a, c in zip(table["artist"], table["content"], strict=True)]
 
 
@@ -155,24 +159,24 @@ def scene(
     aggregations = list(dict.fromkeys(model.agg for _, model, _ in runs))
     rows: dict[str, list[Shown | None]] = {m.row: [None] * len(aggregations) for _, m, _ in runs}
     for record, model, own in runs:
-        note = "" if record.status == "FINISHED" else record.tags.get("status", record.status)
+        note = "" if record.status == "finished" else record.status
         source = ""
         if example in own:
             picture = found(tracker, record, result_file(*example))
             source = embedded(picture, side, quality) if picture is not None else ""
         shown = Shown(model.name, source, note if source else note or "no picture was kept")
         rows[model.row][aggregations.index(model.agg)] = shown
-    kept = f"contents/{image_key(example.content)}.png"
+    kept = content_file(example.content)
     pictures = (found(tracker, record, kept) for record, _, own in runs if example in own)
     original = next((picture for picture in pictures if picture is not None), None)
     source = embedded(original, side, quality) if original is not None else ""
-    note = "" if source else "the content picture was not kept"
-    return Scene(example, Shown("content picture", source, note), rows)
+    missing = "" if source else "the content picture was not kept"
+    return Scene(example, Shown("content picture", source, missing), rows)
 
 
 def style_set(tracker: Tracker, records: Sequence[RunRecord], artist: str) -> Shown:
     """The overview of an artist's style set, from the first run that kept it."""
-    pictures = (found(tracker, r, f"sets/{image_key(artist)}.jpg") for r in records)
+    pictures = (found(tracker, r, style_set_file(artist)) for r in records)
     picture = next((picture for picture in pictures if picture is not None), None)
     if picture is None:
         return Shown("style set", note="the style set's overview was not kept")
@@ -181,8 +185,8 @@ def style_set(tracker: Tracker, records: Sequence[RunRecord], artist: str) -> Sh
 
 def found(tracker: Tracker, record: RunRecord, file: str) -> np.ndarray | None:
     """A picture artifact, if the run has it."""
-    there = file in tracker.artifacts(record.run_id, file.rpartition("/")[0])
-    return tracker.read_picture(record.run_id, file) if there else None
+    kept = tracker.has_artifact(record.run_id, file)
+    return tracker.read_picture(record.run_id, file) if kept else None
 
 
 def embedded(picture: np.ndarray, side: int, quality: int) -> str:

@@ -1,6 +1,5 @@
 """From what some runs were made: all that is needed to make them again."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,20 +7,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmark.report.findings import distinct
-from benchmark.runs.record import CONFIG
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import CONFIG_FILE, DATA_FILE, RunRecord
 from benchmark.tracking.tracker import Tracker
-
-DATA = "data.json"
 
 MOST_FILES = 400
 """Files whose digests are listed; the runs' own lists have them all."""
-
-EXACT = ("artists", "contents", "style_digest", "content_digest", "weights", "weights_digest")
-"""Tags that say what went in."""
-
-AROUND = ("mlflow.source.git.commit", "version.", "hardware.")
-"""How the tags begin that say with what it was made."""
 
 
 class Provenance(NamedTuple):
@@ -58,44 +48,48 @@ def of(tracker: Tracker, records: Sequence[RunRecord]) -> Provenance:
 
 def commands(tracker: Tracker, records: Sequence[RunRecord]) -> list[str]:
     """The command line of each sweep, or those of its runs where it has none."""
-    sweeps = distinct(record.tags.get("sweep", "") for record in records)
-    parents = {sweep: tracker.sweep_run(sweep) for sweep in sweeps if sweep}
-    makers = [parents.get(record.tags.get("sweep", "")) or record for record in records]
-    found = distinct(
-        (maker if "command" in maker.tags else record).tags.get("command", "")
-        for maker, record in zip(makers, records, strict=True)
-    )
-    return [command for command in found if command]
+    sweeps = distinct(record.sweep for record in records if record.sweep)
+    parents = {sweep: tracker.sweep_run(sweep) for sweep in sweeps}
+    makers = (parents.get(record.sweep) or record for record in records)
+    return [command for command in distinct(maker.command for maker in makers) if command]
 
 
 def options_of(tracker: Tracker, record: RunRecord) -> dict[str, str]:
     """A run's resolved configuration, flat, without where it was tracked."""
     options: Mapping[Any, Any] = record.params
-    if tracker.has_artifact(record.run_id, CONFIG):
-        config = json.loads(tracker.read_text(record.run_id, CONFIG))
+    if tracker.has_artifact(record.run_id, CONFIG_FILE):
+        config = tracker.read_json(record.run_id, CONFIG_FILE)
         [options] = pd.json_normalize(config).to_dict("records")
     return {str(k): str(v) for k, v in options.items() if not str(k).startswith("tracking.")}
 
 
 def facts(records: Sequence[RunRecord]) -> dict[str, str]:
     """Data, weights, versions, hardware and commit, each with the values that the runs have."""
-    around = sorted({tag for r in records for tag in r.tags if tag.startswith(AROUND)})
-    found = {
-        tag: distinct(r.tags[tag] for r in records if tag in r.tags) for tag in (*EXACT, *around)
-    }
-    return {
-        tag.removeprefix("mlflow.source.git.").replace("_", " "): " | ".join(values)
-        for tag, values in found.items()
-        if values
-    }
+    found: dict[str, list[str]] = {}
+    for r in records:
+        of_run = {
+            "artists": "; ".join(r.artists),
+            "contents": "; ".join(r.contents),
+            "style digest": r.style_digest,
+            "content digest": r.content_digest,
+            "weights": r.weights,
+            "weights digest": r.weights_digest,
+            "commit": r.commit,
+            **{f"hardware {part}": value for part, value in sorted(r.hardware.items())},
+            **{f"version of {package}": value for package, value in sorted(r.versions.items())},
+        }
+        for fact, value in of_run.items():
+            found.setdefault(fact, []).append(value)
+    lists = {fact: distinct(filter(None, values)) for fact, values in found.items()}
+    return {fact: " | ".join(values) for fact, values in lists.items() if values}
 
 
 def data_files(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
     """Digests of the data files by set, from the first run that kept them."""
-    kept = next((r for r in records if tracker.has_artifact(r.run_id, DATA)), None)
+    kept = next((r for r in records if tracker.has_artifact(r.run_id, DATA_FILE)), None)
     if kept is None:
         return {}
-    data = json.loads(tracker.read_text(kept.run_id, DATA))
+    data = tracker.read_json(kept.run_id, DATA_FILE)
     sets = {**data.get("style", {}), "content pictures": data.get("content", {})}
     if sum(map(len, sets.values())) > MOST_FILES:
         return {}

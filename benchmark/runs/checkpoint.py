@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from benchmark.runtime.files import remove_parts, replacing
-from benchmark.runtime.processes import here
+from benchmark.runtime.processes import Owner, here
 from benchmark.transfer.loop import Kept, Progress
 
 FILE = "checkpoint.npz"
@@ -76,14 +76,13 @@ class Checkpoint:
             return None
         remove_parts(self.folder)
         with suppress(OSError), replacing(self.folder / OWNER) as part:
-            part.write_text(json.dumps(here().tags()), encoding="utf-8")
+            part.write_text(json.dumps(here()), encoding="utf-8")
         return self._read(self.folder / FILE)
 
-    def left_by(self, tags: Mapping[str, str]) -> bool:
-        """Whether the process with these tags worked in this folder: machines that share it."""
-        with suppress(OSError, ValueError, AttributeError):
-            left = json.loads(self._owner())
-            return all(tags.get(key) == value for key, value in left.items())
+    def left_by(self, owner: Owner | None) -> bool:
+        """Whether a process worked in this folder: machines that share it."""
+        with suppress(OSError, ValueError, TypeError):
+            return Owner(*json.loads(self._owner())) == owner
         return False
 
     def __call__(self, progress: Progress) -> None:

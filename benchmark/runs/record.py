@@ -19,24 +19,32 @@ from benchmark.images import sheets, upscale
 from benchmark.metrics import scoring
 from benchmark.runs.prepare import Prepared
 from benchmark.runtime import processes
-from benchmark.tracking.log import RunLog, image_key
+from benchmark.tracking.log import RunLog
+from benchmark.tracking.records import (
+    CONFIG_FILE,
+    CONTACT_SHEET,
+    DATA_FILE,
+    EXAMPLES_FILE,
+    LOSS_CURVES,
+    METRICS_FILE,
+    RESULTS_ORIGINAL_SIZE,
+    SCORES_FILE,
+    Evaluator,
+    Results,
+    RunFacts,
+    RunRecord,
+    content_file,
+    result_file,
+    style_set_file,
+)
 from benchmark.transfer import backend
 from benchmark.transfer.loop import Epoch, Outcome
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import Loaded
 from user_input import import_callable
 
-CONTACT_SHEET = "contact_sheet.png"
-EXAMPLES_TABLE = "examples.json"
-CONFIG = "config.json"
-SCORES = "scores.csv"
-METRICS = "metrics.json"
-
-REASON_LIMIT = 300
-"""Characters of a reason; MLflow cuts a tag at 8,000, and a cut one is no JSON."""
-
 UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
-"""Options that shape no result; they are in `CONFIG`, not among MLflow's parameters."""
+"""Options that shape no result; they are in `CONFIG_FILE`, not among MLflow's parameters."""
 
 SOURCES = (
     "benchmark",
@@ -48,16 +56,6 @@ SOURCES = (
 
 NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.content")
 """Ends of the options that name a function or class, which may be somebody's own."""
-
-CHANGEABLE = {
-    "weights_digest": "the backbone's weights",
-    "style_digest": "the paintings",
-    "content_digest": "the content pictures",
-}
-"""What the digests in a run's tags are of."""
-
-ORIGINAL_SIZE = "results_original_size"
-"""Artifact folder of the results at their content pictures' own sizes."""
 
 
 def title(config: Config, others: Mapping[str, str] | None = None) -> str:
@@ -72,24 +70,23 @@ def command(overrides: Sequence[str], *, sweep: bool) -> str:
     return shlex.join(["python", "-m", "benchmark", *(["-m"] if sweep else []), *own])
 
 
-def first_tags(config: Config, overrides: Mapping[str, str], number: int) -> dict[str, str]:
-    """Tags known before a run begins: what it is, on what it runs, from which sources."""
-    tags = {
-        "kind": "run",
-        "sweep": config.tracking.sweep or "",
-        "number": str(number),
-        "fingerprint": fingerprint(config),
-        "backbone": config.backbone["name"],
-        "agg": config.agg["name"],
-        "optimizer": config.optimizer["name"],
-        "overrides": json.dumps(dict(overrides)),
-        "command": command([f"{key}={value}" for key, value in overrides.items()], sweep=False),
-        "mlflow.source.name": "python -m benchmark",
-        "mlflow.source.git.commit": git_commit(),
-    }
-    tags |= processes.here().tags()
-    tags |= {f"version.{package}": number for package, number in backend.versions().items()}
-    return tags | {f"hardware.{part}": what for part, what in backend.hardware().items()}
+def first_facts(config: Config, overrides: Mapping[str, str], number: int, parent: str) -> RunFacts:
+    """What is known before a run begins: what it is, on what it runs, from which sources."""
+    return RunFacts(
+        sweep=config.tracking.sweep or "",
+        number=number,
+        parent=parent,
+        fingerprint=fingerprint(config),
+        backbone=config.backbone["name"],
+        agg=config.agg["name"],
+        optimizer=config.optimizer["name"],
+        overrides=overrides,
+        command=command([f"{key}={value}" for key, value in overrides.items()], sweep=False),
+        commit=git_commit(),
+        owner=processes.here(),
+        versions=backend.versions(),
+        hardware=backend.hardware(),
+    )
 
 
 def recorded(config: Config) -> dict[str, Any]:
@@ -119,57 +116,53 @@ def source_file(name: str) -> Path | None:
         return None
 
 
-def check_unchanged(earlier: Mapping[str, str], prepared: Prepared) -> None:
-    """Keep a run from going on with other data than it began with.
+def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
+    """Check that a run is resumed with the data that it began with.
 
     Raises:
-        ConfigError: paintings, content pictures or weights are not those of its tags.
+        ConfigError: paintings, content pictures or weights are others.
     """
-    for tag, now in digests(prepared).items():
-        if earlier.get(tag, now) != now:
-            what = CHANGEABLE[tag]
+    for what, before, now in (
+        ("the backbone's weights", earlier.weights_digest, prepared.backbone.digest),
+        ("the paintings", earlier.style_digest, prepared.style_digest),
+        ("the content pictures", earlier.content_digest, prepared.content.digest),
+    ):
+        if before and before != now:
             raise ConfigError(
-                f"{what} changed since this run began ({tag}): put them back as they were, or "
-                "run it under another name with tracking.sweep=…"
+                f"{what} changed since this run began: restore them, or run it under another name "
+                "with tracking.sweep=…"
             )
-
-
-def digests(prepared: Prepared) -> dict[str, str]:
-    """Digests of the data that shape a run's losses, by tag."""
-    return {
-        "weights_digest": prepared.backbone.digest,
-        "style_digest": prepared.style_digest,
-        "content_digest": prepared.content.digest,
-    }
 
 
 def options(log: RunLog, config: Config) -> None:
     """Log the resolved configuration."""
     log.params(recorded(config))
-    log.json(CONFIG, nested(config))
+    log.json(CONFIG_FILE, nested(config))
 
 
 def inputs(log: RunLog, prepared: Prepared) -> None:
     """Log the data with their digests, and the weights that are really used."""
-    log.tags(
-        {
-            "weights": prepared.backbone.weights,
-            "weights_note": prepared.backbone.weights_note,
-            "artists": "; ".join(paintings.name for paintings in prepared.paintings),
-            "contents": "; ".join(prepared.content.names),
-            "reference_digest": prepared.evaluation_setup.digest,
-            "batch": str(prepared.batch),
-            **digests(prepared),
-        }
+    log.update(
+        RunFacts(
+            weights=prepared.backbone.weights,
+            weights_note=prepared.backbone.weights_note,
+            weights_digest=prepared.backbone.digest,
+            artists=tuple(paintings.name for paintings in prepared.paintings),
+            contents=tuple(prepared.content.names),
+            style_digest=prepared.style_digest,
+            content_digest=prepared.content.digest,
+            reference_digest=prepared.evaluation_setup.digest,
+            batch=prepared.batch,
+        )
     )
     for paintings in prepared.paintings:
         _log_set(log, paintings, "style")
         caption = f"{paintings.name}: the style set, {len(paintings.names)} paintings"
         sheet = sheets.overview(paintings.pixels, paintings.names, caption)
-        log.picture(f"sets/{image_key(paintings.name)}.jpg", sheet)
+        log.picture(style_set_file(paintings.name), sheet)
     _log_set(log, prepared.content, "content")
     for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
-        log.picture(f"contents/{image_key(name)}.png", picture)
+        log.picture(content_file(name), picture)
 
     def files(loaded: Loaded) -> dict[str, str]:
         return dict(zip(loaded.sources, loaded.digests, strict=True))
@@ -178,18 +171,15 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
     references = [*prepared.evaluation_setup.held_out, *prepared.evaluation_setup.others]
     beside = {one.name: [picture.source for picture in one.pictures] for one in references}
     data = {"style": style, "content": files(prepared.content), "references": beside}
-    log.json("data.json", data)
+    log.json(DATA_FILE, data)
 
 
 def epoch(
     log: RunLog, examples: Sequence[tuple[str, str]], snapshots: Sequence[int], state: Epoch
 ) -> None:
     """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
-    metrics = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
-    if state.number:
-        metrics["seconds_per_step"] = state.seconds_per_step
-        metrics["examples_per_second"] = len(examples) / state.seconds_per_step
-    log.metrics(metrics, state.number)
+    losses = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
+    log.epoch(state.number, losses, state.seconds_per_step, len(examples))
     if state.number in snapshots and np.isfinite(state.losses).all():
         for (artist, content), picture in zip(examples, to_uint8(state.pictures()), strict=True):
             log.snapshot(f"{artist}/{content}", picture, state.number)
@@ -238,9 +228,9 @@ def results(
     )
     finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
-        log.figure("loss_curves.png", sheets.loss_curves(finite, LOSS_NAMES, caption))
-    log.table(EXAMPLES_TABLE, examples_table(prepared, outcome))
-    log.metrics(summary(outcome), outcome.epochs)
+        log.figure(LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
+    log.table(EXAMPLES_FILE, examples_table(prepared, outcome))
+    log.results(final_numbers(outcome), outcome.epochs)
     if original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
@@ -250,7 +240,7 @@ def scores(
     log: RunLog,
     table: pd.DataFrame,
     facts: Mapping[str, Any],
-    evaluators: Mapping[str, Any],
+    evaluators: Mapping[str, Evaluator],
     missing: Mapping[str, str],
     *,
     epochs: int,
@@ -265,17 +255,15 @@ def scores(
         missing: metrics that could not be taken, with the reason.
         epochs: the step at which the means are logged.
     """
-    log.text(SCORES, table.to_csv(index=False, float_format="%.6g"))
-    log.json(METRICS, dict(facts))
-    log.metrics({f"metrics/{name}": v for name, v in scoring.means(table).items()}, epochs)
-    reasons = {name: reason[:REASON_LIMIT] for name, reason in missing.items()}
-    tags = {"evaluators": dict(evaluators), "skipped_metrics": reasons}
-    log.tags({name: json.dumps(content) for name, content in tags.items()})
+    log.text(SCORES_FILE, table.to_csv(index=False, float_format="%.6g"))
+    log.json(METRICS_FILE, dict(facts))
+    log.scores(scoring.means(table), epochs)
+    log.update(RunFacts(evaluators=evaluators, skipped_metrics=missing))
 
 
 def how_to_read(
     evaluation_setup: scoring.EvaluationSetup, model: str, weights: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Evaluator]]:
     """The facts of each metric, and of each evaluator whether it also optimised the pictures.
 
     Args:
@@ -285,12 +273,12 @@ def how_to_read(
     """
     facts = {one.name: dict(one.facts) for one in evaluation_setup.metrics}
     evaluators = {
-        name: {
-            "weights": one.weights,
-            "digest": one.digest,
-            "optimised": one.shared.architecture.model == model
+        name: Evaluator(
+            weights=one.weights,
+            digest=one.digest,
+            optimised=one.shared.architecture.model == model
             and (one.weights == "random") == (weights == "random"),
-        }
+        )
         for name, one in evaluation_setup.evaluators.items()
     }
     return facts, evaluators
@@ -310,27 +298,25 @@ def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
     return table
 
 
-def summary(outcome: Outcome) -> dict[str, float]:
-    """The numbers that an export reads: means over the examples of the pictures kept."""
-    final, first = outcome.losses.mean(axis=1), outcome.first_losses.mean(axis=1)
-    numbers = {f"final_{name}": float(v) for name, v in zip(LOSS_NAMES, final, strict=True)}
-    numbers["loss_ratio"] = float(final[0] / first[0]) if first[0] else float("nan")
-    return numbers | {
-        "examples": outcome.losses.shape[1],
-        "epochs_done": outcome.epochs,
-        "seconds": outcome.seconds,
-    }
+def final_numbers(outcome: Outcome) -> Results:
+    """Means over the examples of the pictures kept."""
+    final, first = outcome.losses.mean(axis=1), outcome.first_losses[0].mean()
+    total, style, content = final
+    return Results(
+        final_total_loss=total,
+        final_style_loss=style,
+        final_content_loss=content,
+        loss_ratio=total / first if first else None,
+        examples=outcome.losses.shape[1],
+        epochs_done=outcome.epochs,
+        seconds=outcome.seconds,
+    )
 
 
 def line(outcome: Outcome) -> str:
     """How a run ended, for people."""
     first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
     return f"{outcome.ending.message}; total loss {first:.4g} → {last:.4g}, {outcome.seconds:.1f} s"
-
-
-def result_file(artist: str, content: str, folder: str = "results") -> str:
-    """The artifact that holds an example's picture."""
-    return f"{folder}/{image_key(artist)}/{image_key(content)}.png"
 
 
 def weights_caption(prepared: Prepared) -> str:
@@ -364,7 +350,7 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:
         whole = upscale.to_original_size(picture, original)
-        log.picture(result_file(artist, content, folder=ORIGINAL_SIZE), whole)
+        log.picture(result_file(artist, content, folder=RESULTS_ORIGINAL_SIZE), whole)
 
 
 def _log_set(log: RunLog, loaded: Loaded, context: str) -> None:

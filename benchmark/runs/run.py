@@ -18,8 +18,8 @@ from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.progress import EpochProgress, busy
 from benchmark.runs.target_cache import style_targets
 from benchmark.runtime import interrupt, launchers
-from benchmark.tracking.log import ContinuedLog, RunLog
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.log import ResumedLog, RunLog
+from benchmark.tracking.records import RunFacts, RunRecord, Status
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import memory
 from benchmark.transfer.batch import Batch
@@ -36,24 +36,26 @@ class RunContext:
         title: its name for people.
         overrides: the command line's, which tell the runs of a sweep apart.
         number: of the run in its sweep, from 0.
-        parent: MLflow's id of the sweep's run, if there is one.
+        parent: MLflow's id of the sweep's run; empty for a single run.
         earlier: go on with this run, which was ended before its time.
     """
 
     title: str
     overrides: Mapping[str, str]
     number: int = 0
-    parent: str | None = None
+    parent: str = ""
     earlier: RunRecord | None = None
 
 
-def run(config: Config, tracker: Tracker, place: RunContext, console: Console) -> tuple[str, str]:
+def run(
+    config: Config, tracker: Tracker, place: RunContext, console: Console
+) -> tuple[Status, str]:
     """Do one run and log it; returns its status, "finished" or "diverged", and a line about it.
 
     Raises:
         Exception: whatever went wrong, after it was recorded in the run.
     """
-    tags = record.first_tags(config, place.overrides, place.number)
+    facts = record.first_facts(config, place.overrides, place.number, place.parent)
     checkpoint = checkpoint_of(config, place.number)
 
     def keep_what_is_done() -> None:
@@ -62,17 +64,17 @@ def run(config: Config, tracker: Tracker, place: RunContext, console: Console) -
         except Exception as error:  # Must not hide why the run ends.
             logging.warning("%s: no checkpoint written (%s)", checkpoint.folder, error)
 
-    with tracker.run(place.title, tags, place.parent, place.earlier, keep_what_is_done) as log:
+    with tracker.run(place.title, facts, place.earlier, keep_what_is_done) as log:
         record.options(log, config)
         prepared = prepare(config)
         if place.earlier:
-            record.check_unchanged(place.earlier.tags, prepared)
-        after = checkpoint.open(tags["fingerprint"])
+            record.check_unchanged(place.earlier, prepared)
+        after = checkpoint.open(facts.fingerprint)
         prepared = replace(prepared, batch=checkpoint.batch or prepared.batch)
         checkpoint.batch = prepared.batch
         record.inputs(log, prepared)
         done = len(after.history) if after else 0
-        if isinstance(log, ContinuedLog):
+        if isinstance(log, ResumedLog):
             log.keep_snapshots([epoch for epoch in config.snapshots if epoch < done])
             goes_on = f"goes on after epoch {done - 1}" if done else "begins again"
             mark = f"  {place.title}: " if launchers.in_job() else "  "
@@ -87,7 +89,7 @@ def run(config: Config, tracker: Tracker, place: RunContext, console: Console) -
                     f"  out of memory: goes on with at most {examples} of the examples at a time",
                     style="yellow",
                 )
-                log.tags({"batch": str(examples)})
+                log.update(RunFacts(batch=examples))
                 memory.learn(prepared.backbone, examples)
 
             def on_epoch(epoch: Epoch) -> None:
@@ -118,7 +120,7 @@ def run(config: Config, tracker: Tracker, place: RunContext, console: Console) -
         )
         with busy(console, "scoring the pictures"):
             score(log, prepared, outcome)
-        status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
+        status: Status = "diverged" if outcome.ending.stopped_by == "diverged" else "finished"
         log.end(status, *outcome.ending)
     checkpoint.remove()
     return status, record.line(outcome)

@@ -2,9 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 import psutil
 
@@ -32,24 +31,6 @@ class Owner(NamedTuple):
     started: float
     job: str = ""
     restarts: int = 0
-
-    def tags(self) -> dict[str, str]:
-        """As tags of a run."""
-        return {f"process.{key}": str(value) for key, value in self._asdict().items()}
-
-    @classmethod
-    def of(cls, tags: Mapping[str, str]) -> Self | None:
-        """From the tags of a run; None where it has none."""
-        try:
-            return cls(
-                tags["process.host"],
-                int(tags["process.process"]),
-                float(tags["process.started"]),
-                tags.get("process.job", ""),
-                int(tags.get("process.restarts", "0")),
-            )
-        except (KeyError, ValueError):
-            return None
 
     def state(self) -> State:
         """This process itself, another that runs, one that ended, or on another machine."""

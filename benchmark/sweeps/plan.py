@@ -7,11 +7,8 @@ from typing import Any, Self
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, nested, restored
-from benchmark.runs import record
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import CONFIG_FILE, PLAN_FILE, AnyRecord
 from benchmark.tracking.tracker import Tracker
-
-FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,14 @@ class Plan:
         """
         parent = tracker.sweep_run(sweep)
         if parent:
-            _need(tracker, parent, FILE)
-            return cls.unpacked(json.loads(tracker.read_text(parent.run_id, FILE)))
+            _need(tracker, parent, PLAN_FILE)
+            return cls.unpacked(tracker.read_json(parent.run_id, PLAN_FILE))
         runs = tracker.runs_of(sweep)
         if not runs:
             raise ConfigError(f"tracking.sweep={sweep}: there is no such sweep in {tracker.uri}")
-        _need(tracker, runs[0], record.CONFIG)
-        overrides = json.loads(runs[0].tags.get("overrides", "{}"))
-        return cls(
-            [[f"{key}={value}" for key, value in overrides.items()]],
-            [json.loads(tracker.read_text(runs[0].run_id, record.CONFIG))],
-        )
+        _need(tracker, runs[0], CONFIG_FILE)
+        overrides = [f"{key}={value}" for key, value in runs[0].overrides.items()]
+        return cls([overrides], [tracker.read_json(runs[0].run_id, CONFIG_FILE)])
 
     def config(self, number: int) -> Config:
         """The configuration of a run.
@@ -90,7 +84,7 @@ class Plan:
         return cls(content["overrides"], settings, content["hydra"])
 
 
-def _need(tracker: Tracker, run: RunRecord, file: str) -> None:
+def _need(tracker: Tracker, run: AnyRecord, file: str) -> None:
     if not tracker.has_artifact(run.run_id, file):
         raise ConfigError(
             f"the run {run.name} has no {file}: it ended before that was written, or an earlier "

@@ -10,16 +10,14 @@ from benchmark.config.paths import ROOT
 from benchmark.runs.progress import console
 from benchmark.runs.run import checkpoint_of
 from benchmark.runtime import launchers
-from benchmark.runtime.processes import Owner
 from benchmark.sweeps.plan import Plan
 from benchmark.sweeps.sweep import (
     conclude,
     is_done,
     is_running,
     mark_lost_runs,
-    times_lost,
 )
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
 
 USAGE = """\
@@ -50,7 +48,7 @@ def resume_sweep(options: argparse.Namespace) -> list[str] | int:
     mark_lost_runs(tracker, output, tell=False)
     plan = Plan.read(tracker, name)
     launchers.wait_for_others(plan.hydra, name, output.print)
-    runs = {number_of(run): run for run in tracker.runs_of(name)}
+    runs = {run.number: run for run in tracker.runs_of(name)}
     parent = tracker.sweep_run(name)
     check_free([*([parent] if parent else []), *runs.values()], force=options.force)
     if options.force:
@@ -60,7 +58,7 @@ def resume_sweep(options: argparse.Namespace) -> list[str] | int:
         checkpoint_of(plan.config(number), number).remove()
     left = [number for number in range(len(plan.settings)) if number not in over]
     # Last those at which processes died, for they may take others with them.
-    left.sort(key=lambda number: times_lost(runs[number]) if number in runs else 0)
+    left.sort(key=lambda number: runs[number].times_lost if number in runs else 0)
     if not left:
         return settle(tracker, name, list(runs.values()))
     done = len(plan.settings) - len(left)
@@ -98,7 +96,7 @@ def named(tracker: Tracker, wanted: str | None) -> str:
     if name is None:
         raise ConfigError(f"{tracker.uri} has no sweeps yet")
     if tracker.sweep_run(name) is None and not tracker.runs_of(name):
-        known = sorted({run.tags.get("sweep", "") for run in tracker.all_runs()})
+        known = sorted({run.sweep for run in tracker.all_runs()})
         raise ConfigError(
             f"no sweep '{name}' in {tracker.uri}.{nearest(name, known)} "
             f"Known: {', '.join(known[-8:])}"
@@ -106,14 +104,14 @@ def named(tracker: Tracker, wanted: str | None) -> str:
     return name
 
 
-def check_free(records: Sequence[RunRecord], *, force: bool) -> None:
+def check_free(records: Sequence[AnyRecord], *, force: bool) -> None:
     """Keep a sweep from being taken up while it is under way.
 
     Raises:
         ConfigError: it is.
     """
     for one in records:
-        owner = Owner.of(one.tags)
+        owner = one.owner
         if not is_running(one) or owner is None:
             continue
         if owner.state() == "alive":
@@ -121,7 +119,7 @@ def check_free(records: Sequence[RunRecord], *, force: bool) -> None:
                 f"{one.name} is under way, in process {owner.process} of this machine: wait for "
                 "it, or end it"
             )
-        if one.tags.get("kind") == "sweep" and not force:
+        if isinstance(one, SweepRecord) and not force:
             raise ConfigError(
                 f"{one.name} is under way on {owner.host}, as far as this machine can tell: go on "
                 "there, or add --force if nothing of it runs there any more"
@@ -131,13 +129,8 @@ def check_free(records: Sequence[RunRecord], *, force: bool) -> None:
 def release(tracker: Tracker, runs: Iterable[RunRecord]) -> None:
     """End the runs that other machines left running, on their user's word."""
     for run in runs:
-        if run.status == "RUNNING":
-            tracker.log_of(run.run_id).end("killed", "lost", "taken up with --force")
-
-
-def number_of(run: RunRecord) -> int:
-    """A run's place in its sweep."""
-    return int(run.tags.get("number", "0"))
+        if run.status == "running":
+            tracker.log(run.run_id).end("killed", "lost", "taken up with --force")
 
 
 def placed(tracker: Tracker, plan: Plan, name: str) -> list[str]:
@@ -150,9 +143,9 @@ def placed(tracker: Tracker, plan: Plan, name: str) -> list[str]:
 
 def settle(tracker: Tracker, name: str, runs: Sequence[RunRecord]) -> int:
     """Close a sweep of which nothing is left; returns the exit code."""
-    finished = all(run.status == "FINISHED" for run in runs)
+    finished = all(run.status == "finished" for run in runs)
     parent = tracker.sweep_run(name)
-    if parent and parent.tags.get("status") not in ("finished", "failed"):
+    if parent and parent.status not in ("finished", "failed"):
         return 0 if conclude(tracker, name, console()) else 1
     print(f"Sweep {name}: nothing is left; {'all' if finished else 'not all'} runs finished")
     return 0 if finished else 1

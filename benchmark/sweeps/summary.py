@@ -1,6 +1,5 @@
 """What a person is told at the end: the table, the sheet of all cells, where to look next."""
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,22 +15,16 @@ from rich.table import Table
 from benchmark.analysis.tables import results_table, varied_overrides
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
-from benchmark.runs import record
 from benchmark.runs.notices import announce_weights
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import CONTACT_SHEET, EXAMPLES_FILE, SWEEP_SHEET, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 WORDS = ("stopped_by", "weights")
 
 SUMMARY_COLUMNS = ("stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights")
 
-METRICS = "metrics/"
-"""How the names of metrics begin among a run's metrics."""
-
 SUMMARY_METRICS = ("ssim", "grain", "held_out_distance.")
 """Metrics that the summary shows, each by the first evaluator that took it."""
-
-SHEET = "sheet.png"
 
 SHEET_EXAMPLES = 4
 """Most examples that one cell of a sweep's sheet shows."""
@@ -48,22 +41,22 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
     cells: dict[tuple[str, str], np.ndarray] = {}
     legend = ""
     for run in runs:
-        if tracker.has_artifact(run.run_id, record.EXAMPLES_TABLE):
-            row = " ".join([run.tags["backbone"], *(f"{k}={v}" for k, v in varied[run.run_id])])
-            cells[row, run.tags["agg"]], names = _cell(tracker, run)
+        if tracker.has_artifact(run.run_id, EXAMPLES_FILE):
+            row = " ".join([run.backbone, *(f"{k}={v}" for k, v in varied[run.run_id])])
+            cells[row, run.agg], names = _cell(tracker, run)
             legend = f"in each cell: {', '.join(names)}"
     if not cells:
         return None
     rows = list(dict.fromkeys(row for row, _ in cells))
     columns = list(dict.fromkeys(column for _, column in cells))
-    kinds = {run.tags.get("weights", "?") for run in runs}
+    kinds = {run.weights or "?" for run in runs}
     weights = ", ".join(sorted(kinds))
     loud = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
     return sheets.grid(
         [[cells.get((row, column)) for column in columns] for row in rows],
         rows,
         columns,
-        f"{runs[0].tags['sweep']} · weights: {weights}{loud}\n{legend}",
+        f"{runs[0].sweep} · weights: {weights}{loud}\n{legend}",
     )
 
 
@@ -74,7 +67,7 @@ def summarise(
     table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
     shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
     for metric in some_metrics(runs):
-        scores = [run.metrics.get(f"{METRICS}{metric}") for run in runs]
+        scores = [run.scores.get(metric) for run in runs]
         shown.insert(len(shown.columns) - 1, metric, scores)
     for column in shown.columns:
         table.add_column(column, justify="left" if column in WORDS else "right")
@@ -82,21 +75,17 @@ def summarise(
         table.add_row(run.name, *(_shown(value) for value in row))
     output.print(table)
     parent = tracker.sweep_run(sweep) if sweep else None
-    print_unfinished(output, tracker, runs, int(parent.tags["runs"]) if parent else 1)
+    print_unfinished(output, tracker, runs, parent.runs if parent else 1)
     for what, run_id, file in [
-        *([("all runs", parent.run_id, SHEET)] if parent else []),
-        *((run.name, run.run_id, record.CONTACT_SHEET) for run in runs[:PLACES]),
+        *([("all runs", parent.run_id, SWEEP_SHEET)] if parent else []),
+        *((run.name, run.run_id, CONTACT_SHEET) for run in runs[:PLACES]),
     ]:
         if tracker.has_artifact(run_id, file):
-            place = tracker.where(run_id, file)
+            place = tracker.location(run_id, file)
             output.print(f"picture of {what}: {place}", soft_wrap=True)
     if len(runs) > PLACES:
         output.print(f"and of {len(runs) - PLACES} more runs, each in its artifacts")
-    fallbacks = {
-        run.tags["backbone"]: run.tags["weights_note"]
-        for run in runs
-        if run.tags.get("weights_note")
-    }
+    fallbacks = {run.backbone: run.weights_note for run in runs if run.weights_note}
     announce_weights(output, fallbacks)
     print_skipped_metrics(output, runs)
     if runs:
@@ -108,29 +97,24 @@ def print_unfinished(
     output: Console, tracker: Tracker, runs: Sequence[RunRecord], planned: int
 ) -> None:
     """Each run that did not finish with its reason, and the commands that run just those."""
-    unfinished = [run for run in runs if run.status != "FINISHED"]
+    unfinished = [run for run in runs if run.status != "finished"]
     for run in unfinished:
-        told = f"{run.name}: {run.tags.get('status')} - {run.tags.get('reason', '')}"
+        told = f"{run.name}: {run.status} - {run.reason}"
         output.print(told, style="red", soft_wrap=True)
-        if run.tags.get("status") == "diverged":
-            output.print(f"  again, with other options: {run.tags['command']}", soft_wrap=True)
-    left = [run for run in unfinished if run.tags.get("status") != "diverged"]
+        if run.status == "diverged":
+            output.print(f"  again, with other options: {run.command}", soft_wrap=True)
+    left = [run for run in unfinished if run.status != "diverged"]
     never = planned - len(runs)
     if never > 0:
         output.print(f"never started: {never} of {planned} runs", style="red")
     if runs and (left or never > 0):
-        command = resume_command(tracker, runs[0].tags["sweep"])
+        command = resume_command(tracker, runs[0].sweep)
         output.print(f"go on with just these: {command}", soft_wrap=True)
 
 
 def some_metrics(runs: Sequence[RunRecord]) -> list[str]:
     """Those of `SUMMARY_METRICS` that some run has."""
-    known = dict.fromkeys(
-        name.removeprefix(METRICS)
-        for run in runs
-        for name in sorted(run.metrics)
-        if name.startswith(METRICS)
-    )
+    known = dict.fromkeys(name for run in runs for name in sorted(run.scores))
     found = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_METRICS]
     return [name for name in found if name]
 
@@ -139,7 +123,7 @@ def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
     """What could not be measured, a line a reason, besides what was announced at the start."""
     reasons: dict[str, dict[str, None]] = {}
     for run in runs:
-        missing = json.loads(run.tags.get("skipped_metrics", "{}"))
+        missing = run.skipped_metrics
         announced = {reason for name, reason in missing.items() if name.startswith("through ")}
         for metric, reason in missing.items():
             if reason not in announced:
@@ -155,7 +139,7 @@ def resume_command(tracker: Tracker, sweep: str) -> str:
 
 def report_command(tracker: Tracker, run: RunRecord) -> str:
     """The one line that writes the report of a run's sweep."""
-    return f"python -m benchmark.report --sweep {run.tags['sweep']}{_store(tracker)}"
+    return f"python -m benchmark.report --sweep {run.sweep}{_store(tracker)}"
 
 
 def ui_command(tracker: Tracker) -> str:
@@ -177,7 +161,7 @@ def _store(tracker: Tracker) -> str:
 
 def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
     """Some examples of a run, spread over its artists, in one square; and their names."""
-    table = tracker.read_table(run.run_id, record.EXAMPLES_TABLE)
+    table = tracker.read_table(run.run_id, EXAMPLES_FILE)
     chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
     pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
     square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)

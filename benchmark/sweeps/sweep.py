@@ -25,13 +25,22 @@ from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import console
 from benchmark.runs.run import RunContext, checkpoint_of, run
 from benchmark.runtime import launchers, processes
-from benchmark.runtime.processes import Owner
 from benchmark.sweeps import cost as estimates
-from benchmark.sweeps.plan import FILE, Plan
-from benchmark.sweeps.summary import SHEET, resume_command, summarise, sweep_sheet
+from benchmark.sweeps.plan import Plan
+from benchmark.sweeps.summary import resume_command, summarise, sweep_sheet
 from benchmark.tracking.outage import OutageError
-from benchmark.tracking.records import RunRecord
-from benchmark.tracking.store import in_short
+from benchmark.tracking.records import (
+    PLAN_FILE,
+    SWEEP_SHEET,
+    SWEEP_TABLE,
+    AnyRecord,
+    Facts,
+    RunRecord,
+    Status,
+    SweepFacts,
+    SweepRecord,
+)
+from benchmark.tracking.store import error_summary
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
 
@@ -79,7 +88,7 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
     name = config.tracking.sweep or ""
     title = f"run {number + 1}"
     try:
-        tracker = tracker_of(config)
+        tracker = SweepCallback.open[0] if SweepCallback.open else tracker_of(config)
         parent = tracker.sweep_run(name)
         if config.tracking.run is None:
             [config] = with_winners([config], [overrides])
@@ -87,8 +96,7 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
             number = config.tracking.run
             plan = SweepCallback.plan or Plan.read(tracker, name)
             config, overrides = planned(plan, number, config)
-        facts = parent.tags if parent else {}
-        swept = facts.get("swept", "").split()
+        swept = parent.swept if parent else ()
         pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
         title = record.title(config, pairs)
     except Exception as error:
@@ -96,8 +104,8 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
         output.print(f"Run {number + 1}: {title}")
         print_failure(output, error)
         return False
-    output.print(f"Run {number + 1} of {facts.get('runs', '?')}: {title}")
-    place = RunContext(title, pairs_of(overrides), number, parent.run_id if parent else None)
+    output.print(f"Run {number + 1} of {parent.runs if parent else '?'}: {title}")
+    place = RunContext(title, pairs_of(overrides), number, parent.run_id if parent else "")
     finished = attempt(config, tracker, place, output)
     if SweepCallback.estimate is not None:
         output.print(f"  {SweepCallback.estimate.after(number + 1)}", soft_wrap=True)
@@ -119,13 +127,13 @@ def attempt(config: Config, tracker: Tracker, place: RunContext, output: Console
             earlier = tracker.run_of(config.tracking.sweep or "", place.number)
             if earlier and is_done(earlier):
                 checkpoint.remove()
-                output.print(f"{mark}{earlier.tags['status']} before")
-                return earlier.status == "FINISHED"
-            if earlier and is_running(earlier) and not checkpoint.left_by(earlier.tags):
+                output.print(f"{mark}{earlier.status} before")
+                return earlier.status == "finished"
+            if earlier and is_running(earlier) and not checkpoint.left_by(earlier.owner):
                 raise BusyError
-            if earlier and earlier.tags.get("fingerprint") != record.fingerprint(config):
+            if earlier and earlier.fingerprint != record.fingerprint(config):
                 output.print(f"{mark}begins anew: its options, or the program, changed since")
-                tracker.discard(earlier.run_id)
+                tracker.delete(earlier.run_id)
                 earlier = None
             status, ending = run(config, tracker, replace(place, earlier=earlier), output)
         style = "red" if status == "diverged" else None
@@ -142,52 +150,47 @@ def attempt(config: Config, tracker: Tracker, place: RunContext, output: Console
 
 def is_done(run: RunRecord) -> bool:
     """Whether a run came to its end, good or bad; another try would come to the same."""
-    return run.tags.get("status") in ("finished", "diverged")
+    return run.status in ("finished", "diverged")
 
 
-def is_running(run: RunRecord) -> bool:
+def is_running(run: AnyRecord) -> bool:
     """Whether another process is at a run, as far as this one can tell."""
-    owner = Owner.of(run.tags)
-    running = run.status == "RUNNING"
-    return running and owner is not None and owner.state() in ("alive", "elsewhere")
+    if run.status != "running" or run.owner is None:
+        return False
+    return run.owner.state() in ("alive", "elsewhere")
 
 
 def mark_lost_runs(tracker: Tracker, output: Console, *, tell: bool = True) -> None:
     """End the runs in the store whose processes are gone from this machine; tell of sweeps."""
-    for one in tracker.is_running():
-        owner = Owner.of(one.tags)
+    for one in tracker.running():
+        owner = one.owner
         if owner and owner.state() == "gone":
-            log = tracker.log_of(one.run_id)
-            log.tags({"lost": str(times_lost(one) + 1)})
+            log = tracker.log(one.run_id)
+            log.update(Facts(times_lost=one.times_lost + 1))
             log.end(
                 "killed",
                 "lost",
                 f"its process {owner.process} on {owner.host} ended without a word: killed, out of "
                 "memory, or the machine went down",
             )
-            if tell and one.tags.get("kind") == "sweep":
-                command = resume_command(tracker, one.tags["sweep"])
+            if tell and isinstance(one, SweepRecord):
+                command = resume_command(tracker, one.sweep)
                 output.print(f"Sweep {one.name} was cut short; {command} goes on with it.")
 
 
 def end_lost_runs(tracker: Tracker, name: str) -> None:
     """End the runs of a sweep whose launcher is over, and with it its jobs on all machines."""
     for one in tracker.runs_of(name):
-        owner = Owner.of(one.tags)
-        if one.status == "RUNNING" and owner and owner.state() != "alive":
-            log = tracker.log_of(one.run_id)
-            log.tags({"lost": str(times_lost(one) + 1)})
+        owner = one.owner
+        if one.status == "running" and owner and owner.state() != "alive":
+            log = tracker.log(one.run_id)
+            log.update(Facts(times_lost=one.times_lost + 1))
             log.end("killed", "lost", f"its process {owner.process} on {owner.host} was lost")
-
-
-def times_lost(run: RunRecord) -> int:
-    """How often a process at a run ended without a word."""
-    return int(run.tags.get("lost", "0"))
 
 
 def print_failure(output: Console, error: Exception, mark: str = "  ") -> None:
     """Say in a line why a run failed."""
-    reason = " ".join(str(error).split()) if isinstance(error, InputError) else in_short(error)
+    reason = " ".join(str(error).split()) if isinstance(error, InputError) else error_summary(error)
     output.print(f"{mark}failed: {reason}", style="red", soft_wrap=True)
 
 
@@ -307,7 +310,7 @@ def resume_sweep(first: Config, numbers: Sequence[int], output: Console) -> None
     check_all([planned(plan, number, first)[0] for number in numbers])
     parent = tracker.sweep_run(name)
     assert parent is not None  # It has the plan.
-    tracker.continued(parent, processes.here().tags())
+    tracker.resume(parent, SweepFacts(owner=processes.here()))
     SweepCallback.open, SweepCallback.plan = (tracker, name), plan
     SweepCallback.done = sum(is_done(run) for run in tracker.runs_of(name))
 
@@ -316,8 +319,8 @@ def conclude(tracker: Tracker, name: str, output: Console) -> bool:
     """Close a sweep and tell how it went; whether all its runs finished."""
     runs = tracker.runs_of(name)
     parent = tracker.sweep_run(name)
-    expected = int(parent.tags["runs"]) if parent else 1
-    complete = len(runs) == expected and all(run.status == "FINISHED" for run in runs)
+    expected = parent.runs if parent else 1
+    complete = len(runs) == expected and all(run.status == "finished" for run in runs)
     close(tracker, name, runs, "finished" if complete else "failed")
     summarise(output, tracker, runs, sweep=name)
     return complete
@@ -379,17 +382,17 @@ def begin(
 ) -> None:
     """Open the parent run of a sweep, with what its runs have in common and what each will be."""
     name = configs[0].tracking.sweep or ""
-    tags = {
-        "kind": "sweep",
-        "sweep": name,
-        "runs": str(len(configs)),
-        "swept": " ".join(swept_options(jobs)),
-        "command": record.command(list(config.hydra.overrides.task), sweep=True),
-    }
-    log = tracker.start(name, tags | processes.here().tags())
+    facts = SweepFacts(
+        sweep=name,
+        runs=len(configs),
+        swept=tuple(swept_options(jobs)),
+        command=record.command(list(config.hydra.overrides.task), sweep=True),
+        owner=processes.here(),
+    )
+    log = tracker.start(name, facts)
     options = [record.recorded(one) for one in configs]
     log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})
-    log.json(FILE, Plan.of(jobs, configs, launcher_of(config)).packed())
+    log.json(PLAN_FILE, Plan.of(jobs, configs, launcher_of(config)).packed())
 
 
 def launcher_of(config: DictConfig) -> list[str]:
@@ -409,8 +412,8 @@ def refuse_known(tracker: Tracker, name: str) -> None:
     """
     parent, runs = tracker.sweep_run(name), tracker.runs_of(name)
     idle = parent and not runs and not is_running(parent)
-    if parent and idle and not tracker.has_artifact(parent.run_id, FILE):
-        tracker.discard(parent.run_id)  # Cut short before anything of it was recorded.
+    if parent and idle and not tracker.has_artifact(parent.run_id, PLAN_FILE):
+        tracker.delete(parent.run_id)  # Cut short before anything of it was recorded.
     elif parent or runs:
         raise ConfigError(
             f"tracking.sweep={name}: a sweep of this name exists; choose another name, or go on: "
@@ -418,20 +421,20 @@ def refuse_known(tracker: Tracker, name: str) -> None:
         )
 
 
-def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: str) -> None:
+def close(tracker: Tracker, name: str, runs: Sequence[RunRecord], status: Status) -> None:
     """Give the parent run the table and the sheet of all cells, and end it."""
     parent = tracker.sweep_run(name)
     if parent is None:
         return
-    log = tracker.log_of(parent.run_id)
-    missing = [f"{run.name} ({run.tags.get('status')})" for run in runs if run.status != "FINISHED"]
-    if len(runs) < int(parent.tags["runs"]):
-        missing.append(f"{int(parent.tags['runs']) - len(runs)} never started")
+    log = tracker.log(parent.run_id)
+    missing = [f"{run.name} ({run.status})" for run in runs if run.status != "finished"]
+    if len(runs) < parent.runs:
+        missing.append(f"{parent.runs - len(runs)} never started")
     if runs and status != "killed":  # Whoever interrupts it does not want to wait for pictures.
-        log.table("results.json", results_table(runs))
+        log.table(SWEEP_TABLE, results_table(runs))
         sheet = sweep_sheet(tracker, runs)
         if sheet is not None:
-            log.picture(SHEET, sheet)
+            log.picture(SWEEP_SHEET, sheet)
     reason = f"not finished: {', '.join(missing)}" if missing else f"{len(runs)} runs finished"
     log.end(status, {"finished": "complete", "killed": "interrupted"}.get(status, "error"), reason)
 
@@ -445,7 +448,7 @@ def close_interrupted() -> None:
     """Close the sweep under way, if there is one, as killed."""
     if SweepCallback.open is not None:
         (tracker, name), SweepCallback.open = SweepCallback.open, None
-        tracker.hurry()
+        tracker.shut_down()
         try:
             end_lost_runs(tracker, name)
             runs = tracker.runs_of(name)

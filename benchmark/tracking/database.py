@@ -1,7 +1,7 @@
-"""A local MLflow store, looked at before MLflow opens it.
+"""A local MLflow store, checked before MLflow opens it.
 
-MLflow tries for minutes to open what cannot be opened, turns an older store into one of its own
-version unasked, and puts its tables into any database.
+MLflow tries for minutes to open what cannot be opened, migrates an older store to its own version
+unasked, and creates its tables in any database.
 """
 
 import os
@@ -18,15 +18,15 @@ from filelock import FileLock
 from benchmark.config.errors import ConfigError
 
 SETTLED_AFTER = 3.0
-"""Seconds without a change after which a database is not being made any more."""
+"""Seconds without a change after which no process is creating the tables of a database."""
 
-MADE_WITHIN = 60.0
+CREATED_WITHIN = 60.0
 """Seconds for which that is waited for."""
 
 
 @contextmanager
-def first_in(file: Path) -> Iterator[None]:
-    """Make a store alone: of several processes at a new one, MLflow fails in all but one."""
+def created_once(file: Path) -> Iterator[None]:
+    """Create a store alone: of several processes at a new one, MLflow fails in all but one."""
     if file.exists() and file.stat().st_size:
         yield
         return
@@ -42,7 +42,7 @@ def check(uri: str, file: Path, migrations: Path, version: str, *, write: bool) 
 
     Args:
         uri: of the store, for messages.
-        file: the database; need not be there.
+        file: the database; need not exist.
         migrations: MLflow's folder of the versions of its tables.
         version: MLflow's own, for messages.
         write: whether it is to be written.
@@ -50,64 +50,66 @@ def check(uri: str, file: Path, migrations: Path, version: str, *, write: bool) 
     Raises:
         ConfigError: it is none of this MLflow's, or cannot be read, or written.
     """
-    wrong = f"tracking.uri={uri}"
+    option = f"tracking.uri={uri}"
     if file.is_dir():
-        raise ConfigError(f"{wrong}: is a folder; give a file in it, such as {uri}/mlflow.db")
+        raise ConfigError(f"{option}: is a folder; give a file in it, such as {uri}/mlflow.db")
     nearest = next(path for path in (file, *file.parents) if path.exists())
     if nearest != file and not nearest.is_dir():
-        raise ConfigError(f"{wrong}: {nearest} is a file, so nothing can be in it; give another")
+        raise ConfigError(f"{option}: {nearest} is a file, not a folder; give another")
     # SQLite writes a journal beside the file.
-    places = {nearest, nearest if nearest.is_dir() else nearest.parent} if write else {nearest}
-    for place in places:
-        if not os.access(place, os.W_OK if write else os.R_OK):
+    paths = {nearest, nearest if nearest.is_dir() else nearest.parent} if write else {nearest}
+    for path in paths:
+        if not os.access(path, os.W_OK if write else os.R_OK):
             verb = "written" if write else "read"
-            raise ConfigError(f"{wrong}: {place} cannot be {verb}: change who may, or give another")
+            raise ConfigError(
+                f"{option}: {path} cannot be {verb}: change its permissions, or give another"
+            )
     if file.exists() and file.stat().st_size:
-        _check_tables(wrong, uri, file, migrations, version)
+        _check_schema(option, uri, file, migrations, version)
 
 
-def _check_tables(wrong: str, uri: str, file: Path, migrations: Path, version: str) -> None:
-    here = f"the installed {version}"
-    known = ScriptDirectory(str(migrations))
-    newest = known.get_current_head()
+def _check_schema(option: str, uri: str, file: Path, migrations: Path, version: str) -> None:
+    installed = f"the installed {version}"
+    scripts = ScriptDirectory(str(migrations))
+    newest = scripts.get_current_head()
     try:
-        found = _tables_of(file, newest)
+        revision = _revision(file, newest)
     except sqlite3.OperationalError:
         return  # Locked, which passes; or MLflow will say what it is.
     except sqlite3.DatabaseError as error:
-        raise ConfigError(f"{wrong}: {error}; give another, or a copy from before") from error
-    if found is None:
-        raise ConfigError(f"{wrong}: is a database, but not MLflow's; give another")
-    if found == newest:
+        raise ConfigError(f"{option}: {error}; give another, or restore a backup") from error
+    if revision is None:
+        raise ConfigError(f"{option}: is a database, but not MLflow's; give another")
+    if revision == newest:
         return
     try:
-        known.get_revision(found)
+        scripts.get_revision(revision)
     except CommandError as error:
         raise ConfigError(
-            f"{wrong}: a newer MLflow than {here} has written it; update with "
+            f"{option}: was written by a newer MLflow than {installed}; update with "
             "`pip install --upgrade mlflow`, or give another"
         ) from error
     raise ConfigError(
-        f"{wrong}: an older MLflow than {here} has written it; make a copy of the file, then bring "
-        f"it up to date with `mlflow db upgrade {uri}`"
+        f"{option}: was written by an older MLflow than {installed}; make a copy of the file, then "
+        f"migrate it with `mlflow db upgrade {uri}`"
     )
 
 
-def _tables_of(file: Path, newest: str | None) -> str | None:
-    """Which version of MLflow's tables a database has; None: it has none of them.
+def _revision(file: Path, newest: str | None) -> str | None:
+    """The version of MLflow's tables that a database has; None: it has none of them.
 
     Raises:
         sqlite3.DatabaseError: it cannot be read.
     """
-    end = time.monotonic() + MADE_WITHIN
+    end = time.monotonic() + CREATED_WITHIN
     while True:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            named = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
-            there = database.execute(named).fetchone()
-            found = there and database.execute("SELECT version_num FROM alembic_version").fetchone()
-        version: str | None = found[0] if found else None
-        # Another process may be making it: MLflow then goes through all its versions.
+            tables = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
+            versions = "SELECT version_num FROM alembic_version"
+            row = database.execute(tables).fetchone() and database.execute(versions).fetchone()
+        revision: str | None = row[0] if row else None
+        # Another process may be creating it: MLflow then goes through all its versions.
         changing = abs(time.time() - file.stat().st_mtime) < SETTLED_AFTER
-        if version == newest or not changing or time.monotonic() > end:
-            return version
+        if revision == newest or not changing or time.monotonic() > end:
+            return revision
         time.sleep(0.1)

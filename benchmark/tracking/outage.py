@@ -1,4 +1,4 @@
-"""A store that is away for a while: which errors pass by themselves, and waiting until they do."""
+"""Outages of a store: which errors pass by themselves, and retrying until they do."""
 
 import re
 import sys
@@ -10,63 +10,63 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, w
 
 Answer = TypeVar("Answer")
 
-LIMIT = 600.0
-"""Seconds for which an outage is waited out."""
+RETRY_SECONDS = 600.0
+"""For which a call is retried."""
 
-BRIEF_LIMIT = 60.0
-"""Seconds for which a server may go on failing from within (status 500).
+SERVER_ERROR_SECONDS = 60.0
+"""For which a call is retried if the server itself fails (status 500).
 
 It does so for a moment when its database is stopped, but for good where its disk is full.
 """
 
 QUIET_SECONDS = 3.0
-"""Seconds of waiting that nobody needs to hear about."""
+"""For which a call is retried without a message."""
 
 LONGEST_WAIT = 2.0
 """Seconds between two attempts at most."""
 
 SERVER_ERROR = 500
 
-PASSING_STATUSES = frozenset({408, 429, SERVER_ERROR, 502, 503, 504})
-"""Statuses of a server that is overloaded, or that is there without what is behind it."""
+TRANSIENT_STATUSES = frozenset({408, 429, SERVER_ERROR, 502, 503, 504})
+"""HTTP statuses of a server that is overloaded, or whose database does not answer."""
 
-PASSING_CODES = frozenset(
+TRANSIENT_CODES = frozenset(
     {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED"}
 )
-"""The same in MLflow's words."""
+"""The same as MLflow's error codes."""
 
 UNKNOWN_CODE = "INTERNAL_ERROR"
-"""MLflow's word where it does not know, as of each request that found no server."""
+"""MLflow's error code for what it does not know, as each request that found no server."""
 
 BROKEN_CONNECTIONS = frozenset({"ConnectionError", "Timeout", "ChunkedEncodingError"})
-"""Classes of requests for a connection that was not made, or not to the end."""
+"""Exceptions of requests for a connection that was refused or broke."""
 
 LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
-"""How SQLite's errors begin where another process has the database."""
+"""Prefixes of SQLite's errors while another process has locked the database."""
 
 
 class OutageError(RuntimeError):
-    """A store was away for longer than it was waited for."""
+    """A store was unavailable for longer than calls are retried."""
 
 
 def retry_until_available(
     call: Callable[[], Answer],
-    say: Callable[[str], None],
-    limit_seconds: float = LIMIT,
+    announce: Callable[[str], None],
+    limit_seconds: float = RETRY_SECONDS,
     *,
-    what: str = "MLflow",
+    name: str = "MLflow",
     wait: Callable[[float], None] = sleep,
 ) -> Answer:
-    """What a call gives, made again while it fails with an error that passes by itself.
+    """The result of a call, which is retried while it fails with a transient error.
 
-    Nothing of a call is held back between attempts: there Ctrl-C ends the waiting at once. The
-    call must leave the same when it is made twice, for the answer to the first can get lost.
+    Signals are not held back between attempts, so that Ctrl-C ends the waiting at once. The call
+    must have the same effect when it is made twice, for the answer to the first can get lost.
 
     Args:
         call: what to do.
-        say: tells a person a line, when waiting begins and when it has ended.
-        limit_seconds: how long to wait; 0: one attempt.
-        what: the store's name for these lines.
+        announce: prints a line, when waiting begins and when it has ended.
+        limit_seconds: how long to retry; 0: a single attempt.
+        name: the store's, for these lines.
         wait: how to wait.
 
     Raises:
@@ -75,12 +75,12 @@ def retry_until_available(
     """
     # Raised in an `except` block, the call's errors carry what is handled there as their context.
     handled = sys.exc_info()[1]
-    waiting = _Waiting(say, limit_seconds, what, handled)
+    outage = _Outage(announce, limit_seconds, name, handled)
     attempts = Retrying(
         retry=retry_if_exception(lambda error: is_transient(error, handled)),
         wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT),
-        stop=waiting.is_done,
-        before_sleep=waiting.tell,
+        stop=outage.is_over_limit,
+        before_sleep=outage.announce_start,
         sleep=wait,
     )
     try:
@@ -89,9 +89,9 @@ def retry_until_available(
         last = error.last_attempt.exception()
         assert last is not None
         raise OutageError(
-            f"{what}: {in_words(last, handled)}, for {waiting.seconds:.0f} s; given up"
+            f"{name}: {describe(last, handled)}; gave up after {outage.seconds:.0f} s"
         ) from last
-    waiting.end()
+    outage.announce_end()
     return answer
 
 
@@ -102,30 +102,30 @@ def is_transient(error: BaseException, handled: BaseException | None = None) -> 
         error: what a call raised.
         handled: what was being handled when the call was made; it says nothing of the call.
     """
-    passing = False
+    transient = False
     for cause in _causes(error, handled):
         verdict = _verdict(cause)
         if verdict is not None:
             return verdict
-        # It says so of every error of a database, also where SQLite below it knows better.
-        passing = passing or getattr(cause, "error_code", None) in PASSING_CODES
-    return passing
+        # MLflow says so of every error of a database, also where SQLite below it knows better.
+        transient = transient or getattr(cause, "error_code", None) in TRANSIENT_CODES
+    return transient
 
 
 def status_of(error: BaseException, handled: BaseException | None = None) -> int | None:
-    """The status with which a server refused, where it did; for `handled` see `is_transient`."""
+    """The HTTP status of a server's error; None where it is none; for `handled` see above."""
     for cause in _causes(error, handled):
         response = getattr(cause, "response", None)
         if response is not None:
             return int(response.status_code)
-        # All that is left of an answer where MLflow was told not to ask again by itself.
-        found = re.fullmatch(r"too many (\d+) error responses", str(cause))
-        if found:
-            return int(found[1])
+        # All that is left of an answer where MLflow was told not to retry by itself.
+        match = re.fullmatch(r"too many (\d+) error responses", str(cause))
+        if match:
+            return int(match[1])
     return None
 
 
-def in_words(error: BaseException, handled: BaseException | None = None) -> str:
+def describe(error: BaseException, handled: BaseException | None = None) -> str:
     """An error of a store in a few words; for `handled` see `is_transient`."""
     status = status_of(error, handled)
     if status is not None:
@@ -140,49 +140,50 @@ def in_words(error: BaseException, handled: BaseException | None = None) -> str:
     return " ".join(f"{type(innermost).__name__}: {innermost}".split())
 
 
-class _Waiting:
-    """How long a call has been waited for, and what was told of it."""
+class _Outage:
+    """How long a call has been retried, and what was printed about it."""
 
     def __init__(
         self,
-        say: Callable[[str], None],
+        announce: Callable[[str], None],
         limit_seconds: float,
-        what: str,
+        name: str,
         handled: BaseException | None,
     ) -> None:
-        self._say, self._limit, self._what = say, limit_seconds, what
+        self._announce, self._limit, self._name = announce, limit_seconds, name
         self._handled = handled
-        self._told = False
-        self._began = monotonic()
-        self._failing_since: float | None = None
+        self._announced = False
+        self._start = monotonic()
+        self._server_error_since: float | None = None
 
     @property
     def seconds(self) -> float:
         """Since the first attempt."""
-        return monotonic() - self._began
+        return monotonic() - self._start
 
-    def is_done(self, state: RetryCallState) -> bool:
+    def is_over_limit(self, state: RetryCallState) -> bool:
         """Whether to give up after an attempt that failed."""
         if status_of(_error_of(state), self._handled) != SERVER_ERROR:
-            self._failing_since = None
-        elif self._failing_since is None:
-            self._failing_since = self.seconds
-        failing = 0.0 if self._failing_since is None else self.seconds - self._failing_since
-        return self.seconds >= self._limit or failing >= BRIEF_LIMIT
+            self._server_error_since = None
+            return self.seconds >= self._limit
+        if self._server_error_since is None:
+            self._server_error_since = self.seconds
+        failing = self.seconds - self._server_error_since
+        return self.seconds >= self._limit or failing >= SERVER_ERROR_SECONDS
 
-    def tell(self, state: RetryCallState) -> None:
-        """Say once that there is waiting, and what for."""
-        if not self._told and self.seconds >= QUIET_SECONDS:
-            self._told = True
-            self._say(
-                f"{self._what}: {in_words(_error_of(state), self._handled)}; waiting, at most "
-                f"{self._limit / 60:.0f} minutes (Ctrl-C ends it)"
+    def announce_start(self, state: RetryCallState) -> None:
+        """Print once what is wrong and for how long it is retried."""
+        if not self._announced and self.seconds >= QUIET_SECONDS:
+            self._announced = True
+            self._announce(
+                f"{self._name}: {describe(_error_of(state), self._handled)}; retrying for up to "
+                f"{self._limit / 60:.0f} minutes (Ctrl-C to stop)"
             )
 
-    def end(self) -> None:
-        """Say that it is over, if it was said that it began."""
-        if self._told:
-            self._say(f"{self._what}: there again after {self.seconds:.0f} s")
+    def announce_end(self) -> None:
+        """Print that it is over, if its start was printed."""
+        if self._announced:
+            self._announce(f"{self._name}: reconnected after {self.seconds:.0f} s")
 
 
 def _error_of(state: RetryCallState) -> BaseException:
@@ -202,16 +203,16 @@ def _causes(error: BaseException, handled: BaseException | None) -> Iterator[Bas
 
 
 def _verdict(error: BaseException) -> bool | None:
-    """Whether this error by itself is one that passes; None where it does not say."""
+    """Whether this error by itself is transient; None where it does not say."""
     sqlite = getattr(error, "sqlite_errorname", None)
     if sqlite is not None:
         return str(sqlite).startswith(LOCKED)
     code = getattr(error, "error_code", None)
     if code is not None:  # One of MLflow's.
-        return None if code == UNKNOWN_CODE or code in PASSING_CODES else False
+        return None if code == UNKNOWN_CODE or code in TRANSIENT_CODES else False
     names = {k.__name__ for k in type(error).__mro__ if k.__module__.startswith("requests.")}
     if names & {"RetryError", "HTTPError"}:
-        return status_of(error) in PASSING_STATUSES
+        return status_of(error) in TRANSIENT_STATUSES
     if names:  # A wrong certificate is a ConnectionError of theirs, and stays wrong.
         return bool(names & BROKEN_CONNECTIONS) and "SSLError" not in names
     return True if isinstance(error, (ConnectionError, TimeoutError)) else None

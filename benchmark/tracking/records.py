@@ -1,43 +1,328 @@
-"""Runs as the MLflow store holds them."""
+"""What MLflow holds of a run: typed records, and every name of a tag, a metric and an artifact."""
 
+import json
+import unicodedata
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import Any, ClassVar, Literal, TypeVar
 
-from mlflow.entities import (
-    Run,
-)
+from mlflow.entities import Run
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.runtime.processes import Owner
+
+Status = Literal["running", "finished", "diverged", "failed", "killed"]
+
+MLFLOW_STATUS: Mapping[Status, str] = {
+    "running": "RUNNING",
+    "finished": "FINISHED",
+    "diverged": "FAILED",
+    "failed": "FAILED",
+    "killed": "KILLED",
+}
+
+KIND, STATUS = "kind", "status"
+
+TAGS = {"commit": "mlflow.source.git.commit", "parent": "mlflow.parentRunId"}
+"""Names of the tags that are not called like their field."""
+
+TAG_GROUPS = {"owner": "process.", "versions": "version.", "hardware": "hardware."}
+"""Fields of which each entry has a tag of its own, so that MLflow's UI compares them one by one."""
+
+TAG_LIMIT = 8000
+"""Characters of a tag that MLflow stores; longer values continue in NAME.2, NAME.3, …"""
+
+SCORE_PREFIX = "metrics/"
+"""Prefix of the MLflow metrics that hold a run's mean scores."""
+
+TOTAL_LOSS = "total_loss"
+SECONDS_PER_STEP = "seconds_per_step"
+EXAMPLES_PER_SECOND = "examples_per_second"
+"""MLflow metrics with a value at each epoch; the other losses are called like `LOSS_NAMES`."""
+
+CONFIG_FILE = "config.json"
+DATA_FILE = "data.json"
+EXAMPLES_FILE = "examples.json"
+SCORES_FILE = "scores.csv"
+METRICS_FILE = "metrics.json"
+CONTACT_SHEET = "contact_sheet.png"
+LOSS_CURVES = "loss_curves.png"
+ERROR_FILE = "error.txt"
+PLAN_FILE = "sweep.json"
+SWEEP_SHEET = "sheet.png"
+SWEEP_TABLE = "results.json"
+RESULTS = "results"
+RESULTS_ORIGINAL_SIZE = "results_original_size"
+
+LONGEST_KEY = 100
+"""Characters of a name in a key; MLflow adds as many to make a file name of it."""
 
 
-@dataclass(frozen=True)
-class RunRecord:
+class Record(BaseModel):
+    """A typed record: cannot be changed, and has no other fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Facts(Record):
+    """What is recorded of a run or a sweep in tags; a field that is not set is not written.
+
+    Attributes:
+        sweep: name of the sweep; a single run has one of its own.
+        command: the command line.
+        owner: the process that works on it, or did.
+        stopped_by: "epochs", "converged", "diverged", "error", "interrupted", "lost" or "complete".
+        reason: the same in a sentence.
+        times_resumed: how often it was resumed.
+        times_lost: how often its process ended without recording that.
+    """
+
+    kind: ClassVar[str]
+    sweep: str = ""
+    command: str = ""
+    owner: Owner | None = None
+    stopped_by: str = ""
+    reason: str = ""
+    times_resumed: int = 0
+    times_lost: int = 0
+
+
+class Evaluator(Record):
+    """A pretrained network by which a run was scored.
+
+    Attributes:
+        weights: "imagenet", "random" or a file.
+        digest: of the weights.
+        optimised: whether the run's pictures were optimised with the same network.
+    """
+
+    weights: str = "?"
+    digest: str = ""
+    optimised: bool = False
+
+
+class RunFacts(Facts):
+    """What is recorded of a run in tags.
+
+    Attributes:
+        parent: MLflow's id of the sweep's run; empty for a single run.
+        number: position in the sweep, from 0.
+        fingerprint: hash of all that shapes its losses but its data.
+        backbone: name of the variant; so are `agg` and `optimizer`.
+        overrides: value by option, from the command line.
+        commit: of the program's sources.
+        versions: by package.
+        hardware: by component.
+        weights: "imagenet", "random" or a file; empty until they are loaded.
+        weights_note: why ImageNet weights were replaced by random ones.
+        weights_digest: of the backbone's weights.
+        artists: names; empty until the images are loaded, as are `contents`.
+        style_digest: of the paintings.
+        content_digest: of the content pictures.
+        reference_digest: of the paintings that metrics compare with.
+        batch: most examples that are optimised together.
+        evaluators: the networks by which it was scored, by name.
+        skipped_metrics: reason by metric.
+    """
+
+    kind = "run"
+    parent: str = ""
+    number: int = 0
+    fingerprint: str = ""
+    backbone: str = ""
+    agg: str = ""
+    optimizer: str = ""
+    overrides: Mapping[str, str] = {}
+    commit: str = ""
+    versions: Mapping[str, str] = {}
+    hardware: Mapping[str, str] = {}
+    weights: str = ""
+    weights_note: str = ""
+    weights_digest: str = ""
+    artists: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+    style_digest: str = ""
+    content_digest: str = ""
+    reference_digest: str = ""
+    batch: int | None = None
+    evaluators: Mapping[str, Evaluator] = {}
+    skipped_metrics: Mapping[str, str] = {}
+
+
+class SweepFacts(Facts):
+    """What is recorded of a sweep in the tags of its parent run.
+
+    Attributes:
+        runs: how many it has.
+        swept: options that differ among them, besides backbone, aggregation and optimiser.
+    """
+
+    kind = "sweep"
+    runs: int = 0
+    swept: tuple[str, ...] = ()
+
+
+class Results(Record):
+    """A run's final numbers, as MLflow metrics: means over the examples of the pictures kept."""
+
+    final_total_loss: float | None = None
+    final_style_loss: float | None = None
+    final_content_loss: float | None = None
+    loss_ratio: float | None = None
+    examples: int | None = None
+    epochs_done: int | None = None
+    seconds: float | None = None
+
+
+class RunRecord(RunFacts):
     """A run as the store has it.
 
     Attributes:
         run_id: MLflow's.
         name: shown in the UI.
-        status: MLflow's: RUNNING, FINISHED, FAILED or KILLED.
-        started: milliseconds since the epoch.
-        params: the resolved configuration, flat.
-        metrics: last values.
-        tags: all tags.
+        status: MLflow's, where "diverged" is told from "failed".
+        started: seconds since the epoch.
+        params: the resolved configuration, flat, as text.
+        results: its final numbers.
+        scores: mean of each metric, "NAME" or "NAME.EVALUATOR".
     """
 
     run_id: str
     name: str
-    status: str
-    started: int
+    status: Status
+    started: float
     params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
+    results: Results
+    scores: Mapping[str, float]
 
 
-def _record(run: Run) -> RunRecord:
-    return RunRecord(
-        run.info.run_id,
-        run.info.run_name or "",
-        run.info.status,
-        run.info.start_time or 0,
-        dict(run.data.params),
-        dict(run.data.metrics),
-        dict(run.data.tags),
-    )
+class SweepRecord(SweepFacts):
+    """The parent run of a sweep as the store has it; for the attributes see `RunRecord`."""
+
+    run_id: str
+    name: str
+    status: Status
+    started: float
+
+
+AnyRecord = RunRecord | SweepRecord
+
+R = TypeVar("R", bound=Record)
+
+
+def to_tags(facts: Facts) -> dict[str, str]:
+    """The tags of the fields that are set: text as it is, all else as JSON."""
+    tags: dict[str, str] = {}
+    for field in facts.model_fields_set:
+        value = getattr(facts, field)
+        if field in TAG_GROUPS:
+            entries = value._asdict() if isinstance(value, Owner) else value
+            tags |= {f"{TAG_GROUPS[field]}{key}": str(entry) for key, entry in entries.items()}
+        else:
+            whole = value if isinstance(value, str) else _to_json(facts, field)
+            parts = [whole[at : at + TAG_LIMIT] for at in range(0, len(whole), TAG_LIMIT)] or [""]
+            name = TAGS.get(field, field)
+            tags |= {_part(name, number): part for number, part in enumerate(parts, start=1)}
+    return tags
+
+
+def first_tags(facts: Facts) -> dict[str, str]:
+    """The tags with which a run or sweep begins."""
+    fixed = {KIND: facts.kind, STATUS: "running", "mlflow.source.name": "python -m benchmark"}
+    return fixed | to_tags(facts)
+
+
+def to_record(run: Run) -> AnyRecord | None:
+    """The record of an MLflow run; None if it is neither a run nor a sweep of this program.
+
+    A tag that cannot be read, because someone edited it, counts as not set.
+    """
+    tags, metrics = run.data.tags, run.data.metrics
+    stored = {
+        "run_id": run.info.run_id,
+        "name": run.info.run_name or "",
+        "status": _status(run.info.status, tags.get(STATUS)),
+        "started": (run.info.start_time or 0) / 1000,
+    }
+    if tags.get(KIND) == SweepFacts.kind:
+        return _validated(SweepRecord, stored | _from_tags(SweepFacts, tags))
+    if tags.get(KIND) != RunFacts.kind:
+        return None
+    stored |= {
+        "params": run.data.params,
+        "results": _validated(
+            Results, {name: v for name, v in metrics.items() if name in Results.model_fields}
+        ),
+        "scores": {
+            name.removeprefix(SCORE_PREFIX): v
+            for name, v in metrics.items()
+            if name.startswith(SCORE_PREFIX)
+        },
+    }
+    return _validated(RunRecord, stored | _from_tags(RunFacts, tags))
+
+
+def result_file(artist: str, content: str, folder: str = RESULTS) -> str:
+    """The artifact that holds the result of an example."""
+    return f"{folder}/{image_key(artist)}/{image_key(content)}.png"
+
+
+def content_file(content: str) -> str:
+    """The artifact that holds a content picture."""
+    return f"contents/{image_key(content)}.png"
+
+
+def style_set_file(artist: str) -> str:
+    """The artifact that shows an artist's style set."""
+    return f"sets/{image_key(artist)}.jpg"
+
+
+def image_key(name: str) -> str:
+    """A name in the characters that MLflow allows in keys, with a checksum if that changes it."""
+    folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    allowed = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in folded)
+    allowed = allowed[:LONGEST_KEY].strip(" .")
+    return name if allowed == name else f"{allowed}-{zlib.crc32(name.encode()):08x}"
+
+
+def _to_json(facts: Facts, field: str) -> str:
+    value = facts.model_dump(mode="json", include={field})[field]
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _part(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}.{number}"
+
+
+def _from_tags(kind: type[Facts], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that tags set, not validated yet."""
+    values: dict[str, Any] = {}
+    for field, described in kind.model_fields.items():
+        prefix = TAG_GROUPS.get(field)
+        if prefix:
+            entries = {k.removeprefix(prefix): v for k, v in tags.items() if k.startswith(prefix)}
+            values |= {field: entries} if entries else {}
+        elif (name := TAGS.get(field, field)) in tags:
+            whole, number = tags[name], 1
+            # A part that is not full is the last: what follows is of a longer value before.
+            while len(whole) == number * TAG_LIMIT and _part(name, number + 1) in tags:
+                number += 1
+                whole += tags[_part(name, number)]
+            with suppress(ValueError):
+                values[field] = whole if described.annotation is str else json.loads(whole)
+    return values
+
+
+def _status(mlflow_status: str, tag: str | None) -> Status:
+    possible = [status for status, name in MLFLOW_STATUS.items() if name == mlflow_status]
+    return next((s for s in possible if s == tag), possible[-1] if possible else "running")
+
+
+def _validated(kind: type[R], values: Mapping[str, Any]) -> R:
+    """A record of these values, without those that cannot be."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        wrong = {detail["loc"][0] for detail in error.errors()}
+        return kind.model_validate({k: v for k, v in values.items() if k not in wrong})

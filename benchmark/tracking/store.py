@@ -1,220 +1,215 @@
-"""MLflow's client, with outages waited out and interrupts held back during writes."""
+"""MLflow's client, with outages retried and signals held back until a call is done."""
 
+import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from functools import wraps
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import (
-    DatasetInput,
-    Experiment,
-    Run,
-)
+from mlflow.entities import DatasetInput, Experiment, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from PIL import Image
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine, make_url
 
 from benchmark.runtime import interrupt
-from benchmark.tracking.outage import LIMIT, OutageError, in_words, retry_until_available
+from benchmark.tracking.outage import RETRY_SECONDS, OutageError, describe, retry_until_available
 
 Result = TypeVar("Result")
 
-ANSWER_WITHIN = 10.0
-"""Seconds in which a tracking server must give its first answer."""
-
 LOCK_MILLISECONDS = 500
-"""For which SQLite waits for a lock within a call; longer ones are waited for between calls.
+"""For which SQLite waits for a lock within a call; longer ones are retried by `outage`.
 
 MLflow's own 20 s are spent in native code, where no signal is heard.
 """
 
-LONG = 1.0
-"""Seconds after which a call that is then interrupted is taken for one that found no store."""
+SLOW_CALL = 1.0
+"""Seconds after which a call that is then interrupted is taken for one that reached no store."""
 
-REFUSALS = {
-    "UNAUTHENTICATED": "the server wants to know who you are: set MLFLOW_TRACKING_USERNAME and "
+ACCESS_ADVICE = {
+    "UNAUTHENTICATED": "the server asks for a login: set MLFLOW_TRACKING_USERNAME and "
     "MLFLOW_TRACKING_PASSWORD",
-    "PERMISSION_DENIED": "the server does not let you: ask whoever runs it, or write into an "
+    "PERMISSION_DENIED": "the server denies you access: ask its administrator, or write into an "
     "experiment of your own with tracking.experiment=NAME",
 }
-"""What to do about some of MLflow's error codes."""
+"""What to do, by MLflow's error code."""
 
 
-def _is_server(uri: str) -> bool:
-    return uri.startswith(("http://", "https://"))
+@dataclass
+class Retries:
+    """How the calls to a store are retried; one object for all that a process opens of it.
 
+    Attributes:
+        limit_seconds: for which an outage is retried; 0: a single attempt.
+        shutting_down: the program is ending: each call has a single, short attempt.
+        unreachable: one of those failed, so that there are no more.
+    """
 
-@event.listens_for(Engine, "connect")
-def _wait_briefly_to_open(connection: Any, _: Any) -> None:
-    """MLflow reads a database before it says how long to wait for a lock."""
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
+    limit_seconds: float = RETRY_SECONDS
+    shutting_down: bool = False
+    unreachable: bool = False
 
+    def shut_down(self) -> None:
+        """From now on wait for no store, because the program is ending."""
+        self.shutting_down = True
+        self.limit_seconds = 0.0
+        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "1"  # Its only setting; read at each call.
 
-@event.listens_for(Engine, "before_cursor_execute", retval=True)
-def _wait_briefly(*given: Any) -> tuple[str, Any]:
-    """MLflow says it in a statement, and has no setting for it."""
-    _, _, statement, parameters, _, _ = given
-    if statement.startswith("PRAGMA busy_timeout"):
-        statement = f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}"
-    return statement, parameters
+    @contextmanager
+    def single_attempts(self) -> Iterator[None]:
+        """Retry nothing within the block."""
+        limit, self.limit_seconds = self.limit_seconds, 0.0
+        try:
+            yield
+        finally:
+            self.limit_seconds = 0.0 if self.shutting_down else limit
 
 
 class Store:
-    """MLflow's client, made patient: no signal ends a call halfway, and an outage is waited out.
+    """An MLflow store of which each operation is done as a whole, and again after an outage."""
 
-    Attributes:
-        uri: of the store.
-        patience: seconds for which an outage is waited out.
-        hurried: the program was asked to end: each call is tried once, and briefly.
-        lost: and one of them found no store, so that no other is tried.
-    """
-
-    hurried: ClassVar[bool] = False
-    lost: ClassVar[bool] = False
-
-    def __init__(self, uri: str) -> None:
-        """Of a store's address."""
-        self.uri = uri
-        self.patience = LIMIT
-        self._client: MlflowClient = self.whole(lambda: MlflowClient(uri))
-
-    def whole(self, action: Callable[[], Result]) -> Result:
-        """Do something that may be done again where its answer got lost, and only as a whole.
+    def __init__(self, uri: str, retries: Retries) -> None:
+        """Open the store at an address.
 
         Raises:
-            OutageError: the store was away for too long.
+            OutageError: it did not become available in time.
             Exception: whatever else is wrong with it.
         """
+        self.uri = uri
+        self.retries = retries
+        with _short_lock_waits(uri):
+            self._client: MlflowClient = self._retry(lambda: MlflowClient(uri))
 
-        def undisturbed() -> Result:
-            # A request that is cut short harms no one: the server does all of it or nothing.
-            with nullcontext() if _is_server(self.uri) else interrupt.deferred():
-                return action()
+    def call(self, operation: Callable[[MlflowClient], Result]) -> Result:
+        """The result of an operation that may be done again where its answer got lost.
 
-        def say(line: str) -> None:
-            print(f"  {line}", file=sys.stderr, flush=True)
+        Raises:
+            OutageError: the store was unavailable for too long.
+            Exception: whatever else is wrong with it.
+        """
+        return self._retry(lambda: operation(self._client))
 
-        if Store.lost:
-            raise OutageError(f"MLflow {self.uri} does not answer")
-        began = time.monotonic()
-        try:
-            return retry_until_available(undisturbed, say, 0.0 if Store.hurried else self.patience)
-        except OutageError:
-            Store.lost = Store.hurried
-            raise
-        except KeyboardInterrupt:
-            Store.lost = time.monotonic() - began > LONG
-            raise
+    def experiment(self, name: str, location: str | None) -> Experiment:
+        """An experiment, created where it does not exist."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """A method of the client."""
-        method = getattr(self._client, name)
-
-        @wraps(method)
-        def patient(*arguments: Any, **named: Any) -> Any:
-            return self.whole(lambda: method(*arguments, **named))
-
-        return patient
-
-    def named_experiment(self, name: str, location: str | None) -> Experiment:
-        """An experiment, made where it is not there."""
-
-        def found_or_made() -> Experiment:
-            found: Experiment | None = self._client.get_experiment_by_name(name)
-            if found:
-                return found
+        def find_or_create(client: MlflowClient) -> Experiment:
+            existing: Experiment | None = client.get_experiment_by_name(name)
+            if existing:
+                return existing
             try:
-                return self._client.get_experiment(self._client.create_experiment(name, location))
+                return client.get_experiment(client.create_experiment(name, location))
             except MlflowException:
-                found = self._client.get_experiment_by_name(name)
-                if found is None:  # Else another process made it meanwhile.
+                existing = client.get_experiment_by_name(name)
+                if existing is None:  # Else another process created it meanwhile.
                     raise
-                return found
+                return existing
 
-        return self.whole(found_or_made)
+        return self.call(find_or_create)
 
-    def new_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
-        """Open a run, and no second one where the answer to the first attempt got lost."""
-        mark = {"creation": uuid4().hex}
+    def create_run(self, experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
+        """Create a run, and no second one where the answer to the first attempt got lost."""
+        creation = uuid4().hex
 
-        def found_or_made() -> Run:
-            condition = f"tags.creation = '{mark['creation']}'"
-            for found in self._client.search_runs([experiment], condition):
-                return found
-            return self._client.create_run(experiment, run_name=name, tags={**tags, **mark})
+        def find_or_create(client: MlflowClient) -> Run:
+            runs = client.search_runs([experiment_id], f"tags.creation = '{creation}'")
+            if runs:
+                return runs[0]
+            all_tags = {**tags, "creation": creation}
+            return client.create_run(experiment_id, run_name=name, tags=all_tags)
 
-        return str(self.whole(found_or_made).info.run_id)
+        return str(self.call(find_or_create).info.run_id)
 
-    def add_input(self, run_id: str, one: DatasetInput) -> None:
-        """Log an input, which another process may be logging of another run at this moment."""
+    def add_input(self, run_id: str, dataset: DatasetInput) -> None:
+        """Log an input, which another process may be logging for another run at this moment."""
 
-        def added() -> None:
+        def add(client: MlflowClient) -> None:
             try:
-                self._client.log_inputs(run_id, [one])
+                client.log_inputs(run_id, [dataset])
             except MlflowException:
-                # Both found that the experiment does not know it, and one was late to tell it.
-                self._client.log_inputs(run_id, [one])
+                # Both saw that the experiment lacks it, and the other one was first to add it.
+                client.log_inputs(run_id, [dataset])
 
-        self.whole(added)
+        self.call(add)
 
     def add_picture(self, run_id: str, picture: Image.Image, key: str, step: int) -> None:
-        """Add a picture to a series, in place of what an attempt before left of it."""
-        tried = False
+        """Add a picture to a series, in place of what an earlier attempt left of it."""
+        attempted = False
 
-        def added() -> None:
-            nonlocal tried
-            if tried:
-                start = f"images/{key.replace('/', '~')}+step+{step}+"
-                for item in self._client.list_artifacts(run_id, "images"):
-                    if item.path.startswith(start):
+        def add(client: MlflowClient) -> None:
+            nonlocal attempted
+            if attempted:
+                prefix = f"images/{key.replace('/', '~')}+step+{step}+"
+                for item in client.list_artifacts(run_id, "images"):
+                    if item.path.startswith(prefix):
                         self._delete(run_id, item.path)
-            tried = True
-            self._client.log_image(run_id, picture, key=key, step=step, synchronous=True)
+            attempted = True
+            client.log_image(run_id, picture, key=key, step=step, synchronous=True)
 
-        self.whole(added)
+        self.call(add)
 
     def replace_table(self, run_id: str, table: pd.DataFrame, file: str) -> None:
-        """Save a table, also in place of one that is there, to which MLflow would add its rows."""
+        """Save a table; MLflow alone would add its rows to one of this name."""
 
-        def replaced() -> None:
-            if self._has(run_id, file):
-                self._delete(run_id, file)
-            self._client.log_table(run_id, table, file)
+        def replace(client: MlflowClient) -> None:
+            self._delete_if_exists(run_id, file)
+            client.log_table(run_id, table, file)
 
-        self.whole(replaced)
+        self.call(replace)
 
     def download(self, run_id: str, file: str, folder: str) -> Path:
-        """Bring an artifact into a local folder."""
+        """Copy an artifact into a local folder."""
+
+        def download(client: MlflowClient) -> Path:
+            return Path(client.download_artifacts(run_id, file, folder))
+
         try:
-            return Path(self.download_artifacts(run_id, file, folder))
+            return self.call(download)
         except MlflowException:
-            # It says that there is no such file also where there is no server.
-            if not self.whole(lambda: self._has(run_id, file)):
+            # MLflow says that there is no such file also where there is no server.
+            if not self.call(lambda _: self._exists(run_id, file)):
                 raise
-            return Path(self.download_artifacts(run_id, file, folder))
+            return self.call(download)
 
     def remove(self, run_id: str, file: str) -> None:
-        """Remove an artifact, where it is there."""
+        """Remove an artifact if it exists."""
+        self.call(lambda _: self._delete_if_exists(run_id, file))
 
-        def removed() -> None:
-            if self._has(run_id, file):
-                self._delete(run_id, file)
+    def _retry(self, action: Callable[[], Result]) -> Result:
+        def undisturbed() -> Result:
+            # An interrupted request does no harm: the server does all of it or nothing.
+            with nullcontext() if is_server(self.uri) else interrupt.deferred():
+                return action()
 
-        self.whole(removed)
+        def announce(line: str) -> None:
+            print(f"  {line}", file=sys.stderr, flush=True)
 
-    def _has(self, run_id: str, file: str) -> bool:
+        if self.retries.unreachable:
+            raise OutageError(f"MLflow {self.uri} does not answer")
+        start = time.monotonic()
+        try:
+            return retry_until_available(undisturbed, announce, self.retries.limit_seconds)
+        except OutageError:
+            self.retries.unreachable = self.retries.shutting_down
+            raise
+        except KeyboardInterrupt:
+            self.retries.unreachable = time.monotonic() - start > SLOW_CALL
+            raise
+
+    def _exists(self, run_id: str, file: str) -> bool:
         folder = file.rpartition("/")[0] or None
         return any(item.path == file for item in self._client.list_artifacts(run_id, folder))
+
+    def _delete_if_exists(self, run_id: str, file: str) -> None:
+        if self._exists(run_id, file):
+            self._delete(run_id, file)
 
     def _delete(self, run_id: str, file: str) -> None:
         uri = self._client.get_run(run_id).info.artifact_uri
@@ -222,13 +217,57 @@ class Store:
         artifacts.delete_artifacts(file)
 
 
-def in_short(error: Exception) -> str:
-    """An error in a line, of a store only what is at the bottom of it."""
+def is_server(uri: str) -> bool:
+    """Whether a store is reached over HTTP."""
+    return uri.startswith(("http://", "https://"))
+
+
+def error_summary(error: Exception) -> str:
+    """An error in one line; of an error of the store only its cause."""
     of_store = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
-    told = f"MLflow: {in_words(error)}" if of_store else f"{type(error).__name__}: {error}"
-    return " ".join(told.split())
+    text = f"MLflow: {describe(error)}" if of_store else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
 
 
-def refusal(error: Exception) -> str | None:
-    """What to do where a server refuses a person; None where that is not what is wrong."""
-    return REFUSALS.get(getattr(error, "error_code", ""))
+def access_advice(error: Exception) -> str | None:
+    """What to do where a server denies access; None where that is not what is wrong."""
+    return ACCESS_ADVICE.get(getattr(error, "error_code", ""))
+
+
+@contextmanager
+def _short_lock_waits(uri: str) -> Iterator[None]:
+    """Make the engine that MLflow opens for an SQLite store wait briefly for locks.
+
+    MLflow has no setting for this and creates the engine itself, so that SQLAlchemy's event of a
+    first connection is where it can be caught; later connections are caught on the engine alone.
+    """
+
+    def limit(connection: Connection) -> None:
+        engine = connection.engine
+        if engine.url == make_url(uri) and not event.contains(engine, "connect", _set_lock_wait):
+            event.listen(engine, "connect", _set_lock_wait)
+            event.listen(engine, "before_cursor_execute", _limit_lock_wait, retval=True)
+            _set_lock_wait(connection.connection.dbapi_connection)
+
+    if not uri.startswith("sqlite"):
+        yield
+        return
+    event.listen(Engine, "engine_connect", limit)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "engine_connect", limit)
+
+
+def _set_lock_wait(connection: Any, _: Any = None) -> None:
+    """MLflow reads a database before it sets how long to wait for a lock."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
+
+
+def _limit_lock_wait(*event_arguments: Any) -> tuple[str, Any]:
+    """MLflow sets it by a statement at the start of each session."""
+    _, _, statement, parameters, _, _ = event_arguments
+    if statement.startswith("PRAGMA busy_timeout"):
+        statement = f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}"
+    return statement, parameters

@@ -1,13 +1,15 @@
 """An MLflow store and an experiment in it: opening runs, finding them, reading their artifacts."""
 
+import json
 import os
 import ssl
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import url2pathname, urlopen
@@ -15,27 +17,43 @@ from urllib.request import url2pathname, urlopen
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import (
-    Experiment,
-    ViewType,
-)
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Metric, Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.entities import PagedList
 from PIL import Image
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import check_store, local_file, nearest_there
 from benchmark.runtime import interrupt
 from benchmark.tracking import database
-from benchmark.tracking.log import ContinuedLog, RunLog
+from benchmark.tracking.log import ResumedLog, RunLog
 from benchmark.tracking.outage import OutageError
-from benchmark.tracking.records import RunRecord, _record
-from benchmark.tracking.store import ANSWER_WITHIN, Store, _is_server, in_short, refusal
+from benchmark.tracking.records import (
+    ERROR_FILE,
+    KIND,
+    MLFLOW_STATUS,
+    TOTAL_LOSS,
+    AnyRecord,
+    Facts,
+    RunFacts,
+    RunRecord,
+    SweepRecord,
+    first_tags,
+    to_record,
+)
+from benchmark.tracking.store import Retries, Store, access_advice, error_summary, is_server
+
+ANSWER_WITHIN = 10.0
+"""Seconds in which a tracking server must give its first answer."""
 
 PAGE = 100
 """Runs asked for at a time: each takes a server 4 ms and more, and a page must come in time."""
 
+R = TypeVar("R", RunRecord, SweepRecord)
 
-class NotThereError(ConfigError):
+
+class NotFoundError(ConfigError):
     """A store or an experiment to be read does not exist."""
 
 
@@ -51,111 +69,97 @@ class Tracker:
             uri: `sqlite:///…` or any tracking server; None: `mlruns/mlflow.db` under `root`.
             experiment: name; None: all there are, to read.
             root: folder of the application.
-            create: create a local store, and the experiment, where they are not there.
+            create: create a local store, and the experiment, where they do not exist.
 
         Raises:
             ConfigError: the store cannot be reached or used.
         """
         self.uri = uri or self.default_uri(root)
         self.experiment = experiment
+        self._retries = Retries()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
-            raise NotThereError(f"{self.uri}: there is no such store; nothing was run into it yet")
+            raise NotFoundError(f"{self.uri}: no such store; nothing was run into it yet")
         try:
-            if file:
-                tables = Path(mlflow.__file__).parent / "store" / "db_migrations"
-                database.check(self.uri, file, tables, mlflow.__version__, write=create)
-            with database.first_in(file) if file else nullcontext():
-                self._client = Store(self.uri)
-            if experiment is None:
-                self._experiment_ids = [e.experiment_id for e in self._client.search_experiments()]
-                return
-            location = (file.parent / "artifacts").as_uri() if file else None
-            found: Experiment | None = (
-                self._client.named_experiment(experiment, location)
-                if create
-                else self._client.get_experiment_by_name(experiment)
-            )
+            self._store = self._open(file, create=create)
+            experiments = self._experiments(file, create=create)
         except ConfigError:
             raise
         except Exception as error:
-            reason = refusal(error) or in_short(error)
+            reason = access_advice(error) or error_summary(error)
             raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
-        if found is None:
-            known = ", ".join(e.name for e in self._client.search_experiments())
-            raise NotThereError(f"{self.uri} has no experiment '{experiment}'. It has: {known}")
-        self._experiment_ids = [found.experiment_id]
+        self._experiment_ids = [e.experiment_id for e in experiments]
 
     @staticmethod
     def check_reachable(uri: str | None) -> None:
-        """Ask a server for a sign of life, for MLflow itself tries for minutes.
+        """Check that a server answers, for MLflow itself tries for minutes.
 
         Raises:
             ConfigError: nothing answers there, or it is no address of a store.
         """
         if uri:
             check_store("tracking.uri", uri)
-        if uri and _is_server(uri):
+        if uri and is_server(uri):
             # As MLflow does it, which does not look where Python itself does.
-            known = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
-            trusted = ssl.create_default_context(cafile=known)
+            certificates = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+            context = ssl.create_default_context(cafile=certificates)
             address = f"{uri.rstrip('/')}/health"
             try:
-                urlopen(address, timeout=ANSWER_WITHIN, context=trusted).close()
+                urlopen(address, timeout=ANSWER_WITHIN, context=context).close()
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
             except (OSError, ValueError, HTTPException) as error:
                 raise ConfigError(f"tracking.uri={uri}: no server answers ({error})") from error
 
     @staticmethod
-    def hurry() -> None:
-        """The program was asked to end: from now on wait for no store."""
-        Store.hurried = True
-        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "1"  # MLflow looks it up at each call.
-
-    @staticmethod
     def default_uri(root: Path) -> str:
         """The store under the application's folder."""
         return f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"
 
-    def start(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> RunLog:
-        """Open a run, under a parent where one is given.
+    def shut_down(self) -> None:
+        """From now on wait for no store, because the program is ending."""
+        self._retries.shut_down()
+
+    def start(self, name: str, facts: Facts) -> RunLog:
+        """Open a run or a sweep's parent run.
 
         Raises:
-            ConfigError: the server does not let us.
+            ConfigError: the server denies access.
         """
-        nested = {"mlflow.parentRunId": parent} if parent else {}
-        begun = {**tags, **nested, "status": "running"}
         try:
-            run_id = self._client.new_run(self._experiment_ids[0], name, begun)
+            run_id = self._store.create_run(self._experiment_ids[0], name, first_tags(facts))
         except MlflowException as error:
-            if refusal(error):
-                raise ConfigError(f"tracking.uri={self.uri}: {refusal(error)}") from error
+            if advice := access_advice(error):
+                raise ConfigError(f"tracking.uri={self.uri}: {advice}") from error
             raise
-        return RunLog(self._client, run_id)
+        return RunLog(self._store, run_id)
+
+    def resume(self, earlier: AnyRecord, facts: Facts) -> ResumedLog:
+        """Continue a run, or a sweep's parent run, that was interrupted."""
+        log = ResumedLog(self._store, earlier.run_id)
+        log.reopen(facts.model_copy(update={"times_resumed": earlier.times_resumed + 1}))
+        return log
 
     @contextmanager
     def run(
         self,
         name: str,
-        tags: Mapping[str, str],
-        parent: str | None,
+        facts: RunFacts,
         earlier: RunRecord | None = None,
         before_end: Callable[[], None] = lambda: None,
     ) -> Iterator[RunLog]:
-        """Open a run, or an earlier one again; what ends the block early, ends the run as that.
+        """Open or resume a run; an exception in the block ends the run as failed or killed.
 
         Args:
             name: the run's.
-            tags: what is known of it.
-            parent: MLflow's id of the sweep's run, if there is one.
-            earlier: go on with this run.
-            before_end: called first when the block is ended early; must not raise.
+            facts: what is known of it.
+            earlier: the run to resume.
+            before_end: called first when the block is ended by an exception; must not raise.
         """
-        log = self.continued(earlier, tags) if earlier else self.start(name, tags, parent)
+        log = self.resume(earlier, facts) if earlier else self.start(name, facts)
 
         def kill() -> None:
-            self.hurry()
+            self.shut_down()
             before_end()
             log.end("killed", "interrupted", "interrupted")
 
@@ -164,9 +168,10 @@ class Tracker:
                 yield log
         except Exception as error:
             before_end()
-            with suppress(Exception), self._in_a_hurry(error):
-                log.text("error.txt", traceback.format_exc())
-                log.end("failed", "error", in_short(error))
+            outage = isinstance(error, OutageError)
+            with suppress(Exception), self._retries.single_attempts() if outage else nullcontext():
+                log.text(ERROR_FILE, traceback.format_exc())
+                log.end("failed", "error", error_summary(error))
             raise
         except BaseException:
             interrupt.reached()
@@ -174,126 +179,146 @@ class Tracker:
                 kill()
             raise
 
-    @contextmanager
-    def _in_a_hurry(self, error: Exception) -> Iterator[None]:
-        """Wait for the store no longer where it is what failed."""
-        patience = self._client.patience
-        if isinstance(error, OutageError):
-            self._client.patience = 0.0
-        try:
-            yield
-        finally:
-            self._client.patience = patience
-
-    def continued(self, earlier: RunRecord, tags: Mapping[str, str]) -> ContinuedLog:
-        """Go on with a run that was ended before its time."""
-        log = ContinuedLog(self._client, earlier.run_id)
-        times = int(earlier.tags.get("resumed", "0")) + 1
-        log.reopen({**tags, "resumed": str(times)})
-        return log
-
-    def discard(self, run_id: str) -> None:
+    def delete(self, run_id: str) -> None:
         """Mark a run as deleted; MLflow hides it, and keeps it until somebody runs `mlflow gc`."""
-        self._client.delete_run(run_id)
+        self._store.call(lambda client: client.delete_run(run_id))
 
-    def log_of(self, run_id: str) -> RunLog:
-        """Go on writing an existing run."""
-        return RunLog(self._client, run_id)
+    def log(self, run_id: str) -> RunLog:
+        """Write into an existing run."""
+        return RunLog(self._store, run_id)
 
-    def sweep_run(self, sweep: str) -> RunRecord | None:
+    def sweep_run(self, sweep: str) -> SweepRecord | None:
         """The parent run of a sweep, by the sweep's name."""
-        found = self._search(f"tags.kind = 'sweep' AND tags.sweep = '{sweep}'", 1)
-        return next(iter(found), None)
+        return next(iter(self._search(SweepRecord, f"tags.sweep = '{sweep}'", 1)), None)
 
     def last_sweep(self) -> str | None:
         """Name of the sweep, or of the single run, that started last."""
-        found = self._search("tags.sweep != ''", most=1)
-        return found[0].tags["sweep"] if found else None
+        last = self._records(f"tags.sweep != '' AND tags.{KIND} != ''", 1)
+        return last[0].sweep if last else None
 
     def runs_of(self, sweep: str) -> list[RunRecord]:
         """The runs of a sweep, in its order."""
-        found = self._search(f"tags.kind = 'run' AND tags.sweep = '{sweep}'")[::-1]
-        return sorted(found, key=lambda run: int(run.tags.get("number", "0")))
+        runs = self._search(RunRecord, f"tags.sweep = '{sweep}'")[::-1]
+        return sorted(runs, key=lambda run: run.number)
 
     def run_of(self, sweep: str, number: int) -> RunRecord | None:
-        """A run of a sweep by its place there, from 0."""
-        condition = f"tags.kind = 'run' AND tags.sweep = '{sweep}' AND tags.number = '{number}'"
-        return next(iter(self._search(condition, 1)), None)
+        """A run of a sweep by its number there, from 0."""
+        condition = f"tags.sweep = '{sweep}' AND tags.number = '{number}'"
+        return next(iter(self._search(RunRecord, condition, 1)), None)
 
-    def is_running(self) -> list[RunRecord]:
-        """All runs, and runs of sweeps, that no one has ended."""
-        return self._search("attributes.status = 'RUNNING'")
+    def running(self) -> list[AnyRecord]:
+        """All runs, and parent runs of sweeps, that have not ended."""
+        return self._records(f"attributes.status = '{MLFLOW_STATUS['running']}'")
 
     def all_runs(self) -> list[RunRecord]:
         """All runs of the experiment, in the order of their start."""
-        return self._search("tags.kind = 'run'")[::-1]
+        return self._search(RunRecord)[::-1]
 
-    def run_record(self, run_id: str) -> RunRecord:
-        """One run.
+    def record(self, run_id: str) -> AnyRecord:
+        """One run, or parent run of a sweep.
 
         Raises:
             ConfigError: there is none with this id.
         """
         try:
-            return _record(self._client.get_run(run_id))
+            record = to_record(self._store.call(lambda client: client.get_run(run_id)))
         except MlflowException as error:
             raise ConfigError(f"--run {run_id}: {self.uri} has no such run") from error
+        if record is None:
+            raise ConfigError(f"--run {run_id}: another program logged this run")
+        return record
 
-    def history(self, run_id: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of a metric, in order of the steps."""
-        points = self._client.get_metric_history(run_id, metric)
-        in_order = sorted((point.step, point.value) for point in points)
-        return np.array([s for s, _ in in_order], int), np.array([v for _, v in in_order], float)
+    def loss_history(self, run_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Epochs and mean total losses, in order of the epochs."""
+        points = sorted((point.step, point.value) for point in self._loss_points(run_id))
+        return np.array([s for s, _ in points], int), np.array([v for _, v in points], float)
 
-    def first_logged(self, run_id: str, metric: str) -> float:
-        """When the first value of a metric was logged, in seconds since the epoch."""
-        points = self._client.get_metric_history(run_id, metric)
-        return min(float(point.timestamp) for point in points) / 1000
+    def first_logged(self, run_id: str) -> float:
+        """When the first epoch was logged, in seconds since 1970."""
+        return min(float(point.timestamp) for point in self._loss_points(run_id)) / 1000
 
     def read_picture(self, run_id: str, file: str) -> np.ndarray:
         """A picture artifact as uint8, (H, W, 3)."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download(run_id, file, folder)
-            with Image.open(path) as image:
-                return np.asarray(image.convert("RGB"))
+        with self._downloaded(run_id, file) as path, Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
 
     def read_text(self, run_id: str, file: str) -> str:
         """A text artifact."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download(run_id, file, folder)
+        with self._downloaded(run_id, file) as path:
             return path.read_text(encoding="utf-8")
+
+    def read_json(self, run_id: str, file: str) -> Any:
+        """The content of a JSON artifact."""
+        return json.loads(self.read_text(run_id, file))
 
     def read_table(self, run_id: str, file: str) -> pd.DataFrame:
         """A table artifact."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download(run_id, file, folder)
+        with self._downloaded(run_id, file) as path:
             # Names that look like numbers stay names.
             return pd.read_json(path, orient="split", dtype=False)
 
     def has_artifact(self, run_id: str, file: str) -> bool:
-        """Whether a run has an artifact of this name at its top level."""
-        return file in self.artifacts(run_id)
+        """Whether a run has an artifact, by its path."""
+        return file in self.artifacts(run_id, file.rpartition("/")[0] or None)
 
     def artifacts(self, run_id: str, folder: str | None = None) -> set[str]:
         """The files of a run in a folder, or at its top level, and the folders there."""
-        return {item.path for item in self._client.list_artifacts(run_id, folder)}
+        items = self._store.call(lambda client: client.list_artifacts(run_id, folder))
+        return {item.path for item in items}
 
-    def where(self, run_id: str, file: str) -> str:
+    def location(self, run_id: str, file: str) -> str:
         """Where a person finds an artifact: a local path if it is one, else its address."""
-        run = self._client.get_run(run_id).info
+        run = self._store.call(lambda client: client.get_run(run_id)).info
         if run.artifact_uri.startswith("file:"):
             return url2pathname(urlparse(f"{run.artifact_uri}/{file}").path)
-        if _is_server(self.uri):  # The UI's page on it.
+        if is_server(self.uri):  # The UI's page on it.
             page = f"#/experiments/{run.experiment_id}/runs/{run_id}/artifacts/{file}"
             return f"{self.uri.rstrip('/')}/{page}"
         return f"{run.artifact_uri}/{file}"
 
-    def _search(self, condition: str, most: int | None = None) -> list[RunRecord]:
+    def _open(self, file: Path | None, *, create: bool) -> Store:
+        if file is None:
+            return Store(self.uri, self._retries)
+        migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
+        database.check(self.uri, file, migrations, mlflow.__version__, write=create)
+        with database.created_once(file):
+            return Store(self.uri, self._retries)
+
+    def _experiments(self, file: Path | None, *, create: bool) -> list[Experiment]:
+        """The experiment of this name; all if it was opened without a name."""
+        name = self.experiment
+        if name is None:
+            return list(self._store.call(lambda client: client.search_experiments()))
+        if create:
+            location = (file.parent / "artifacts").as_uri() if file else None
+            return [self._store.experiment(name, location)]
+        experiment = self._store.call(lambda client: client.get_experiment_by_name(name))
+        if experiment is None:
+            known = self._store.call(lambda client: client.search_experiments())
+            names = ", ".join(e.name for e in known)
+            raise NotFoundError(f"{self.uri} has no experiment '{name}'. It has: {names}")
+        return [experiment]
+
+    def _loss_points(self, run_id: str) -> list[Metric]:
+        return list(self._store.call(lambda client: client.get_metric_history(run_id, TOTAL_LOSS)))
+
+    @contextmanager
+    def _downloaded(self, run_id: str, file: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield self._store.download(run_id, file, folder)
+
+    def _search(self, kind: type[R], condition: str = "", most: int | None = None) -> list[R]:
+        conditions = [f"tags.{KIND} = '{kind.kind}'", *([condition] if condition else [])]
+        records = self._records(" AND ".join(conditions), most)
+        return [record for record in records if isinstance(record, kind)]
+
+    def _records(self, condition: str, most: int | None = None) -> list[AnyRecord]:
         """The runs under a condition, the last first; so many at most."""
-        found: list[RunRecord] = []
-        token = None
-        while True:
-            page = self._client.search_runs(
+        records: list[AnyRecord] = []
+        token: str | None = None
+
+        def search(client: MlflowClient) -> PagedList[Run]:
+            return client.search_runs(
                 self._experiment_ids,
                 condition,
                 ViewType.ACTIVE_ONLY,
@@ -301,13 +326,10 @@ class Tracker:
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )
-            found += [_record(run) for run in page]
+
+        while True:
+            page = self._store.call(search)
+            records += [record for run in page if (record := to_record(run))]
             token = page.token
             if not token or most:
-                return found
-
-    def _local_file(self) -> Path | None:
-        """The database file of a local store."""
-        if not self.uri.startswith("sqlite:///"):
-            return None
-        return Path(self.uri.removeprefix("sqlite:///")).resolve()
+                return records
