@@ -15,7 +15,6 @@ from datasets.names import key, unbroken
 from datasets.pictures import (
     Picture,
     PictureSet,
-    existing_folder,
     files_in,
     folders_read,
     printable,
@@ -97,12 +96,7 @@ def catalogue(root: str | None) -> Catalogue:
     Raises:
         DatasetError: it is not there, cannot be downloaded, or is not this archive.
     """
-    place = kaggle.fetch(NAME) if root is None else existing_folder("dataset.root", root)
-    if kaggle.unfinished(place):
-        raise DatasetError(
-            f"dataset.root={place}: its download was not finished; go on with "
-            f"`python -m datasets.fetch {NAME} --root {place}`"
-        )
+    place = kaggle.unpacked(NAME, root)
     found, notes = _pictures_by_artist(place)
     if not found:
         raise DatasetError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from datasets import kaggle
 from datasets.errors import DatasetError
-from datasets.pictures import Picture, PictureSet, existing_folder, files_in, folders_read
+from datasets.pictures import Picture, PictureSet, files_in, folders_read
 
 NAME = "imagenet_mini"
 
@@ -23,12 +23,7 @@ def content(root: str | None = None) -> PictureSet:
     Raises:
         DatasetError: it is not there, or cannot be downloaded.
     """
-    place = kaggle.fetch(NAME) if root is None else existing_folder("content.root", root)
-    if kaggle.unfinished(place):
-        raise DatasetError(
-            f"content.root={place}: its download was not finished; go on with "
-            f"`python -m datasets.fetch {NAME} --root {place}`"
-        )
+    place = kaggle.unpacked(NAME, root)
     for below in FOLDERS:
         found = _photographs(place / below)
         if found:

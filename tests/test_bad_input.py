@@ -351,7 +351,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("datasets.fetch", ("", "the following arguments are required: NAME")),
     ("datasets.fetch", ("best_artwork", "Did you mean 'best_artworks'?")),
     ("datasets.fetch", ("best_artworks imagenet_mini --root x", "--root takes one archive")),
-    ("datasets.fetch", ("best_artworks --root README.md", "README.md is a file")),
+    ("datasets.fetch", ("best_artworks --root README.md", "README.md is not an empty folder")),
     ("datasets.describe", ("dataset=sampel", "Did you mean 'sample'?")),
     ("datasets.describe", ("nonsense", "nonsense: cannot be read as option=value")),
     ("datasets.describe", ("dataset=folder", "dataset.root must be given")),
@@ -549,7 +549,7 @@ def archive_with(table: bytes) -> Maker:
 
 
 def unfinished_download(folder: Path) -> list[str]:
-    (folder / ".kagglehub").mkdir()
+    folder.with_name(f"{folder.name}.best-artworks-of-all-time.archive").touch()
     return ["dataset=best_artworks", f"dataset.root={folder}"]
 
 
@@ -604,7 +604,7 @@ PICTURES: list[tuple[str, Maker, str]] = [
     ("too few paintings", painting_file("2.txt", b"x"), "'Ada' has 1 paintings, dataset.paintings"),
     ("no artists", pictures_without_artists, "put each artist's into a subfolder"),
     ("an archive as folder", kaggles_archive_as_folder, "use dataset=best_artworks"),
-    ("unfinished download", unfinished_download, "its download was not finished; go on with"),
+    ("unfinished download", unfinished_download, "its download was interrupted; resume with"),
     ("no table", archive_with(b"\x00\x01\x02"), "artists.csv"),
     ("table not UTF-8", archive_with(b"name\nD\xfcrer\n"), "cannot be read as a table"),
     ("table without columns", archive_with(b"name,years\nAda,1900\n"), "it has no column genre"),
