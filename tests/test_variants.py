@@ -9,6 +9,7 @@ from keras import ops
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
+from benchmark.config.registry import groups
 from benchmark.config.schema import Config, flat
 from benchmark.runs.prepare import (
     aggregation,
@@ -30,7 +31,7 @@ REQUIRED = {"dataset=folder": "dataset.root=nowhere", "content=folder": "content
 
 
 def choices(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
 def config_of(group: str, choice: str, *overrides: str) -> Config:
@@ -43,6 +44,29 @@ def test_names_are_the_choices(group: str) -> None:
     for choice in choices(group):
         name = getattr(config_of(group, choice), group)["name"]
         assert name.split()[0] == choice
+
+
+def test_a_new_backbone_is_a_few_lines_over_the_base(tmp_path: Path) -> None:
+    """What its YAML leaves out is an option all the same, and the base is no choice."""
+    new = tmp_path / "conf" / "backbone" / "densenet121.yaml"
+    new.parent.mkdir(parents=True)
+    new.write_text(
+        "defaults: [_base]\n"
+        "name: densenet121\n"
+        "model: keras.applications.DenseNet121\n"
+        "preprocessing: keras.applications.densenet.preprocess_input\n"
+        "style_layers: [conv1_conv, pool2_conv]\n"
+        "content_layer: pool2_conv\n"
+    )
+    searched = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    options = ["backbone=densenet121", "backbone.weights=random", "image_size=32"]
+    config = composed([searched, *options])
+    assert load_backbone(config).weights == "random"
+    assert config.loss.content_weight == 10.0
+    with pytest.raises(ConfigError, match="no such option") as raised:
+        composed(["backbone=_base"])
+    assert "_base" not in str(raised.value).partition("Options")[2]
+    assert "_base" not in groups([{"schema": "file", "path": str(CONF)}])
 
 
 @pytest.mark.parametrize("choice", choices("backbone"))

@@ -21,7 +21,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import yaml
 from keras import ops
 from rich.console import Console
 from rich.progress import track
@@ -29,6 +28,7 @@ from rich.progress import track
 import backbones
 from backbones import Backbone
 from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
+from benchmark.config.compose import composed
 from benchmark.transfer import backend, memory
 from benchmark.transfer.aggregation import power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization
@@ -173,7 +173,7 @@ def lines(plan: Plan, found: dict[str, Any]) -> Iterator[str]:
 
 def loaded(name: str, pixels: int, precision: str) -> Backbone:
     """A backbone of `conf/backbone/` with random weights."""
-    variant = yaml.safe_load((ROOT / "conf" / "backbone" / f"{name}.yaml").read_text())
+    variant = composed([f"backbone={name}"]).backbone
     return backbones.load(
         name=name,
         model=variant["model"],
@@ -189,7 +189,7 @@ def loaded(name: str, pixels: int, precision: str) -> Backbone:
 
 def optimizer_of(name: str) -> OptimizerChoice:
     """An optimiser of `conf/optimizer/`."""
-    variant = yaml.safe_load((ROOT / "conf" / "optimizer" / f"{name}.yaml").read_text())
+    variant = composed([f"optimizer={name}"]).optimizer
     constructor = getattr(keras.optimizers, variant.pop("_target_").rpartition(".")[2])
     rate = variant.pop("learning_rate")
     del variant["name"]

@@ -107,7 +107,7 @@ def check_choices(overrides: Sequence[str]) -> None:
             raise ConfigError(
                 f"{override}: a run has one {group}; several make a sweep: -m {group}=A,B"
             )
-        if re.fullmatch(r"null|true|false|[\d.-].*", choice):
+        if re.fullmatch(r"null|true|false|[\d._-].*", choice):
             raise ConfigError(f"{override}: no such option. Options: {', '.join(variants(group))}.")
 
 

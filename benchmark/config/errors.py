@@ -75,8 +75,11 @@ def error_line(
         group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
         if group == "hydra/launcher" and choice in LAUNCHERS:
             return f"{group}={choice}: is not installed: pip install -e '.[cluster]'"
-        hint = nearest(choice, error.options)
-        return f"{group}={choice}: no such option.{hint} Options: {', '.join(error.options)}."
+        names = [name for name in error.options if not name.startswith("_")]
+        return (
+            f"{group}={choice}: no such option.{nearest(choice, names)} "
+            f"Options: {', '.join(names)}."
+        )
     unknown = re.search(r"Could not load '(\w+)/([^']*)'", str(error))
     if unknown:  # One of a list of choices, for which Hydra does not say what there is.
         group, choice = unknown.groups()

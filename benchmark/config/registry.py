@@ -1,6 +1,9 @@
-"""The variants that the YAMLs of `conf/` define."""
+"""The variants that the YAMLs of `conf/` define; files such as `_base.yaml` are parts of others."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
@@ -12,7 +15,7 @@ from benchmark.config.paths import ROOT
 def owners() -> dict[str, list[str]]:
     """For every option in a variant's YAML, `group.key`, the variants that have it."""
     found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "conf").glob("*/*.yaml")):
+    for path in sorted((ROOT / "conf").glob("*/[!_]*.yaml")):
         try:
             keys = OmegaConf.to_container(OmegaConf.load(path)) or {}
         except Exception:  # A broken YAML is told where it is chosen.
@@ -24,7 +27,22 @@ def owners() -> dict[str, list[str]]:
 
 def variants(group: str) -> list[str]:
     """The names of the YAMLs of a group."""
-    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("[!_]*.yaml"))
+
+
+def groups(sources: Sequence[Mapping[str, str]]) -> str:
+    """For help, every group in Hydra's sources of configuration with its variants, a line each."""
+    folders = [Path(source["path"]) for source in sources if source["schema"] == "file"]
+    by_group = defaultdict(list)
+    for file in sorted(path for folder in folders for path in folder.glob("*/[!_]*.yaml")):
+        by_group[file.parent.name].append(file.stem)
+    return "\n".join(
+        f"{name}: {', '.join(sorted(names))}" for name, names in sorted(by_group.items())
+    )
+
+
+# For conf/hydra/help, because Hydra's own $APP_CONFIG_GROUPS lists the parts too.
+OmegaConf.register_new_resolver("groups", groups, replace=True)
 
 
 def check_variant(option: str, name: str, group: str) -> None:
