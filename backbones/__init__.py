@@ -1,11 +1,12 @@
 """Backbones: frozen, cut convolutional networks that name their activations.
 
-A backbone takes pictures in [0, 1], does its own preprocessing, and returns the activations of its
+A backbone takes images in [0, 1], does its own preprocessing, and returns the activations of its
 style layers and its content layer. Nothing above the deepest of them is computed. One YAML in
-`conf/backbone/` describes one; a network that Keras's applications lack costs one small function.
+`conf/backbone/` describes one; a network that Keras's applications lack needs one small function.
+May import `user_input` alone.
 """
 
 from backbones.errors import BackboneError
-from backbones.network import Backbone, LayerReport, describe, load
+from backbones.network import Backbone, BackboneCache, LayerReport, describe, load
 
-__all__ = ["Backbone", "BackboneError", "LayerReport", "describe", "load"]
+__all__ = ["Backbone", "BackboneCache", "BackboneError", "LayerReport", "describe", "load"]

@@ -11,13 +11,12 @@ import numpy as np
 
 from backbones import weights as weight_sources
 from backbones._keras import keras
-from backbones.errors import BackboneError, unknown_layer
+from backbones.errors import BackboneError
 from backbones.smoothing import Smoothing, smoothed
-from user_input import import_callable
+from user_input import did_you_mean, import_callable
 
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
-
 
 LARGEST_FLOAT = 3.4e38
 """What float32 can hold."""
@@ -41,30 +40,31 @@ class Network:
     """A cut architecture, built and compiled once for all the weights it is given in turn."""
 
     def __init__(self, architecture: Architecture) -> None:
-        """Build it, frozen, with weights that mean nothing yet."""
+        """Build it, frozen, with weights that are to be replaced."""
         self.architecture = architecture
         self._preprocess = preprocess = import_callable(
             architecture.preprocessing, "backbone.preprocessing"
         )
         size = architecture.image_size
         with _dtype_policy(architecture.precision):
-            full = build(architecture.name, architecture.model, size)
+            full = build(architecture.model, size)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
             outputs = outputs_of(architecture.name, full, architecture.layers)
             self.cut = keras.Model(full.input, outputs)
             self.cut.trainable = False
-            pictures = keras.Input((size, size, 3), dtype="float32", name="pictures")
+            images = keras.Input((size, size, 3), dtype="float32", name="images")
             try:
                 # Keras casts to the precision only here, after the subtraction of the mean colour.
-                features = self.cut(preprocess(pictures * 255.0), training=False)
+                features = self.cut(preprocess(images * 255.0), training=False)
             except (TypeError, ValueError) as error:
                 raise BackboneError(
-                    f"backbone.preprocessing={architecture.preprocessing}: takes no pictures, or "
-                    f"gives none that {architecture.model} takes: {error}"
+                    f"does not turn images into what {architecture.model} takes: {error}",
+                    option="backbone.preprocessing",
+                    value=architecture.preprocessing,
                 ) from error
             self.model = keras.Model(
-                pictures, [smoothed(architecture.smoothing, layer, size) for layer in features]
+                images, [smoothed(architecture.smoothing, layer, size) for layer in features]
             )
         self._held: object = None
 
@@ -83,7 +83,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A frozen network from pictures to the activations a style transfer needs.
+    """A frozen network from images to the activations that a style transfer needs.
 
     Attributes:
         name: what the user calls it.
@@ -107,11 +107,10 @@ class Backbone:
 
     @property
     def network(self) -> keras.Model:
-        """Pictures (N, S, S, 3) in [0, 1] → activations of the style layers, then the content's.
+        """Images (N, S, S, 3) in [0, 1] → activations of the style layers, then the content's.
 
-        Each (N, H, W, C), smoothed, in the precision's type, after a softmax in float32. To be
-        asked for anew after another backbone was used: only one holds its weights in the shared
-        network at a time.
+        Each (N, H, W, C), smoothed, in the precision's type, after a softmax in float32. Get it
+        again after using another backbone: the shared network holds one's weights at a time.
         """
         return self.shared.holding(self.arrays)
 
@@ -147,8 +146,9 @@ def load(
     precision: str = "float32",
     smoothing: Smoothing = "none",
     seed: int = 0,
+    cache: "BackboneCache | None" = None,
 ) -> Backbone:
-    """Load a backbone, frozen and cut; a second call with the same arguments costs nothing.
+    """Load a backbone, frozen and cut.
 
     Args:
         name: what the user calls it, for messages.
@@ -163,27 +163,33 @@ def load(
         random_scale: root mean square that random weights give to every layer's activations.
         pooling: "max" for the network as published, "avg" to replace its max pooling by average
             pooling, which Gatys et al. found slightly better.
-        image_size: S, pixels a side of the square pictures.
+        image_size: S, pixels a side of the square images.
         precision: type of the activations, "float32" or "bfloat16".
         smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
             "scale" to weigh deep layers down; see `smoothing.smoothed`.
         seed: of the random weights.
+        cache: holds what was loaded before; with it the same arguments cost nothing a second time.
 
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
     if not weights:
-        raise BackboneError("backbone.weights=: give imagenet, random, auto or a path")
+        raise BackboneError(
+            "give imagenet, random, auto or a path", option="backbone.weights", value=""
+        )
     if not style_layers:
-        raise BackboneError("backbone.style_layers=[]: name at least one")
+        raise BackboneError("name at least one", option="backbone.style_layers", value="[]")
     if not 0 < random_scale <= LARGEST_FLOAT:
-        raise BackboneError(f"backbone.random_scale={random_scale}: must be a positive number")
+        raise BackboneError(
+            "must be a positive number", option="backbone.random_scale", value=random_scale
+        )
+    cache = cache or BackboneCache()
     note = ""
     if weights == "auto":
-        trained = _trained(model)
+        trained = cache.trained(model)
         weights, note = ("random", trained) if isinstance(trained, str) else ("imagenet", "")
     layers = (*style_layers, content_layer)
-    return _loaded(
+    return cache.backbone(
         Architecture(name, model, preprocessing, layers, pooling, image_size, precision, smoothing),
         weights,
         note,
@@ -193,56 +199,60 @@ def load(
     )
 
 
-@lru_cache(maxsize=8)
-def _loaded(
-    architecture: Architecture, weights: str, note: str, random_scale: float, seed: int
-) -> Backbone:
-    """See `load`; `weights` is settled, and `note` says why it is not ImageNet's."""
-    shared = _network(architecture)
-    cut, name, model = shared.cut, architecture.name, architecture.model
-    if weights == "random":
-        arrays = shared.random_weights(seed, random_scale)
-    elif weights == "imagenet":
-        trained = _trained(model)
-        if isinstance(trained, str):
-            raise BackboneError(trained)
-        layers = weight_sources.named_layers(cut)
-        arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
-    else:
-        file = weight_sources.file_for(model, Path(weights).expanduser())
-        arrays = weight_sources.read_file(name, cut, file)
-        weights = file.name
-    return Backbone(
-        name=name,
-        style_layers=architecture.layers[:-1],
-        content_layer=architecture.layers[-1],
-        weights=weights,
-        weights_note=note,
-        digest=weight_sources.digest(arrays),
-        shared=shared,
-        arrays=arrays,
-    )
+class BackboneCache:
+    """What a process loads once for many backbones; whoever loads them again and again owns one.
 
+    Backbones that differ in their weights alone share a network, so that it is compiled once.
+    """
 
-@lru_cache(maxsize=8)
-def _network(architecture: Architecture) -> Network:
-    return Network(architecture)
+    def __init__(self, size: int = 8) -> None:
+        """For the latest `size` backbones, networks and models."""
+        self.backbone = lru_cache(size)(self._backbone)
+        self.network = lru_cache(size)(Network)
+        self.trained = lru_cache(size)(imagenet_weights)
 
-
-def describe(*, name: str, model: str, image_size: int = 224) -> list[LayerReport]:
-    """All layers of an architecture with a picture-like output, from input to output."""
-    layers = weight_sources.named_layers(build(name, model, image_size))
-    return [
-        LayerReport(
-            layer_name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params()
+    def _backbone(
+        self, architecture: Architecture, weights: str, note: str, random_scale: float, seed: int
+    ) -> Backbone:
+        """See `load`; `weights` is not "auto", and `note` says why it is not ImageNet's."""
+        shared = self.network(architecture)
+        cut, name, model = shared.cut, architecture.name, architecture.model
+        if weights == "random":
+            arrays = shared.random_weights(seed, random_scale)
+        elif weights == "imagenet":
+            trained = self.trained(model)
+            if isinstance(trained, str):
+                raise BackboneError(trained)
+            layers = weight_sources.named_layers(cut)
+            arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
+        else:
+            file = weight_sources.file_for(model, Path(weights).expanduser())
+            arrays = weight_sources.read_file(name, cut, file)
+            weights = file.name
+        return Backbone(
+            name=name,
+            style_layers=architecture.layers[:-1],
+            content_layer=architecture.layers[-1],
+            weights=weights,
+            weights_note=note,
+            digest=weight_sources.digest(arrays),
+            shared=shared,
+            arrays=arrays,
         )
-        for layer_name, layer in layers.items()
+
+
+def describe(*, model: str, image_size: int = 224) -> list[LayerReport]:
+    """All layers of an architecture with an output (H, W, C), from input to output."""
+    layers = weight_sources.named_layers(build(model, image_size))
+    return [
+        LayerReport(name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
+        for name, layer in layers.items()
         if len(layer.output.shape) == 4 and not isinstance(layer, keras.layers.InputLayer)
     ]
 
 
-def build(name: str, model: str, image_size: int, weights: str | None = None) -> keras.Model:
-    """The architecture without its classifier, at one picture size.
+def build(model: str, image_size: int, weights: str | None = None) -> keras.Model:
+    """The architecture without its classifier, at one image size.
 
     Raises:
         BackboneError: the size is too small for it, or it is no function of Keras's kind.
@@ -255,10 +265,12 @@ def build(name: str, model: str, image_size: int, weights: str | None = None) ->
         if weights is not None:
             raise
         raise BackboneError(
-            f"backbone={name}, backbone.model={model}, image_size={image_size}: {error}"
+            f"cannot be built for image_size={image_size}: {error}",
+            option="backbone.model",
+            value=model,
         ) from error
     if not isinstance(built, keras.Model):
-        raise BackboneError(f"backbone.model={model}: gives no keras.Model")
+        raise BackboneError("does not return a keras.Model", option="backbone.model", value=model)
     return built
 
 
@@ -271,7 +283,12 @@ def outputs_of(name: str, model: keras.Model, layers: Sequence[str]) -> list[Any
     known = weight_sources.named_layers(model)
     for layer in layers:
         if layer not in known:
-            raise unknown_layer(name, layer, known)
+            raise BackboneError(
+                f"no layer '{layer}'.{did_you_mean(layer, known, cutoff=0.4)} "
+                f"`python -m benchmark.layers backbone={name}` lists them",
+                option="backbone",
+                value=name,
+            )
     return [known[layer].output for layer in layers]
 
 
@@ -289,16 +306,14 @@ def average_pooled(model: keras.Model) -> keras.Model:
     return keras.models.clone_model(model, clone_function=clone)
 
 
-@lru_cache(maxsize=8)
-def _trained(model: str) -> dict[str, weight_sources.Arrays] | str:
-    """ImageNet weights by layer, in float32, or why they can't be had.
+def imagenet_weights(model: str) -> dict[str, weight_sources.Arrays] | str:
+    """ImageNet weights by layer, in float32, or why they cannot be had.
 
-    Either is kept, so that a sweep tries once. Always fetched at one size: Keras has other
-    weights of MobileNet for 160 pixels.
+    Always fetched at one size: Keras has other weights of MobileNet for 160 pixels.
     """
     with _dtype_policy("float32"):
         try:
-            whole = weight_sources.imagenet(lambda: build(model, model, TRAINED_SIZE, "imagenet"))
+            whole = weight_sources.imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
         except BackboneError as error:
             return str(error)
     return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}

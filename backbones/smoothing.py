@@ -28,17 +28,17 @@ def smoothed(smoothing: Smoothing, features: Any, image_size: int) -> Any:
 
 
 def softmax(features: Any) -> Any:
-    """σ(F)_ik = C·H·W · exp F_ik / Σ_mn exp F_mn, over all channels and positions of a picture.
+    """σ(F)_ik = C·H·W · exp F_ik / Σ_mn exp F_mn, over all channels and positions of an image.
 
     C·H·W, because the values would otherwise be about 1 / (C·H·W), which Gram matrices square.
-    Smooth only where activations spread over a few units, as in the paper: VGG's, from pictures
+    Smooth only where activations spread over a few units, as in the paper: VGG's, from images
     in [0, 255], are so large that all but the largest vanish (`python -m benchmark.peakiness`).
 
     Args:
         features: activations F, shape (N, H, W, C), of any float type.
 
     Returns:
-        The same shape, float32 whatever the precision: mean 1 over each picture.
+        The same shape, float32 whatever the precision: mean 1 over each image.
 
     Source: Wang, Li, Vasconcelos, SWAG, arXiv 2104.05623.
     """

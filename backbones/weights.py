@@ -27,7 +27,7 @@ def imagenet(build: Callable[[], keras.Model]) -> keras.Model:
     """Build a model with the ImageNet weights from Keras's cache, or its download into it.
 
     Raises:
-        BackboneError: they can't be had; says which file to put where.
+        BackboneError: they cannot be had; says which file to put where.
     """
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
@@ -80,18 +80,19 @@ def file_for(model: str, path: Path) -> Path:
         return path
     architecture = model.rpartition(".")[2].lower()
     own = re.compile(rf"{re.escape(architecture)}(?!v\d)")
-    found = [
+    files = [
         file
         for file in sorted(path.glob("*.h5"))
         if own.match(re.sub("[_-]", "", file.stem).lower())
     ]
-    if len(found) != 1:
-        what = f"several: {', '.join(file.name for file in found)}" if found else "none"
-        raise BackboneError(
-            f"backbone.weights={path}: of files named {architecture}_….h5 this folder has {what}; "
-            "there must be one, or give the file itself"
+    if len(files) != 1:
+        what = f"several: {', '.join(file.name for file in files)}" if files else "none"
+        raise _wrong_file(
+            path,
+            f"of files named {architecture}_….h5 this folder has {what}; there must be one, or "
+            "give the file itself",
         )
-    return found[0]
+    return files[0]
 
 
 def read_file(backbone: str, model: keras.Model, path: Path) -> Arrays:
@@ -109,26 +110,29 @@ def read_file(backbone: str, model: keras.Model, path: Path) -> Arrays:
             if not layer.weights:
                 continue
             if name not in stored:
-                raise BackboneError(
-                    f"{path} has no weights for layer '{name}', which backbone={backbone} uses. "
-                    f"Choose backbone.style_layers and backbone.content_layer up to "
-                    f"'{list(stored)[-1]}', or take a file that goes further"
+                raise _wrong_file(
+                    path,
+                    f"no weights for layer '{name}', which backbone={backbone} uses. Choose "
+                    "backbone.style_layers and backbone.content_layer up to "
+                    f"'{list(stored)[-1]}', or give a file that goes further"
                     if stored
-                    else f"{path} has no weights in it: take another file"
+                    else "no weights in it; give another file",
                 )
             expected = [tuple(weight.shape) for weight in layer.weights]
-            # Looked at before they are read: a small file may claim terabytes.
-            found = [array.shape for array in stored[name]]
-            if expected != found:
-                raise BackboneError(
-                    f"{path} holds weights for another network than backbone={backbone}: layer "
-                    f"'{name}' has shapes {found} there, {expected} here"
+            # Compared before they are read: a small file may claim terabytes.
+            shapes = [array.shape for array in stored[name]]
+            if expected != shapes:
+                raise _wrong_file(
+                    path,
+                    f"weights of another network than backbone={backbone}: layer '{name}' has "
+                    f"shapes {shapes}, not {expected}",
                 )
             arrays += [np.asarray(array[()], "float32") for array in stored[name]]
-            if not all(np.isfinite(array).all() for array in arrays[-len(found) :]):
-                raise BackboneError(
-                    f"{path} is damaged: the weights of layer '{name}' are not all finite numbers; "
-                    "get it anew"
+            if not all(np.isfinite(array).all() for array in arrays[-len(shapes) :]):
+                raise _wrong_file(
+                    path,
+                    f"damaged: the weights of layer '{name}' are not all finite numbers; download "
+                    "it again",
                 )
     return arrays
 
@@ -142,10 +146,9 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
     """
     if not path.is_file():
         hint = did_you_mean(str(path), ("imagenet", "random", "auto"))
-        raise BackboneError(
-            f"no such file.{hint} Give imagenet, random, auto or the path of a *_notop.h5 file",
-            option="backbone.weights",
-            value=path,
+        raise _wrong_file(
+            path,
+            f"no such file.{hint} Give imagenet, random, auto or a *_notop.h5 file",
         )
     try:
         with h5py.File(path, "r") as file:
@@ -155,33 +158,37 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
                 [group[name][_text(array)] for array in group[name].attrs["weight_names"]]
                 for name in names
             ]
-            yield {n: found for n, found in zip(renumbered(names), stored, strict=True) if found}
+            yield {n: arrays for n, arrays in zip(renumbered(names), stored, strict=True) if arrays}
     except BackboneError:
         raise
     except Exception as error:  # A damaged file raises errors of many kinds.
-        raise BackboneError(
-            f"{path} can't be read as a weight file in the layout of Keras's *_notop.h5: {error}"
+        raise _wrong_file(
+            path, f"cannot be read as a weight file in the layout of Keras's *_notop.h5: {error}"
         ) from error
+
+
+def _wrong_file(path: Path, reason: str) -> BackboneError:
+    return BackboneError(reason, option="backbone.weights", value=path)
 
 
 def random(model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float) -> Arrays:
     """Seeded He-normal kernels for a model, with the scale of each layer normalised.
 
-    W ~ N(0, 2 / fan_in), then W ← W·scale / RMS(layer's output on a fixed noise picture), layer
+    W ~ N(0, 2 / fan_in), then W ← W·scale / RMS(layer's output on a fixed noise image), layer
     by layer from the input up; biases are 0 and batch normalisations are the identity. A kernel's
-    draw depends on the seed and its layer's name alone, its scale also on the size of the picture,
+    draw depends on the seed and its layer's name alone, its scale also on the size of the image,
     the pooling and the layers below. The model is left with them.
 
     Args:
         model: functional, each layer used once.
         preprocess: the model's preprocessing, from [0, 255].
-        seed: of the kernels and of the noise picture.
+        seed: of the kernels and of the noise image.
         scale: root mean square of each layer's activations afterwards, > 0.
 
     Source: He et al., arXiv 1502.01852, equation 10; the normalisation, without which random
     networks do not transfer style, from He, Wang, Hopcroft, arXiv 1606.04801.
     """
-    noise = keras.ops.convert_to_tensor(255.0 * _noise_picture(seed, int(model.input.shape[1])))
+    noise = keras.ops.convert_to_tensor(255.0 * _noise_image(seed, int(model.input.shape[1])))
     values = {id(model.input): preprocess(noise)}
     for name, layer in named_layers(model).items():
         if isinstance(layer, keras.layers.InputLayer):
@@ -225,17 +232,17 @@ def renumbered(names: Sequence[str]) -> list[str]:
     automatic = re.compile(
         r"(conv2d|(?:batch_)?normalization|activation|rescaling|\w*pooling2d|concatenate)(_\d+)?"
     )
-    found = [automatic.fullmatch(name) for name in names]
-    numbers = [int((match[2] or "_0")[1:]) if match else 0 for match in found]
+    matches = [automatic.fullmatch(name) for name in names]
+    numbers = [int((match[2] or "_0")[1:]) if match else 0 for match in matches]
     first: dict[str, int] = {}
-    for match, number in zip(found, numbers, strict=True):
+    for match, number in zip(matches, numbers, strict=True):
         if match:
             first[match[1]] = min(first.get(match[1], number), number)
     return [
         name
         if match is None
         else match[1] + (f"_{n - first[match[1]]}" if n > first[match[1]] else "")
-        for name, match, n in zip(names, found, numbers, strict=True)
+        for name, match, n in zip(names, matches, numbers, strict=True)
     ]
 
 
@@ -248,16 +255,16 @@ def _he_normal(seed: int, layer: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(kernel * np.float32(np.sqrt(2.0 / float(fan_in))))
 
 
-def _noise_picture(seed: int, size: int) -> np.ndarray:
+def _noise_image(seed: int, size: int) -> np.ndarray:
     """Noise with structure at every scale, as photographs have; (1, S, S, 3) in [0, 1]."""
     random = np.random.default_rng([seed, zlib.crc32(b"noise picture")])
-    picture = np.zeros((size, size, 3))
+    image = np.zeros((size, size, 3))
     for octave in range(size.bit_length()):
         coarse = random.standard_normal((2**octave, 2**octave, 3))
         rows = np.arange(size) * 2**octave // size
-        picture += coarse[rows][:, rows]
-    picture = 0.5 + 0.2 * picture / picture.std()
-    return np.asarray(np.clip(picture, 0.0, 1.0)[None], dtype=np.float32)
+        image += coarse[rows][:, rows]
+    image = 0.5 + 0.2 * image / image.std()
+    return np.asarray(np.clip(image, 0.0, 1.0)[None], dtype=np.float32)
 
 
 def _text(name: bytes | str) -> str:

@@ -88,7 +88,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     tracker = Tracker(f"sqlite:///{root}/mlflow.db", "any", root)
     models = {name: variant("backbone", name)["model"] for name in CHEAP}
     layers = {
-        name: [layer.name for layer in describe(name=name, model=model, image_size=32)[:12]]
+        name: [layer.name for layer in describe(model=model, image_size=32)[:12]]
         for name, model in models.items()
     }
     return Data(root / "folder", archive, root / "photographs", layers, tracker)

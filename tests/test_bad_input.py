@@ -30,6 +30,7 @@ import backbones
 from backbones.weights import named_layers
 from benchmark.config.paths import ROOT
 from benchmark.config.registry import owners
+from benchmark.runs import prepare
 from benchmark.tracking.tracker import Tracker
 from tests.commands import TINY, here, store
 
@@ -128,8 +129,11 @@ VARIANTS: list[Row] = [
     ("backbone._target_=backbones.lod", "backbone._target_=backbones.lod: cannot be imported"),
     ("~backbone._target_", "backbone._target_=None: must be a text"),
     ("backbone.model=keras.applications.vgg19.VGG20", "VGG20: cannot be imported"),
-    ("backbone.model=os.sep", "backbone.model=os.sep is not a function or class"),
-    ("backbone.preprocessing=os.getcwd", "backbone.preprocessing=os.getcwd: takes no pictures"),
+    ("backbone.model=os.sep", "backbone.model=os.sep: is not a function or class"),
+    (
+        "backbone.preprocessing=os.getcwd",
+        "does not turn images into",
+    ),
     ("backbone.style_layers=[]", "backbone.style_layers=[]: name at least one"),
     ("backbone.content_layer=[conv1]", "input should be a valid string"),
     ("backbone.weights=imagenot", "no such file. Did you mean 'imagenet'?"),
@@ -246,10 +250,10 @@ MORE: list[Row] = [
     ("checkpoint.every_seconds=nan", "must be a number from 0 up, or null"),
     ("backbone=[vgg,resnet]", "a run has one backbone; several make a sweep: -m backbone=A,B"),
     ("backbone._target_=backbones", "backbone._target_=backbones: is not a function or class"),
-    ("backbone._target_=os.getcwd", "backbone.model: os.getcwd has no such argument"),
-    ("backbone.model=os.getcwd", "backbone.model=os.getcwd, image_size=48: "),
-    ("backbone.model=builtins.dict", "backbone.model=builtins.dict: gives no keras.Model"),
-    ("backbone.preprocessing=builtins.str", "backbone.preprocessing=builtins.str: takes no"),
+    ("backbone._target_=os.getcwd", "os.getcwd has no such argument"),
+    ("backbone.model=os.getcwd", "backbone.model=os.getcwd: cannot be built for image_size=48"),
+    ("backbone.model=builtins.dict", "backbone.model=builtins.dict: does not return a keras.Model"),
+    ("backbone.preprocessing=builtins.str", "preprocessing=builtins.str: does not turn images"),
     ("backbone.style_layers=[conv1,cnv_pw_1]", "Did you mean 'conv_pw_1'?"),
     ("backbone.style_layers=conv1", "backbone.style_layers=conv1: input should be a valid"),
     ("backbone.weights=/dev/zero", "backbone.weights=/dev/zero: no such file"),
@@ -653,12 +657,16 @@ def instead(file: h5py.File, **dataset: object) -> None:
 
 
 WEIGHTS: list[tuple[str, Callable[[Path], object], str]] = [
-    ("empty", lambda path: path.write_bytes(b""), "can't be read as a weight file"),
-    ("a text", lambda path: path.write_text("hello"), "can't be read as a weight file"),
-    ("a pickle", lambda path: path.write_bytes(pickle.dumps(["os"])), "can't be read as a weight"),
-    ("cut short", lambda path: notop(path, length=9000), "can't be read as a weight"),
-    ("a .keras file", lambda path: zipfile.ZipFile(path, "w").close(), "can't be read as a weight"),
-    ("no layout", lambda path: h5py.File(path, "w").close(), "can't be read as a weight"),
+    ("empty", lambda path: path.write_bytes(b""), "cannot be read as a weight file"),
+    ("a text", lambda path: path.write_text("hello"), "cannot be read as a weight file"),
+    ("a pickle", lambda path: path.write_bytes(pickle.dumps(["os"])), "cannot be read as a weight"),
+    ("cut short", lambda path: notop(path, length=9000), "cannot be read as a weight"),
+    (
+        "a .keras file",
+        lambda path: zipfile.ZipFile(path, "w").close(),
+        "cannot be read as a weight",
+    ),
+    ("no layout", lambda path: h5py.File(path, "w").close(), "cannot be read as a weight"),
     ("no layers", lambda path: notop(path, lambda f: f.attrs.create("layer_names", [])), "no w"),
     (
         "other shapes",
@@ -673,12 +681,12 @@ WEIGHTS: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "terabytes claimed",
         lambda path: notop(path, lambda f: instead(f, shape=(10**6, 10**6), dtype="f4")),
-        "holds weights for another network than backbone=mobilenet: layer 'conv1'",
+        "weights of another network than backbone=mobilenet: layer 'conv1'",
     ),
     (
         "texts",
         lambda path: notop(path, lambda f: instead(f, data=np.full((3, 3, 3, 32), "x", "S1"))),
-        "can't be read as a weight file",
+        "cannot be read as a weight file",
     ),
     ("a pipe", os.mkfifo, "no such file"),
     ("a folder", Path.mkdir, "this folder has none"),
@@ -810,7 +818,7 @@ LOCKED: list[tuple[str, str, str]] = [
         "cannot be read: Permission denied",
     ),
     ("weights", "backbone.weights={locked}", "backbone.weights={locked}"),
-    ("a weight file", "backbone.weights={folder}/weights.h5", "can't be read as a weight file"),
+    ("a weight file", "backbone.weights={folder}/weights.h5", "cannot be read as a weight file"),
     ("a picture", "content=folder content.root={folder}/one", "PermissionError: [Errno 13]"),
     ("cache", "cache={locked}/below", "may not be written to"),
     ("checkpoints", "checkpoint.folder={locked}/below", "may not be written to"),
@@ -854,12 +862,11 @@ def test_a_damaged_download_of_weights(
     whole.save_weights(tmp_path / "other_layout.weights.h5")
     for content in (b"<html>", (tmp_path / "other_layout.weights.h5").read_bytes()):
         file.write_bytes(content)
-        backbones.network._trained.cache_clear()
+        monkeypatch.setattr(prepare, "BACKBONES", backbones.BackboneCache())
         code = benchmark(["backbone.weights=imagenet"], tmp_path)
         check_refused(
             capfd.readouterr(), code, f"{tmp_path}/models is damaged", tmp_path / "mlflow.db"
         )
-    backbones.network._trained.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 
 import datasets
-from backbones import Backbone, BackboneError, LayerReport, describe
+from backbones import Backbone, BackboneCache, BackboneError, LayerReport, describe
 from benchmark.config.checks import LARGEST_FLOAT
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
@@ -252,16 +252,23 @@ def metric_of(variant: dict[str, Any]) -> Metric:
     return found
 
 
+BACKBONES = BackboneCache()
+"""What the backbones of this process's runs share."""
+
+
 def load_backbone(config: Config) -> Backbone:
-    """The backbone of a run; its YAML's function keeps what it loaded before."""
-    own = {
+    """The backbone of a run."""
+    function = function_of("backbone", config.backbone)
+    own: dict[str, Any] = {
         "name": config.backbone["name"],
         "image_size": config.image_size,
         "precision": config.precision.value,
         "seed": config.seed,
     }
+    if "cache" in inspect.signature(function).parameters:
+        own["cache"] = BACKBONES
     arguments = arguments_of("backbone", config.backbone, without=("loss",), named=own)
-    backbone: Backbone = function_of("backbone", config.backbone)(**arguments, **own)
+    backbone: Backbone = function(**arguments, **own)
     return backbone
 
 
@@ -283,9 +290,7 @@ def batch_size(
 
 def load_layers(config: Config) -> list[LayerReport]:
     """All layers of a run's backbone, to choose from."""
-    return describe(
-        name=config.backbone["name"], model=config.backbone["model"], image_size=config.image_size
-    )
+    return describe(model=config.backbone["model"], image_size=config.image_size)
 
 
 def painting_groups(config: Config) -> tuple[Selection, list[PictureSet]]:
