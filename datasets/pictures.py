@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,11 +88,8 @@ def digest_of(sets: Sequence[Loaded]) -> str:
     return hashlib.sha256("".join(one.digest for one in sets).encode()).hexdigest()
 
 
-@lru_cache(maxsize=64)
 def load(pictures: PictureSet, size: int) -> Loaded:
     """Read all pictures of a set and resize each to size × size, as the study does.
-
-    A second call with the same set and size costs nothing.
 
     The aspect ratio is not kept (the study, section 1); the filter is Lanczos.
 
@@ -170,16 +167,16 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-@lru_cache(maxsize=1)
 def readable() -> set[str]:
     """The formats that Pillow reads itself, without a program beside it."""
-    Image.init()
+    Image.init()  # costs nothing a second time
     return set(Image.OPEN) - {"BUFR", "GRIB", "HDF5", "MPEG", "EPS", "WMF"}
 
 
 def files_in(folder: Path) -> tuple[Picture, ...]:
     """The picture files of a folder, in natural numeric order: _1, _2, …, _10."""
-    known = [end for end, kind in Image.registered_extensions().items() if kind in readable()]
+    formats = readable()
+    known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
     paths = [
         path
         for path in folder.iterdir()

@@ -27,6 +27,11 @@ INPUTS = (
 """Arguments that a metric may ask for by name; see `benchmark.metrics`."""
 
 
+load_images = lru_cache(maxsize=64)(datasets.load)
+"""Sets in memory, the same object for the same set and size, so that what is measured of one can be
+kept too."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric of results.
@@ -172,7 +177,7 @@ class Showing:
         return [self._load(s) for s in sets]
 
     def _load(self, pictures: PictureSet) -> Loaded:
-        return datasets.load(pictures, self._assessment.size)
+        return load_images(pictures, self._assessment.size)
 
 
 def scores(
@@ -204,7 +209,7 @@ def scores(
         rows += _rows(evaluation_setup, untouched, style_set.name, content.names, "content", {})
         held_out = evaluation_setup.held_out[place]
         if held_out.pictures:
-            loaded = datasets.load(held_out, evaluation_setup.size)
+            loaded = load_images(held_out, evaluation_setup.size)
             real = Showing(evaluation_setup, place, style_set, loaded, None)
             rows += _rows(evaluation_setup, real, style_set.name, loaded.names, "painting", {})
     empty = pd.DataFrame(columns=COLUMNS)

@@ -19,7 +19,7 @@ from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config, Init
 from benchmark.config.variants import arguments_of, check_call, function_of
 from benchmark.metrics import references
-from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric
+from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric, load_images
 from benchmark.runs import style_sets as choose
 from benchmark.runs.style_sets import Selection
 from benchmark.transfer import memory
@@ -166,7 +166,7 @@ def load_paintings(config: Config) -> tuple[list[PictureSet], list[Loaded]]:
         if choice.uses_features
         else choose.select_by_position(groups, choice, config.seed)
     )
-    return groups, [datasets.load(one, config.image_size) for one in sets]
+    return groups, [load_images(one, config.image_size) for one in sets]
 
 
 def evaluation_setup(
@@ -324,7 +324,7 @@ def load_content(config: Config) -> Loaded:
     else:
         split: Literal["train", "test"] = config.split.value
         found = contents.drawn(available, split, wanted.train, wanted.test, config.seed)
-    return datasets.load(found, config.image_size)
+    return load_images(found, config.image_size)
 
 
 def keys_of(group: str, variant: dict[str, Any], kind: type[Model]) -> Model:

@@ -102,8 +102,7 @@ def features_of(backbone: Backbone, group: PictureSet, size: int) -> np.ndarray:
     parts = []
     for start in range(0, len(group.pictures), MEASURED_TOGETHER):
         part = PictureSet(group.name, group.pictures[start : start + MEASURED_TOGETHER])
-        # Past the cache of loaded sets: hundreds of paintings would fill it and never come again.
-        pixels = datasets.load.__wrapped__(part, size).pixels
+        pixels = datasets.load(part, size).pixels
         parts.append(channel_energies(backbone, pixels / np.float32(255.0)))
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
