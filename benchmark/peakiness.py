@@ -12,13 +12,13 @@ square: in residual networks few huge values are said to rule Gram matrices (SWA
 import sys
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from benchmark.analysis.peakiness import FOLDER, by_depth, drawn, shown
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.errors import CompositionError
 from benchmark.config.paths import ROOT, check_folder
+from benchmark.images.pixels import to_float
 from benchmark.runs.prepare import load_backbone, load_content
 from benchmark.runs.progress import console
 from user_input import InputError
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         found = {}
         for config in configs:
             backbone = load_backbone(config)
-            pictures = load_content(config).pixels / np.float32(255.0)
+            pictures = to_float(load_content(config).pixels)
             table = by_depth(backbone, pictures)
             output.print(shown(table, f"{backbone.name} · weights: {backbone.weights}"))
             if backbone.weights_note:

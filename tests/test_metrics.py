@@ -18,7 +18,10 @@ from skimage.metrics import structural_similarity
 from sklearn.linear_model import LogisticRegression
 
 from backbones import Backbone
+from benchmark.analysis import calibration
 from benchmark.config.compose import composed
+from benchmark.images import upscale
+from benchmark.images.pixels import luma, luma_ssim
 from benchmark.metrics import pixels, recognition, scoring
 from benchmark.metrics.features import (
     Features,
@@ -72,9 +75,14 @@ def features(number: int = 4, seed: int = 0, shift: float = 0.0, content: bool =
 def test_luma_is_that_of_the_standard() -> None:
     """scikit-image's Y′ of BT.601 is 16 + 219 Y."""
     picture = photographs(32)
-    np.testing.assert_allclose(
-        pixels.luma(picture), (rgb2ycbcr(picture)[..., 0] - 16) / 219, atol=2e-4
-    )
+    np.testing.assert_allclose(luma(picture), (rgb2ycbcr(picture)[..., 0] - 16) / 219, atol=2e-4)
+
+
+def test_luma_and_ssim_are_defined_once() -> None:
+    """The metrics, calibration and enlarging take the same functions."""
+    assert {vars(module)["luma"] for module in (pixels, upscale)} == {luma}
+    assert vars(pixels)["luma_ssim"] is luma_ssim
+    assert vars(calibration)["ssim"] is pixels.ssim
 
 
 def test_ssim_is_the_one_of_its_paper() -> None:
@@ -91,7 +99,7 @@ def test_ssim_is_the_one_of_its_paper() -> None:
             sigma=1.5,
             use_sample_covariance=False,
         )
-        for x, y in zip(pixels.luma(results), pixels.luma(contents), strict=True)
+        for x, y in zip(luma(results), luma(contents), strict=True)
     ]
     np.testing.assert_allclose(pixels.ssim(results, contents), expected, rtol=1e-6)
 
@@ -102,7 +110,7 @@ def test_ms_ssim_agrees_with_tensorflow(degrade: Any) -> None:
     contents = photographs()
     results = degrade(contents)
     expected = tf.image.ssim_multiscale(
-        *(pixels.luma(p)[..., None].astype("float32") for p in (results, contents)), max_val=1.0
+        *(luma(p)[..., None].astype("float32") for p in (results, contents)), max_val=1.0
     )
     found = pixels.ms_ssim(results, contents)
     assert (found < 0.98).all()

@@ -1,19 +1,19 @@
 """Loss weights of a backbone, found by trials: `python -m benchmark.calibrate --help`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from rich.table import Table
-from skimage.metrics import structural_similarity
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
+from benchmark.images.pixels import to_uint8
+from benchmark.metrics.pixels import ssim
 from benchmark.runs import record
 from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
@@ -43,7 +43,7 @@ class Trial:
     Attributes:
         style_weight: in units of the content weight; infinite where that is 0.
         style_ratio: final style loss over the first, in [0, 1] unless it rose.
-        content_kept: SSIM of the result's luma to the content picture's, at most 1.
+        content_kept: SSIM to the content picture, as the metric has it.
         pictures: results, (N, S, S, 3) in [0, 1].
     """
 
@@ -143,19 +143,9 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
         replace(prepared.stopping, patience=None),
     )
     contents = np.concatenate([batch.start for batch in batches])
-    kept = [content_kept(a, b) for a, b in zip(outcome.pictures, contents, strict=True)]
+    kept = float(ssim(outcome.pictures, contents).mean())
     ratio = outcome.losses[1].mean() / outcome.first_losses[1].mean()
-    return Trial(style_weight, float(ratio), float(np.mean(kept)), outcome.pictures)
-
-
-def content_kept(picture: np.ndarray, content: np.ndarray) -> float:
-    """Structural similarity of two pictures' luma, (S, S, 3) in [0, 1]; 1 where they are alike.
-
-    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality evaluation_setup, 2004.
-    """
-    luma = np.array([0.299, 0.587, 0.114])
-    similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
-    return float(similarity(picture @ luma, content @ luma, data_range=1.0))
+    return Trial(style_weight, float(ratio), kept, outcome.pictures)
 
 
 def first_step(prepared: Prepared) -> float:
@@ -175,7 +165,7 @@ def first_step(prepared: Prepared) -> float:
 def drawn(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
     """Examples down, content picture and trials across."""
     contents = [*prepared.content.pixels] * len(prepared.paintings)
-    results = [record.to_uint8(one.pictures) for one in trials]
+    results = [to_uint8(one.pictures) for one in trials]
     rows = [
         [content, *(pictures[index] for pictures in results)]
         for index, content in enumerate(contents)

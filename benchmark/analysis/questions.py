@@ -25,6 +25,7 @@ from benchmark.analysis.tables import shown
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import restored
 from benchmark.images import sheets
+from benchmark.images.pixels import to_float
 from benchmark.runs.prepare import load_backbone, load_content
 from benchmark.tracking.records import CONFIG_FILE, EXAMPLES_FILE, RunRecord
 from benchmark.tracking.tracker import NotFoundError, Tracker
@@ -348,7 +349,7 @@ def activations(tracker: Tracker, run: RunRecord) -> pd.DataFrame | None:
     now = content.digest, backbone.digest
     if now != (run.content_digest, run.weights_digest):
         return None
-    return peakiness.by_depth(backbone, content.pixels / np.float32(255.0))
+    return peakiness.by_depth(backbone, to_float(content.pixels))
 
 
 def extremes(table: pd.DataFrame) -> tuple[float, float, float, float]:

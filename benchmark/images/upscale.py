@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
 from scipy.ndimage import gaussian_filter
-from skimage.color import rgb2gray
+
+from benchmark.images.pixels import luma, to_float, to_uint8
 
 GREY_LEVEL = 1 / 255
 """Added to every contrast, lest the ratio of two tiny ones lift a photograph's JPEG noise."""
@@ -41,11 +42,11 @@ def to_original_size(result: np.ndarray, original: np.ndarray) -> np.ndarray:
     back-projection of Irani and Peleg 1991; the gain is this project's own.
     """
     small, full = result.shape[:2], original.shape[:2]
-    target, photograph = result / np.float32(255), original / np.float32(255)
-    squashed = rgb2gray(resized(photograph, small))
-    detail = rgb2gray(photograph) - resized(squashed, full, Resampling.BICUBIC)
+    target, photograph = to_float(result), to_float(original)
+    squashed = luma(resized(photograph, small))
+    detail = luma(photograph) - resized(squashed, full, Resampling.BICUBIC)
     octaves = max(log2(detail.size / squashed.size) / 2, 1.0)
-    painted, seen = finest(rgb2gray(target)), finest(squashed)
+    painted, seen = finest(luma(target)), finest(squashed)
     correlation = local_mean(painted * seen) / (contrast(painted**2) * contrast(seen**2))
     present = contrast(resized(detail**2, small, Resampling.BOX)) / octaves**0.5
     gain = contrast(painted**2) / np.maximum(contrast(seen**2), present)
@@ -55,7 +56,7 @@ def to_original_size(result: np.ndarray, original: np.ndarray) -> np.ndarray:
     for _ in range(CORRECTIONS):
         enlarged = enlarged.clip(0, 1)
         enlarged += resized(target - resized(enlarged, small), full, Resampling.BICUBIC)
-    return np.asarray((enlarged.clip(0, 1) * 255).round().astype("uint8"))
+    return to_uint8(enlarged)
 
 
 def resized(

@@ -1,18 +1,15 @@
 """Metrics that need no network: what was kept of the content, colours, grain, change."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 from scipy.ndimage import gaussian_filter
-from skimage.metrics import structural_similarity
 
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue, ITU-R BT.601."""
+from benchmark.images.pixels import luma, luma_ssim
 
 WINDOW = 11
-"""Pixels a side of the Gaussian window of SSIM, σ = 1.5."""
+"""Pixels a side of the Gaussian window of SSIM."""
 
 SCALE_WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
 """Of MS-SSIM's scales, from fine to coarse."""
@@ -24,25 +21,17 @@ SAMPLING = 4
 """Colours are compared at every fourth pixel of every fourth row."""
 
 
-def luma(pictures: np.ndarray) -> np.ndarray:
-    """Luma Y = 0.299 R + 0.587 G + 0.114 B of pictures (…, 3), shape (…)."""
-    return np.asarray(np.asarray(pictures, "float64") @ LUMA)
-
-
 def ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
     """Structural similarity of the luma to the content picture's, in [−1, 1], 1 where alike.
 
-    Mean over Gaussian windows of (2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)).
-    Higher: more of the content's structure is kept.
+    `luma_ssim` of each pair. Higher: more of the content's structure is kept.
 
     Args:
         pictures: (N, S, S, 3) in [0, 1], S ≥ 11.
         contents: the same shape.
-
-    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality evaluation_setup, 2004, equation 13.
     """
     pairs = zip(luma(pictures), luma(contents), strict=True)
-    return np.array([_similarity(x, y) for x, y in pairs])
+    return np.array([luma_ssim(x, y) for x, y in pairs])
 
 
 def ms_ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
@@ -65,7 +54,7 @@ def ms_ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
     x, y, found = luma(pictures), luma(contents), np.ones(len(pictures))
     for scale, weight in enumerate(weights, start=1):
         k1 = 0.01 if scale == scales else LUMINANCE_OFF
-        terms = [_similarity(a, b, K1=k1) for a, b in zip(x, y, strict=True)]
+        terms = [luma_ssim(a, b, K1=k1) for a, b in zip(x, y, strict=True)]
         found *= np.maximum(terms, 0.0) ** weight
         x, y = _halved(x), _halved(y)
     return found
@@ -133,22 +122,6 @@ def grain(
 def high_frequency(pictures: np.ndarray, sigma: float) -> np.ndarray:
     """Mean square of each picture's luma without its low frequencies, (N,)."""
     return np.array([np.mean((y - gaussian_filter(y, sigma)) ** 2) for y in luma(pictures)])
-
-
-def _similarity(x: np.ndarray, y: np.ndarray, **constants: float) -> float:
-    """SSIM of two luma pictures with the window of the source."""
-    similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
-    return float(
-        similarity(
-            x,
-            y,
-            data_range=1.0,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            **constants,
-        )
-    )
 
 
 def _halved(pictures: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 
 import datasets
 from backbones import Backbone
+from benchmark.images.pixels import to_float
 from benchmark.metrics.features import Features, TooFewError, together
 from benchmark.transfer.features import energies_of, extract_features
 from datasets import Loaded, PictureSet
@@ -134,11 +135,11 @@ class Showing:
             return self._held_out.name
         if name == "pictures":
             shown = self._pictures
-            return in_unit_range(shown.pixels if isinstance(shown, Loaded) else shown)
+            return to_float(shown.pixels if isinstance(shown, Loaded) else shown)
         if name == "contents":
-            return in_unit_range(self._content().pixels)
+            return to_float(self._content().pixels)
         if name == "reference":
-            return np.concatenate([in_unit_range(r.pixels) for r in self._reference(one)])
+            return np.concatenate([to_float(r.pixels) for r in self._reference(one)])
         backbone = self._assessment.evaluators[evaluator]
         if name == "features":
             return self._features(backbone)
@@ -283,7 +284,7 @@ def means(table: pd.DataFrame) -> dict[str, float]:
 
 def features_of(evaluator: Backbone, pictures: np.ndarray) -> Features:
     """What an evaluator sees in pictures, uint8 (n, S, S, 3)."""
-    *grams, content = extract_features(evaluator, in_unit_range(pictures))
+    *grams, content = extract_features(evaluator, to_float(pictures))
     pooled = content.mean(axis=(1, 2), dtype="float64")
     statistics = np.concatenate(energies_of(grams, content), axis=1)
     return Features(evaluator.style_layers, tuple(grams), pooled, content, statistics)
@@ -300,8 +301,3 @@ def features_of_paintings(evaluator: Backbone, paintings: Loaded) -> Features:
     """What an evaluator sees in a set of paintings; a second call costs nothing."""
     # Without the content layer's activations, which would take more memory than all the rest.
     return replace(features_of(evaluator, paintings.pixels), content=None)
-
-
-def in_unit_range(pictures: np.ndarray) -> np.ndarray:
-    """8-bit pictures as float32 in [0, 1]."""
-    return np.asarray(pictures / np.float32(255.0), dtype="float32")

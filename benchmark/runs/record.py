@@ -16,6 +16,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat, nested
 from benchmark.images import sheets, upscale
+from benchmark.images.pixels import to_uint8
 from benchmark.metrics import scoring
 from benchmark.runs.prepare import Prepared
 from benchmark.runtime import processes
@@ -323,11 +324,6 @@ def weights_caption(prepared: Prepared) -> str:
     """What the weights are, for people, who must not take random ones for a result."""
     used = prepared.backbone.weights
     return "RANDOM (not trained)" if used == "random" else used
-
-
-def to_uint8(pictures: np.ndarray) -> np.ndarray:
-    """Pictures in [0, 1] as 8-bit pixels."""
-    return np.clip(np.round(pictures * 255.0), 0, 255).astype("uint8")
 
 
 def git_commit() -> str:

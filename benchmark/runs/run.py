@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Keep
+from benchmark.images.pixels import to_float, to_uint8
 from benchmark.metrics import scoring
 from benchmark.runs import record
 from benchmark.runs.checkpoint import Checkpoint
@@ -139,7 +140,7 @@ def checkpoint_of(config: Config, number: int) -> Checkpoint:
 def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:
     """Score a run's results, as the 8-bit pictures that are kept of them, and log that."""
     evaluation_setup, backbone = prepared.evaluation_setup, prepared.backbone
-    pictures = record.to_uint8(outcome.pictures)
+    pictures = to_uint8(outcome.pictures)
     table, missing = scoring.scores(
         evaluation_setup, prepared.paintings, prepared.content, pictures
     )
@@ -150,7 +151,7 @@ def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:
 
 def batches_of(prepared: Prepared) -> list[Batch]:
     """The examples in batches: an artist's contents a few at a time, or several artists at once."""
-    contents = prepared.content.pixels / np.float32(255.0)
+    contents = to_float(prepared.content.pixels)
     *_, activations = extract_features(prepared.backbone, contents)
     parts = np.array_split(np.arange(len(contents)), -(-len(contents) // prepared.batch))
     return [

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 import datasets
 from backbones import Backbone
+from benchmark.images.pixels import to_float
 from benchmark.transfer.features import channel_energies
 from datasets import DatasetError, PictureSet
 from datasets import selection as rules
@@ -103,7 +104,7 @@ def features_of(backbone: Backbone, group: PictureSet, size: int) -> np.ndarray:
     for start in range(0, len(group.pictures), MEASURED_TOGETHER):
         part = PictureSet(group.name, group.pictures[start : start + MEASURED_TOGETHER])
         pixels = datasets.load(part, size).pixels
-        parts.append(channel_energies(backbone, pixels / np.float32(255.0)))
+        parts.append(channel_energies(backbone, to_float(pixels)))
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
     return np.concatenate([a / norm for a, norm in zip(layers, norms, strict=True)], axis=1)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from backbones import Backbone
+from benchmark.images.pixels import to_float
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.transfer import backend
 from benchmark.transfer.losses import PaintingGrams
@@ -38,7 +39,7 @@ def style_targets(
     entry = cache / f"{key(backbone, paintings)}.npz" if cache else None
     triangles = _read(entry, backbone, len(paintings.pixels)) if entry else None
     if triangles is None:
-        triangles = gram_triangles(backbone, paintings.pixels / np.float32(255.0))
+        triangles = gram_triangles(backbone, to_float(paintings.pixels))
         if entry:
             _write(entry, triangles)
     return from_triangles(triangles)
