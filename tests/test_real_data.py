@@ -12,8 +12,8 @@ from PIL import Image
 
 from backbones import Backbone, BackboneError
 from benchmark.config.compose import composed
+from benchmark.runs.batches import batches_of
 from benchmark.runs.prepare import Prepared, prepare
-from benchmark.runs.run import batches_of
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import power_mean
 from benchmark.transfer.features import extract_features

@@ -10,8 +10,8 @@ import pytest
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.runs import target_cache
+from benchmark.runs.batches import artists_together, batches_of, largest_batch
 from benchmark.runs.prepare import Prepared, prepare
-from benchmark.runs.run import artists_together, batches_of, largest_batch
 from benchmark.transfer import backend, memory, targets
 from benchmark.transfer.losses import PaintingGrams
 from tests.commands import TINY

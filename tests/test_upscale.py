@@ -10,8 +10,8 @@ from PIL import Image
 from backbones import Backbone, load
 from benchmark.config.compose import composed
 from benchmark.images.upscale import to_original_size
+from benchmark.runs.batches import batches_of
 from benchmark.runs.prepare import prepare
-from benchmark.runs.run import batches_of
 from benchmark.transfer import losses
 from benchmark.transfer.loop import stylize
 from benchmark.transfer.stopping import Stopping

@@ -15,10 +15,10 @@ from benchmark.images import sheets
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics.pixels import ssim
 from benchmark.runs import record
+from benchmark.runs.batches import batches_of
 from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
 from benchmark.runs.progress import console
-from benchmark.runs.run import batches_of
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 from benchmark.transfer.loop import stylize
 

@@ -20,8 +20,9 @@ from benchmark.bench.figures import Figure
 from benchmark.bench.workload import Size
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
+from benchmark.runs.batches import batches_of, largest_batch
 from benchmark.runs.prepare import prepare
-from benchmark.runs.run import RunContext, batches_of, largest_batch, run
+from benchmark.runs.run import RunContext, run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend, memory
 from benchmark.transfer.loop import stylize

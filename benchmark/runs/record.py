@@ -1,8 +1,5 @@
 """What a run leaves behind: which numbers, pictures and tables are logged, and when."""
 
-import hashlib
-import inspect
-import json
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -18,6 +15,7 @@ from benchmark.config.schema import Config, flat, nested
 from benchmark.images import sheets, upscale
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics import scoring
+from benchmark.runs.fingerprint import fingerprint
 from benchmark.runs.prepare import Prepared
 from benchmark.runtime import processes
 from benchmark.tracking.log import RunLog
@@ -42,21 +40,9 @@ from benchmark.transfer import backend
 from benchmark.transfer.loop import Epoch, Outcome
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import Loaded
-from user_input import import_callable
 
 UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
 """Options that shape no result; they are in `CONFIG_FILE`, not among MLflow's parameters."""
-
-SOURCES = (
-    "benchmark",
-    *(f"benchmark/{p}" for p in ("config", "images", "metrics", "runs", "transfer")),
-    "backbones",
-    "datasets",
-)
-"""Folders of the program whose code shapes results."""
-
-NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.content")
-"""Ends of the options that name a function or class, which may be somebody's own."""
 
 
 def title(config: Config, others: Mapping[str, str] | None = None) -> str:
@@ -93,28 +79,6 @@ def first_facts(config: Config, overrides: Mapping[str, str], number: int, paren
 def recorded(config: Config) -> dict[str, Any]:
     """The options, flat, that are MLflow's parameters of a run."""
     return {key: v for key, v in flat(config).items() if not key.startswith(UNRECORDED)}
-
-
-def fingerprint(config: Config) -> str:
-    """A hash of all that shapes a run's losses but its data: options, sources, software, device.
-
-    Only under the same one can a run be taken up where it stood.
-    """
-    shaping = {k: v for k, v in nested(config).items() if k not in ("tracking", "checkpoint")}
-    named = [str(value) for key, value in flat(config).items() if key.endswith(NAMES_CODE)]
-    files = {path for folder in SOURCES for path in (ROOT / folder).glob("*.py")}
-    files |= {path for name in named if (path := source_file(name))}
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]
-    parts = (json.dumps(shaping, sort_keys=True), digests, backend.numerics())
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def source_file(name: str) -> Path | None:
-    """The file that a function or class with a dotted name is written in, where there is one."""
-    try:
-        return Path(inspect.getsourcefile(import_callable(name)) or "")
-    except Exception:  # Whatever the import of somebody's module raises; the run will tell it.
-        return None
 
 
 def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:

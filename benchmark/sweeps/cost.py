@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from benchmark.runs.batches import artists_together, batches_of, largest_batch
 from benchmark.runs.prepare import Prepared
-from benchmark.runs.run import artists_together, batches_of, largest_batch
 from benchmark.transfer import backend
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 

@@ -20,6 +20,7 @@ from benchmark.config.paths import ROOT, check_folder
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs import record
 from benchmark.runs.checkpoint import BusyError
+from benchmark.runs.fingerprint import fingerprint
 from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import console
@@ -131,7 +132,7 @@ def attempt(config: Config, tracker: Tracker, place: RunContext, output: Console
                 return earlier.status == "finished"
             if earlier and is_running(earlier) and not checkpoint.left_by(earlier.owner):
                 raise BusyError
-            if earlier and earlier.fingerprint != record.fingerprint(config):
+            if earlier and earlier.fingerprint != fingerprint(config):
                 output.print(f"{mark}begins anew: its options, or the program, changed since")
                 tracker.delete(earlier.run_id)
                 earlier = None
