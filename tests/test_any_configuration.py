@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -24,8 +25,10 @@ from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.config.registry import variants
 from benchmark.config.schema import Config
+from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import console
-from benchmark.runs.run import RunContext, run
+from benchmark.runs.run import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer.stopping import ADVICE
 from datasets.selection import Method
@@ -266,13 +269,17 @@ def check_runs(data: Data, options: Overrides) -> None:
     """Run it, and look at how it ended."""
     line = [f"{option}={written(value)}" for option, value in options.items()]
     note(shlex.join(["python", "-m", "benchmark", *line]))
-    status, ending = run(composed(line), data.tracker, RunContext("any", options), console())
+    config, context = composed(line), RunContext("any", options)
+    outcome = tracked_run(
+        config, partial(prepare, config), data.tracker, context, Checkpoint(None), console()
+    )
+    status = outcome.status
     record = data.tracker.all_runs()[-1]
     assert (status, record.status) in {("finished",) * 2, ("diverged",) * 2}
     numbers = [*record.results.model_dump(exclude_none=True).values(), *record.scores.values()]
     assert all(math.isfinite(number) for number in numbers)
     if status == "diverged":
-        assert ADVICE in record.reason, ending
+        assert ADVICE in record.reason, outcome.ending
         return
     results = record.results
     for loss in (results.final_total_loss, results.final_style_loss, results.final_content_loss):

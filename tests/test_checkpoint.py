@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint
+from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint, Saved
 from benchmark.runtime import processes
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.runtime.processes import Owner, here
@@ -26,21 +26,22 @@ def progress(epoch: int) -> Progress:
 
 
 def written(folder: Path, fingerprint: str = "f") -> Checkpoint:
-    found = Checkpoint(folder, every_seconds=None, every_epochs=1)
-    assert found.open(fingerprint) is None
-    found.batch = 2
-    found(progress(3))
+    found = Checkpoint(folder, fingerprint, every_epochs=1)
+    assert found.open() is None
+    found.save(progress(3), batch=2)
     return found
 
 
-def read(folder: Path, fingerprint: str = "f") -> Progress | None:
-    return Checkpoint(folder, None, None).open(fingerprint)
+def read(folder: Path, fingerprint: str = "f") -> Saved | None:
+    return Checkpoint(folder, fingerprint).open()
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     written(tmp_path)
-    found, wanted = read(tmp_path), progress(3)
-    assert found is not None
+    saved, wanted = read(tmp_path), progress(3)
+    assert saved is not None
+    assert saved.batch == 2
+    found = saved.progress
     np.testing.assert_array_equal(found.history, wanted.history)
     np.testing.assert_array_equal(found.kept.pictures(), wanted.kept.pictures())
     assert found.clock == (2.5, 1.5)
@@ -75,22 +76,21 @@ def test_a_changed_byte_is_noticed_and_no_pickle_is_loaded(tmp_path: Path) -> No
 
 
 def test_the_last_state_is_written_when_a_run_ends_early(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path, every_seconds=None, every_epochs=None)
-    checkpoint.open("f")
-    checkpoint.batch = 1
-    checkpoint(progress(4))
+    checkpoint = Checkpoint(tmp_path, "f")
+    checkpoint.open()
+    checkpoint.save(progress(4), batch=1)
     assert read(tmp_path) is None
-    checkpoint.write()
-    found = read(tmp_path)
-    assert found is not None
-    assert len(found.history) == 5
+    checkpoint.flush()
+    saved = read(tmp_path)
+    assert saved is not None
+    assert len(saved.progress.history) == 5
 
 
 def test_without_room_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "run").mkdir()
     checkpoint = written(tmp_path / "run")
     (tmp_path / "run").rename(tmp_path / "away")
-    checkpoint(progress(4))
+    checkpoint.save(progress(4), batch=2)
     assert "no checkpoint written" in caplog.text
     assert read(tmp_path / "away") is not None
 
@@ -131,7 +131,7 @@ def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> 
 def test_only_one_process_does_a_run(tmp_path: Path) -> None:
     claim = (
         "from pathlib import Path; import sys; from benchmark.runs.checkpoint import *\n"
-        "with Checkpoint(Path(sys.argv[1]), None, None).claimed():\n"
+        "with Checkpoint(Path(sys.argv[1])).claimed():\n"
         "    print('mine', flush=True); input()"
     )
     with subprocess.Popen(
@@ -142,7 +142,7 @@ def test_only_one_process_does_a_run(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"mine\n"
-        mine = Checkpoint(tmp_path, None, None)
+        mine = Checkpoint(tmp_path)
         with pytest.raises(BusyError), mine.claimed():
             pass
         other.kill()

@@ -171,7 +171,7 @@ def test_joblib_goes_on_when_a_worker_is_killed(tmp_path: Path, plain: Losses) -
     done = sweep(tmp_path, JOBLIB, disturb=kill_one("popen_loky_posix"))
     check(done, plain)
     assert done.output.count("The launcher broke: TerminatedWorkerError") == 1
-    assert done.output.count("goes on after epoch") == 2
+    assert done.output.count("resuming after epoch") == 2
     assert not list((tmp_path / "checkpoints").rglob("*"))
 
 
@@ -237,7 +237,7 @@ def test_slurm_puts_a_job_back_into_its_queue(tmp_path: Path, plain: Losses, gra
     assert [task.state for task in slurm.tasks(queue)] == ["COMPLETED", "COMPLETED"]
     assert [task.is_marked("requeued") for task in slurm.tasks(queue)] == [True, False]
     [said] = [path.read_text() for path in tmp_path.glob("sweep/.submitit/*_0/*_log.out")]
-    assert said.count("goes on after epoch") == 1
+    assert said.count("resuming after epoch") == 1
     if grace:  # The run was ended in order before.
         assert said.count("Requeued job") == 1
 

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -302,14 +303,13 @@ def test_going_on_from_a_checkpoint_leads_to_the_same_end(
         "stopping": Stopping(4, steps_per_epoch=2, patience=None),
         "keep_best": keep_best,
     }
-    checkpoint = Checkpoint(tmp_path, every_seconds=None, every_epochs=2)
-    checkpoint.open("these options")
-    checkpoint.batch = 2
-    whole = transfer(**options, on_progress=checkpoint)
-    again = Checkpoint(tmp_path, every_seconds=None, every_epochs=None)
-    after = again.open("these options")
-    assert after is not None
-    assert (len(after.history), again.batch) == (3, 2)
+    checkpoint = Checkpoint(tmp_path, "these options", every_epochs=2)
+    checkpoint.open()
+    whole = transfer(**options, on_progress=partial(checkpoint.save, batch=2))
+    saved = Checkpoint(tmp_path, "these options").open()
+    assert saved is not None
+    after = saved.progress
+    assert (len(after.history), saved.batch) == (3, 2)
     epochs: list[int] = []
     second = transfer(**options, after=after, on_epoch=lambda epoch: epochs.append(epoch.number))
     assert epochs == [3, 4]

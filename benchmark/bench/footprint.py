@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from benchmark.bench.workload import Size
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.batches import batches_of, largest_batch
+from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
-from benchmark.runs.run import RunContext, run
+from benchmark.runs.run import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend, memory
 from benchmark.transfer.loop import stylize
@@ -171,7 +173,10 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
                 "metrics=[]",
                 f"loss.variation_weight={index}",
             ]
-            run(composed(overrides), tracker, RunContext(f"job {index}", {}), silent)
+            config, context = composed(overrides), RunContext(f"job {index}", {})
+            tracked_run(
+                config, partial(prepare, config), tracker, context, Checkpoint(None), silent
+            )
             found.append(float(backend.memory_in_use()))
     return {"memory": found}
 

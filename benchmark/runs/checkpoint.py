@@ -1,4 +1,4 @@
-"""Where a run stands, kept on disk, so that it can go on from there after whatever ended it."""
+"""What a run has done so far, kept on disk, so that it is resumed from there."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -26,26 +26,39 @@ class BusyError(RuntimeError):
     """Another process does the run already."""
 
 
+class Saved(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        progress: the optimisation after its last epoch.
+        batch: most examples optimised together, which may shape the last digits.
+    """
+
+    progress: Progress
+    batch: int
+
+
 class Checkpoint:
-    """The checkpoint of one run: a listener of its optimisation, which writes now and then.
+    """The checkpoint of one run.
 
     Attributes:
         folder: its own; None keeps nothing.
-        batch: most examples that the run optimises together, which may shape the last digits.
     """
 
-    batch: int | None = None
-
     def __init__(
-        self, folder: Path | None, every_seconds: float | None, every_epochs: int | None
+        self,
+        folder: Path | None,
+        fingerprint: str = "",
+        every_seconds: float | None = None,
+        every_epochs: int | None = None,
     ) -> None:
-        """Written after so many seconds, and after every so many epochs; None: not for that."""
+        """Of a run with a fingerprint, written every so many seconds or epochs; None: never."""
         self.folder = folder
+        self._fingerprint = fingerprint
         self._every_seconds = every_seconds
         self._every_epochs = every_epochs
-        self._fingerprint = ""
-        self._latest: Progress | None = None
-        self._written = monotonic()
+        self._unwritten: Saved | None = None
+        self._last_write = monotonic()
         self._writing = threading.Lock()
 
     @contextmanager
@@ -66,12 +79,8 @@ class Checkpoint:
         except Timeout as error:
             raise BusyError(self._owner()) from error
 
-    def open(self, fingerprint: str) -> Progress | None:
-        """Where the run stood; None at its beginning, or where that was of another fingerprint.
-
-        What is written from now on carries the fingerprint, and this process's name.
-        """
-        self._fingerprint = fingerprint
+    def open(self) -> Saved | None:
+        """What was saved under the same fingerprint, if anything was; this process owns it now."""
         if self.folder is None:
             return None
         remove_parts(self.folder)
@@ -85,49 +94,42 @@ class Checkpoint:
             return Owner(*json.loads(self._owner())) == owner
         return False
 
-    def __call__(self, progress: Progress) -> None:
+    def save(self, progress: Progress, batch: int) -> None:
         """Take note of where the run stands, and write it if that is due."""
-        self._latest = progress
+        self._unwritten = Saved(progress, batch)
         epoch = len(progress.history) - 1
-        by_time = (
-            self._every_seconds is not None and monotonic() - self._written >= self._every_seconds
-        )
+        seconds = monotonic() - self._last_write
+        by_time = self._every_seconds is not None and seconds >= self._every_seconds
         by_epoch = self._every_epochs is not None and epoch % self._every_epochs == 0
         if by_time or by_epoch:
-            try:
-                self.write()
-            except OSError as error:  # The run itself needs no checkpoint.
-                logging.warning("%s: no checkpoint written (%s)", self.folder, error)
+            self.flush()
 
-    def write(self) -> None:
-        """Write where the run stood last, in place of what was written before.
-
-        Raises:
-            OSError: there is no room, or no permission.
-        """
+    def flush(self) -> None:
+        """Write what was saved last; a failure is only logged, for the run needs no checkpoint."""
         with self._writing:
-            progress, self._latest = self._latest, None
-            if progress is None or self.folder is None:
+            saved = self._unwritten
+            if saved is None or self.folder is None:
                 return
             try:
                 with replacing(self.folder / FILE) as part:
                     np.savez(
                         part,
-                        **_arrays(progress),
-                        batch=np.array(self.batch),
+                        **_arrays(saved.progress),
+                        batch=np.array(saved.batch),
                         fingerprint=np.array(self._fingerprint),
                     )
-            except BaseException:
-                self._latest = progress
-                raise
+                if self._unwritten is saved:  # Another thread may have saved more meanwhile.
+                    self._unwritten = None
+            except Exception as error:
+                logging.warning("%s: no checkpoint written (%s)", self.folder, error)
             finally:
-                self._written = monotonic()
+                self._last_write = monotonic()
 
     def remove(self) -> None:
         """Remove it; the run is done."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
-            with suppress(OSError):  # Not empty: other runs of the sweep are under way.
+            with suppress(OSError):  # Not empty: other runs of the sweep are not done.
                 self.folder.parent.rmdir()
 
     def _owner(self) -> str:
@@ -135,18 +137,16 @@ class Checkpoint:
             return ((self.folder or Path()) / OWNER).read_text(encoding="utf-8")
         return ""
 
-    def _read(self, file: Path) -> Progress | None:
+    def _read(self, file: Path) -> Saved | None:
         try:
             # Reading checks the checksums that the format holds; pickles are refused.
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
                 if str(stored["fingerprint"]) == self._fingerprint:
-                    found = _progress(stored)
-                    self.batch = int(stored["batch"])
-                    return found
+                    return Saved(_progress(stored), int(stored["batch"]))
         except FileNotFoundError:
             pass
         except Exception as error:  # A damaged zip file raises errors of many kinds.
-            logging.warning("%s: damaged (%s), the run begins anew", file, error)
+            logging.warning("%s: corrupt (%s), restarting the run", file, error)
         return None
 
 

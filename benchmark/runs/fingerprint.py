@@ -22,7 +22,7 @@ NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.conte
 """Ends of the options that name a function or class, which may be somebody's own."""
 
 
-def fingerprint(config: Config) -> str:
+def fingerprint_of(config: Config) -> str:
     """A hash of all that shapes a run's losses but its data: options, sources, software, device.
 
     Only under the same one can a run be taken up where it stood.

@@ -16,11 +16,12 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.registry import check_variant
-from benchmark.config.schema import Config, Init
+from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.variants import arguments_of, check_call, function_of
 from benchmark.metrics import references
 from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric, load_images
 from benchmark.runs import style_sets as choose
+from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.style_sets import Selection
 from benchmark.transfer import memory
 from benchmark.transfer.optimizers import OptimizerChoice
@@ -92,6 +93,9 @@ class Prepared:
         batch: most examples to optimise together.
         from_noise: whether pictures start from noise instead of their content.
         seed: of that noise.
+        keep_best: whether each example's picture of lowest total loss is kept, not the last.
+        snapshots: epochs whose pictures are logged.
+        original_size: whether results are also logged at their content pictures' own sizes.
         cache: folder for style targets.
         evaluation_setup: with what the results are scored.
     """
@@ -106,6 +110,9 @@ class Prepared:
     batch: int
     from_noise: bool
     seed: int
+    keep_best: bool
+    snapshots: Sequence[int]
+    original_size: bool
     cache: Path | None
     evaluation_setup: EvaluationSetup
 
@@ -151,9 +158,22 @@ def prepare(config: Config) -> Prepared:
         batch=batch_size(config, backbone, paintings, content),
         from_noise=config.init is Init.noise,
         seed=config.seed,
+        keep_best=config.keep is Keep.best,
+        snapshots=config.snapshots,
+        original_size=config.original_size,
         cache=ROOT / Path(config.cache).expanduser() / "style_targets" if config.cache else None,
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings),
     )
+
+
+def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpoint:
+    """The checkpoint of a run of a sweep."""
+    wanted = config.checkpoint
+    folder = None
+    if wanted.folder is not None and config.tracking.sweep:
+        place = ROOT / Path(wanted.folder).expanduser()
+        folder = place / config.tracking.sweep / str(number)
+    return Checkpoint(folder, fingerprint, wanted.every_seconds, wanted.every_epochs)
 
 
 def load_paintings(config: Config) -> tuple[list[PictureSet], list[Loaded]]:

@@ -72,6 +72,11 @@ class EpochProgress:
     ) -> None:
         self._bar.stop()
 
+    def announce(self, line: str, style: str | None = None) -> None:
+        """Print a line, with the run's title where lines of several processes mix."""
+        mark = f"  {self._title}: " if launchers.in_job() else "  "
+        self._console.print(mark + line, style=style, soft_wrap=True)
+
     def __call__(self, epoch: Epoch) -> None:
         """Show an epoch."""
         state = f"total loss {epoch.losses[0].mean():.4g}"

@@ -15,7 +15,7 @@ from benchmark.config.schema import Config, flat, nested
 from benchmark.images import sheets, upscale
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics import scoring
-from benchmark.runs.fingerprint import fingerprint
+from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.prepare import Prepared
 from benchmark.runtime import processes
 from benchmark.tracking.log import RunLog
@@ -63,7 +63,7 @@ def first_facts(config: Config, overrides: Mapping[str, str], number: int, paren
         sweep=config.tracking.sweep or "",
         number=number,
         parent=parent,
-        fingerprint=fingerprint(config),
+        fingerprint=fingerprint_of(config),
         backbone=config.backbone["name"],
         agg=config.agg["name"],
         optimizer=config.optimizer["name"],
@@ -153,30 +153,19 @@ def epoch(
 def results(
     log: RunLog,
     prepared: Prepared,
-    snapshots: Sequence[int],
     outcome: Outcome,
     caption: str,
-    *,
-    original_size: bool,
 ) -> None:
     """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
 
-    With `original_size` each picture also at the size of its content picture, as in the study's
-    test; else they stay square, as they were optimised.
-
-    Args:
-        log: of the run.
-        prepared: its inputs.
-        snapshots: epochs whose pictures are already in the series.
-        outcome: how it ended.
-        caption: for the sheet.
-        original_size: whether to write them back at the content pictures' own sizes too.
+    With `prepared.original_size` each picture also at the size of its content picture, as in the
+    study's test; else they stay square, as they were optimised.
     """
     pictures = to_uint8(outcome.pictures)
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
         log.picture(result_file(artist, content), picture)
-        if number not in snapshots:
+        if number not in prepared.snapshots:
             log.snapshot(f"{artist}/{content}", picture, int(number))
     contents = len(prepared.content.names)
     caption = f"{caption} · {outcome.epochs} epochs · weights: {weights_caption(prepared)}"
@@ -196,7 +185,7 @@ def results(
         log.figure(LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
     log.table(EXAMPLES_FILE, examples_table(prepared, outcome))
     log.results(final_numbers(outcome), outcome.epochs)
-    if original_size:
+    if prepared.original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
 

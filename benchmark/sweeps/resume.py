@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from benchmark.config.checks import SWEEP_NAME
 from benchmark.config.errors import ConfigError, nearest
 from benchmark.config.paths import ROOT
+from benchmark.runs.prepare import checkpoint_of
 from benchmark.runs.progress import console
-from benchmark.runs.run import checkpoint_of
 from benchmark.runtime import launchers
 from benchmark.sweeps.plan import Plan
 from benchmark.sweeps.sweep import (

@@ -1,8 +1,9 @@
 """A sweep: its runs checked before the first starts, its summary after the last."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,11 +21,11 @@ from benchmark.config.paths import ROOT, check_folder
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs import record
 from benchmark.runs.checkpoint import BusyError
-from benchmark.runs.fingerprint import fingerprint
+from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
-from benchmark.runs.prepare import prepare
+from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
 from benchmark.runs.progress import console
-from benchmark.runs.run import RunContext, checkpoint_of, run
+from benchmark.runs.run import RunContext, tracked_run
 from benchmark.runtime import launchers, processes
 from benchmark.sweeps import cost as estimates
 from benchmark.sweeps.plan import Plan
@@ -78,7 +79,7 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
     if config.estimate is Estimate.show:
         print_estimate([config], output)
     place = RunContext(record.title(config), pairs_of(overrides))
-    finished = attempt(config, tracker, place, output)
+    finished = attempt(config, lambda: prepared, tracker, place, output)
     summarise(output, tracker, tracker.runs_of(name))
     return finished
 
@@ -107,7 +108,7 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
         return False
     output.print(f"Run {number + 1} of {parent.runs if parent else '?'}: {title}")
     place = RunContext(title, pairs_of(overrides), number, parent.run_id if parent else "")
-    finished = attempt(config, tracker, place, output)
+    finished = attempt(config, partial(prepare, config), tracker, place, output)
     if SweepCallback.estimate is not None:
         output.print(f"  {SweepCallback.estimate.after(number + 1)}", soft_wrap=True)
     return finished
@@ -118,12 +119,19 @@ def planned(plan: Plan, number: int, config: Config) -> tuple[Config, Sequence[s
     return replace(plan.config(number), tracking=config.tracking), plan.overrides[number]
 
 
-def attempt(config: Config, tracker: Tracker, place: RunContext, output: Console) -> bool:
+def attempt(
+    config: Config,
+    prepared: Callable[[], Prepared],
+    tracker: Tracker,
+    place: RunContext,
+    output: Console,
+) -> bool:
     """Do what is left of a run; a failure is recorded in it and told in a line, never raised."""
-    checkpoint = checkpoint_of(config, place.number)
     # Lines of several processes stand among each other.
     mark = f"  {place.title}: " if launchers.in_job() else "  "
     try:
+        fingerprint = fingerprint_of(config)
+        checkpoint = checkpoint_of(config, place.number, fingerprint)
         with checkpoint.claimed():
             earlier = tracker.run_of(config.tracking.sweep or "", place.number)
             if earlier and is_done(earlier):
@@ -132,14 +140,15 @@ def attempt(config: Config, tracker: Tracker, place: RunContext, output: Console
                 return earlier.status == "finished"
             if earlier and is_running(earlier) and not checkpoint.left_by(earlier.owner):
                 raise BusyError
-            if earlier and earlier.fingerprint != fingerprint(config):
+            if earlier and earlier.fingerprint != fingerprint:
                 output.print(f"{mark}begins anew: its options, or the program, changed since")
                 tracker.delete(earlier.run_id)
                 earlier = None
-            status, ending = run(config, tracker, replace(place, earlier=earlier), output)
-        style = "red" if status == "diverged" else None
-        output.print(f"{mark}{status}: {ending}", style=style, soft_wrap=True)
-        return status == "finished"
+            place = replace(place, earlier=earlier)
+            outcome = tracked_run(config, prepared, tracker, place, checkpoint, output)
+        style = "red" if outcome.status == "diverged" else None
+        output.print(f"{mark}{outcome.status}: {record.line(outcome)}", style=style, soft_wrap=True)
+        return outcome.status == "finished"
     except BusyError:
         output.print(
             f"{mark}under way in another process, which this one leaves alone", style="yellow"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -100,6 +100,11 @@ class Outcome:
         """The losses before the first update, (3, N)."""
         first: np.ndarray = self.history[0]
         return first
+
+    @property
+    def status(self) -> Literal["finished", "diverged"]:
+        """What the run is marked as, "finished" or "diverged"."""
+        return "diverged" if self.ending.stopped_by == "diverged" else "finished"
 
     @property
     def epochs(self) -> int:
