@@ -79,7 +79,7 @@ class Tracker:
         self._retries = Retries()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
-            raise NotFoundError(f"{self.uri}: no such store; nothing was run into it yet")
+            raise NotFoundError(f"{self.uri}: there is no such store; nothing was run into it yet")
         try:
             self._store = self._open(file, create=create)
             experiments = self._experiments(file, create=create)
