@@ -351,7 +351,7 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
         (["--sweep", "a/b"], "--sweep a/b: no sweep can have this name"),
         (["--run", "0"], "--run 0: "),
         (["--experiment", "none"], "has no experiment 'none'"),
-        (["--tracking-uri", "sqlite:///nowhere.db"], "there is no such store"),
+        (["--tracking-uri", "sqlite:///nowhere.db"], "no such store"),
     ],
 )
 def test_wrong_input_is_one_line(
