@@ -1,22 +1,22 @@
-"""Pictures: sets of paintings by one artist (or any other group), and content photographs.
+"""Images: sets of paintings by one artist (or any other group), and content photographs.
 
-A dataset is a function that returns `PictureSet`s; one YAML in `conf/dataset/` names it and its
+A dataset is a function that returns `ImageSet`s; one YAML in `conf/dataset/` names it and its
 arguments. Content is a function that returns one, and a YAML in `conf/content/`. Nothing is
-decoded before `load` is called.
+decoded before `load_images` is called. May import `user_input` alone.
 """
 
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
-from datasets.pictures import Loaded, Picture, PictureSet, digest_of, load
+from datasets.images import ImageSet, LazyImage, LoadedImages, digest_of, load_images
 
 __all__ = [
     "Artist",
     "Catalogue",
     "DatasetError",
-    "Loaded",
-    "Picture",
-    "PictureSet",
+    "ImageSet",
+    "LazyImage",
+    "LoadedImages",
     "digest_of",
-    "load",
+    "load_images",
     "style_sets",
 ]

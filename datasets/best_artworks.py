@@ -2,7 +2,6 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,19 +10,17 @@ import pandas as pd
 from datasets import kaggle, sample
 from datasets.catalogue import Artist, Catalogue, GroupBy, style_sets
 from datasets.errors import DatasetError
-from datasets.names import key, unbroken
-from datasets.pictures import (
-    Picture,
-    PictureSet,
+from datasets.images import (
+    ImageSet,
+    LazyImage,
     files_in,
     folders_read,
     printable,
 )
+from datasets.names import name_key, unbroken
 
-NAME = "best_artworks"
-
-PAINTINGS = 8446
-"""How many it is published to hold; the sum of its table's column `paintings`."""
+PUBLISHED_PAINTINGS = 8446
+"""The sum of its table's column `paintings`."""
 
 STUDY_ARTISTS = (
     "Marc Chagall",
@@ -33,14 +30,14 @@ STUDY_ARTISTS = (
     "Diego Rivera",
     "Andy Warhol",
 )
-"""The six of the study, section 1."""
+"""The six artists of the study, section 1."""
 
 FOLDERS = ("images/images", "images", "resized/resized", "resized", ".")
 """Where paintings may lie below the folder given; the archive doubles its folders."""
 
-COLUMNS = ("name", "years", "genre", "nationality", "wikipedia", "paintings")
+TABLE_COLUMNS = ("name", "years", "genre", "nationality", "wikipedia", "paintings")
 
-NUMBERED = re.compile(r"(?P<artist>.+)_(?P<number>\d+)")
+NUMBERED_NAME = re.compile(r"(?P<artist>.+)_(?P<number>\d+)")
 
 
 def paintings(
@@ -50,7 +47,7 @@ def paintings(
     nationality: list[str] | str | None = None,
     born: list[int] | None = None,
     group_by: GroupBy | None = None,
-) -> list[PictureSet]:
+) -> list[ImageSet]:
     """Sets of paintings from the archive; see `datasets.catalogue.style_sets`.
 
     Args:
@@ -68,9 +65,7 @@ def paintings(
     return style_sets(catalogue(root), artists, genre, nationality, born, group_by)
 
 
-def paintings_or_sample(
-    root: str | None, artists: list[str] | str | None = None
-) -> list[PictureSet]:
+def paintings_or_sample(root: str | None, artists: list[str] | str | None = None) -> list[ImageSet]:
     """Sets of the archive's paintings if a copy is there, else of the embedded painters'.
 
     Args:
@@ -85,8 +80,8 @@ def paintings_or_sample(
 
 def catalogue_or_sample(root: str | None) -> Catalogue:
     """What `paintings_or_sample` chooses from."""
-    here = root is not None or kaggle.cached(NAME) is not None
-    return catalogue(root) if here else sample.catalogue()
+    available = root is not None or kaggle.cached("best_artworks") is not None
+    return catalogue(root) if available else sample.catalogue()
 
 
 @folders_read()
@@ -94,99 +89,87 @@ def catalogue(root: str | None) -> Catalogue:
     """All artists of the archive with their paintings.
 
     Raises:
-        DatasetError: it is not there, cannot be downloaded, or is not this archive.
+        DatasetError: there is no copy, none can be downloaded, or it is not this archive.
     """
-    place = kaggle.unpacked(NAME, root)
-    found, notes = _pictures_by_artist(place)
-    if not found:
-        raise DatasetError(
-            f"dataset.root={place}: no paintings are here; give the unpacked archive's root, "
-            f"images/, images/images/ or resized/, or download it here with "
-            f"`python -m datasets.fetch {NAME} --root {place}`"
-        )
-    known = _artists_table(place)
-    if known is None:
-        notes.append("no artists.csv here: years, genres and nationalities are unknown")
-    listed = [_artist(row, found.pop(key(row["name"]), None)) for row in known or []]
-    others = [Artist(name.replace("_", " "), pictures) for name, pictures in found.values()]
-    artists = sorted([*listed, *others], key=lambda artist: key(artist.name))
-    return Catalogue(str(place), tuple(artists), STUDY_ARTISTS, PAINTINGS, tuple(notes))
+    archive = kaggle.unpacked("best_artworks", root)
+    paintings_of, notes = _paintings_by_artist(archive)
+    if not paintings_of:
+        parts = "images/, images/images/ or resized/"
+        raise kaggle.not_the_archive("best_artworks", archive, parts)
+    table = _artists_table(archive)
+    if table is None:
+        notes.append("no artists.csv: years, genres and nationalities are unknown")
+    listed = [_artist(row, paintings_of.pop(name_key(row["name"]), None)) for row in table or []]
+    others = [Artist(name.replace("_", " "), images) for name, images in paintings_of.values()]
+    artists = sorted([*listed, *others], key=lambda artist: name_key(artist.name))
+    return Catalogue(str(archive), tuple(artists), STUDY_ARTISTS, PUBLISHED_PAINTINGS, tuple(notes))
 
 
-def _pictures_by_artist(
-    place: Path,
-) -> tuple[dict[str, tuple[str, tuple[Picture, ...]]], list[str]]:
-    """Folder name and paintings of each artist, by the name's key; and what was odd."""
+NamedImages = tuple[str, tuple[LazyImage, ...]]
+"""An artist's name as the archive spells it, and the paintings."""
+
+
+def _paintings_by_artist(archive: Path) -> tuple[dict[str, NamedImages], list[str]]:
+    """Spelling and paintings of each artist, by the name's key; and what was odd."""
     for below in FOLDERS:
-        folder = place / below
+        folder = archive / below
         if not folder.is_dir():
             continue
-        by_folder = {
-            printable(entry.name): list(files_in(entry))
-            for entry in sorted(folder.iterdir())
-            if entry.is_dir()
-        }
-        loose: dict[str, list[Picture]] = defaultdict(list)
-        for picture in files_in(folder):
-            match = NUMBERED.fullmatch(picture.name)
-            if match:
-                loose[match["artist"]].append(picture)
-        by_name = {name: found for name, found in (by_folder | loose).items() if found}
-        if by_name:
+        subfolders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+        by_name = {printable(entry.name): list(files_in(entry)) for entry in subfolders}
+        loose: dict[str, list[LazyImage]] = defaultdict(list)
+        for image in files_in(folder):
+            if match := NUMBERED_NAME.fullmatch(image.name):
+                loose[match["artist"]].append(image)
+        if by_name := {name: images for name, images in (by_name | loose).items() if images}:
             return _merged(by_name)
     return {}, []
 
 
 def _merged(
-    by_name: dict[str, list[Picture]],
-) -> tuple[dict[str, tuple[str, tuple[Picture, ...]]], list[str]]:
+    by_name: dict[str, list[LazyImage]],
+) -> tuple[dict[str, NamedImages], list[str]]:
     """Broken spellings of one artist put together, each numbered painting taken once."""
-    numbered: dict[str, dict[int | str, Picture]] = defaultdict(dict)
     spellings: dict[str, list[str]] = defaultdict(list)
-    doubled: dict[str, int] = defaultdict(int)
-    for name, pictures in by_name.items():
-        spellings[key(name)].append(name)
-        for picture in pictures:
-            match = NUMBERED.fullmatch(picture.name)
-            number = int(match["number"]) if match else picture.name
-            if number in numbered[key(name)]:
-                doubled[key(name)] += 1
-                continue
-            whole = Picture(unbroken(picture.name), picture.source, picture.read)
-            numbered[key(name)][number] = whole
-    notes = [
-        f"{unbroken(names[0]).replace('_', ' ')} is there in {len(names)} spellings "
-        f"({', '.join(names)}): put together, {doubled[artist]} files that are there twice "
-        "taken once"
-        for artist, names in spellings.items()
-        if len(names) > 1
-    ]
-    notes += [
-        f"'{names[0]}' is a broken spelling of '{unbroken(names[0])}'"
-        for names in spellings.values()
-        if len(names) == 1 and unbroken(names[0]) != names[0]
-    ]
-    in_order = {
-        artist: tuple(found[n] for n in sorted(found, key=lambda n: (isinstance(n, str), n)))
-        for artist, found in numbered.items()
-    }
-    return {a: (unbroken(spellings[a][0]), pictures) for a, pictures in in_order.items()}, notes
+    numbered: dict[str, dict[int | str, LazyImage]] = defaultdict(dict)
+    for name, images in by_name.items():
+        spellings[name_key(name)].append(name)
+        for image in images:
+            match = NUMBERED_NAME.fullmatch(image.name)
+            whole = LazyImage(unbroken(image.name), image.source, image.read)
+            number = int(match["number"]) if match else image.name
+            numbered[name_key(name)].setdefault(number, whole)
+    merged: dict[str, NamedImages] = {}
+    notes = []
+    for artist, names in spellings.items():
+        right, by_number = unbroken(names[0]), numbered[artist]
+        in_order = sorted(by_number, key=lambda number: (isinstance(number, str), number))
+        merged[artist] = right, tuple(by_number[number] for number in in_order)
+        if len(names) > 1:
+            duplicates = sum(len(by_name[name]) for name in names) - len(by_number)
+            notes.append(
+                f"{right.replace('_', ' ')} has {len(names)} spellings ({', '.join(names)}): "
+                f"merged, without {duplicates} duplicate files"
+            )
+        elif right != names[0]:
+            notes.append(f"'{names[0]}' is a broken spelling of '{right}'")
+    return merged, notes
 
 
-def _artists_table(place: Path) -> list[dict[str, str]] | None:
-    """The rows of `artists.csv`, in the folder or up to two above it; None: there is none.
+def _artists_table(archive: Path) -> list[dict[str, str]] | None:
+    """The rows of `artists.csv`, in the folder or up to two above it; None: no such file.
 
     Raises:
         DatasetError: it cannot be read, or lacks a column.
     """
-    for folder in (place, *place.resolve().parents[:2]):
+    for folder in (archive, *archive.resolve().parents[:2]):
         file = folder / "artists.csv"
         if file.is_file():
             try:
                 table = pd.read_csv(file, dtype=str, keep_default_na=False)
             except (ValueError, OSError) as error:
                 raise DatasetError(f"{file} cannot be read as a table: {error}") from error
-            missing = [column for column in COLUMNS if column not in table.columns]
+            missing = [column for column in TABLE_COLUMNS if column not in table.columns]
             if missing:
                 raise DatasetError(
                     f"{file} is not this archive's table: it has no column {', '.join(missing)}"
@@ -195,13 +178,13 @@ def _artists_table(place: Path) -> list[dict[str, str]] | None:
     return None
 
 
-def _artist(row: dict[str, str], found: tuple[str, Sequence[Picture]] | None) -> Artist:
+def _artist(row: dict[str, str], paintings_of: NamedImages | None) -> Artist:
     """An artist of the table, whose Wikipedia page often has the usual spelling of the name."""
     page = unquote(row["wikipedia"].rpartition("/")[2])
     count = row["paintings"].strip()
     return Artist(
         name=row["name"].strip(),
-        pictures=tuple(found[1]) if found else (),
+        images=paintings_of[1] if paintings_of else (),
         aliases=(page.replace("_", " "),) if page else (),
         years=row["years"].replace("–", "-").strip(),
         genres=_listed(row["genre"]),

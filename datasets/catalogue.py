@@ -7,8 +7,8 @@ from itertools import zip_longest
 from typing import Literal
 
 from datasets.errors import DatasetError, unknown_name
-from datasets.names import chosen_artists, is_pattern, key
-from datasets.pictures import Picture, PictureSet
+from datasets.images import ImageSet, LazyImage
+from datasets.names import chosen_artists, is_pattern, name_key
 
 FIRST_ARTISTS = 2
 """How many artists a first look takes; `dataset.artists=['*']` takes all."""
@@ -22,16 +22,16 @@ class Artist:
 
     Attributes:
         name: as shown and logged.
-        pictures: the paintings that are there, in natural order.
+        images: the paintings, in natural order.
         aliases: other names that people use.
         years: of the life, as written.
         genres: of the work.
         nationalities: of the artist.
-        listed: how many paintings the catalogue's own table says there are; None: it has none.
+        listed: how many paintings the catalogue's own table counts; None: it has no table.
     """
 
     name: str
-    pictures: tuple[Picture, ...]
+    images: tuple[LazyImage, ...]
     aliases: tuple[str, ...] = ()
     years: str = ""
     genres: tuple[str, ...] = ()
@@ -41,8 +41,8 @@ class Artist:
     @property
     def born(self) -> int | None:
         """Year of birth, if it is known."""
-        found = re.search(r"\d{3,4}", self.years)
-        return int(found[0]) if found else None
+        year = re.search(r"\d{3,4}", self.years)
+        return int(year[0]) if year else None
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Catalogue:
     Attributes:
         place: where it is, for messages.
         artists: in order.
-        preferred: the artists to begin with where none are named, if they are there.
-        published: how many paintings it is known to hold in all; None: not known.
-        notes: what was found odd in it and how that was taken.
+        preferred: the artists to begin with where none are named, as far as it has them.
+        published: how many paintings it is published to hold; None: not known.
+        notes: what is odd in it and how that is read.
     """
 
     place: str
@@ -71,71 +71,75 @@ def style_sets(
     nationality: Sequence[str] | str | None = None,
     born: Sequence[int] | None = None,
     group_by: GroupBy | None = None,
-) -> list[PictureSet]:
+) -> list[ImageSet]:
     """Sets of paintings: an artist's, or a genre's, a country's, an era's across artists.
 
     In a set of several artists their first paintings come first, then their second ones, and so
     on, so that the first n of it are by all of them.
 
     Args:
-        catalogue: what there is.
+        catalogue: to choose from.
         artists: names in any spelling, or patterns; None: all that the other conditions leave,
             or without any condition the first two.
-        genre: one or several of which an artist must have one.
+        genre: one or several, of which an artist must have one.
         nationality: likewise.
         born: first and last year of birth.
         group_by: what makes a set; None: the genre, nationality or era if one is asked for, else
             the artist.
 
     Raises:
-        DatasetError: a name, genre or nationality is not there, or nobody is left.
+        DatasetError: an unknown name, genre or nationality, or no artist is left.
     """
-    found = [artist for artist in catalogue.artists if artist.pictures]
+    chosen = [artist for artist in catalogue.artists if artist.images]
     if artists is not None:
-        found = _named(catalogue, _as_list(artists))
-    genres = _meant("dataset.genre", _as_list(genre), catalogue, "genres")
-    countries = _meant("dataset.nationality", _as_list(nationality), catalogue, "nationalities")
+        chosen = _named_artists(catalogue, _as_list(artists))
+    genres = _as_catalogued("dataset.genre", _as_list(genre), catalogue, "genres")
+    countries = _as_catalogued(
+        "dataset.nationality", _as_list(nationality), catalogue, "nationalities"
+    )
     for fact, wanted in (("genres", genres), ("nationalities", countries)):
         if wanted:
-            found = [artist for artist in found if set(wanted) & set(getattr(artist, fact))]
+            chosen = [artist for artist in chosen if set(wanted) & set(getattr(artist, fact))]
     if born is not None:
-        found = _born_within(catalogue, found, born)
+        chosen = _born_within(catalogue, chosen, born)
     conditions = [*genres, *countries, *([f"born {born[0]}-{born[1]}"] if born else [])]
-    if not found:
+    if not chosen:
         among = "among dataset.artists" if artists is not None else f"in {catalogue.place}"
         raise DatasetError(
-            f"no artist {among} is {' and '.join(conditions)}: leave a condition out"
+            f"no artist {among} is {' and '.join(conditions)}: leave a condition out",
+            option="dataset",
         )
     if group_by is None and conditions:
         group_by = "genre" if genres else "nationality" if countries else None
         if group_by is None:
-            return [_together(conditions[0], found)]
+            return [_together(conditions[0], chosen)]
     if group_by == "genre":
-        return _grouped(found, "genres", genres, conditions, catalogue)
+        return _grouped(chosen, "genres", genres, conditions, catalogue)
     if group_by == "nationality":
-        return _grouped(found, "nationalities", countries, conditions, catalogue)
+        return _grouped(chosen, "nationalities", countries, conditions, catalogue)
     if artists is None and not conditions:
-        known = {artist.name: artist for artist in found}
-        order = [*(n for n in catalogue.preferred if n in known), *known]
-        found = [known[name] for name in list(dict.fromkeys(order))[:FIRST_ARTISTS]]
-    return [PictureSet(artist.name, artist.pictures) for artist in found]
+        by_name = {artist.name: artist for artist in chosen}
+        order = [*(name for name in catalogue.preferred if name in by_name), *by_name]
+        chosen = [by_name[name] for name in list(dict.fromkeys(order))[:FIRST_ARTISTS]]
+    return [ImageSet(artist.name, artist.images) for artist in chosen]
 
 
-def _named(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
+def _named_artists(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
     """The artists named, in that order; of those that a pattern names, the ones with paintings."""
     # Those with paintings first, so that a message names them.
-    in_order = sorted(catalogue.artists, key=lambda artist: not artist.pictures)
+    in_order = sorted(catalogue.artists, key=lambda artist: not artist.images)
     by_name = {artist.name: artist for artist in in_order}
     aliases = {name: artist.aliases for name, artist in by_name.items()}
-    found = [by_name[name] for name in chosen_artists("dataset.artists", aliases, wanted)]
-    present = [artist for artist in found if artist.pictures]
-    if not present or (len(present) < len(found) and not any(map(is_pattern, wanted))):
-        missing = ", ".join(artist.name for artist in found if not artist.pictures)
-        there = [artist.name for artist in catalogue.artists if artist.pictures]
-        shown = ", ".join(there[:12]) + (" and others" if len(there) > 12 else "")
+    named = [by_name[name] for name in chosen_artists("dataset.artists", aliases, wanted)]
+    present = [artist for artist in named if artist.images]
+    if not present or (len(present) < len(named) and not any(map(is_pattern, wanted))):
+        missing = ", ".join(artist.name for artist in named if not artist.images)
+        names = [artist.name for artist in catalogue.artists if artist.images]
+        shown = ", ".join(names[:12]) + (" and others" if len(names) > 12 else "")
         raise DatasetError(
-            f"dataset.artists: {catalogue.place} has no paintings by {missing}, though its table "
-            f"names them; it has paintings by {shown}"
+            f"{catalogue.place} has no paintings by {missing}, though its table names them; it has "
+            f"paintings by {shown}",
+            option="dataset.artists",
         )
     return present
 
@@ -146,10 +150,12 @@ def _born_within(
     """The artists born in a span of years."""
     if len(born) != 2 or born[0] > born[1]:
         raise DatasetError(
-            f"dataset.born={list(born)}: give the first and the last year, such as [1830,1870]"
+            "give the first and the last year, such as [1830,1870]",
+            option="dataset.born",
+            value=list(born),
         )
     if not any(artist.born for artist in catalogue.artists):
-        raise DatasetError(f"dataset.born={list(born)}: {_unknown_facts(catalogue)}")
+        raise _unknown_facts(catalogue, "dataset.born", list(born))
     return [artist for artist in artists if artist.born and born[0] <= artist.born <= born[1]]
 
 
@@ -159,11 +165,11 @@ def _grouped(
     wanted: Sequence[str],
     conditions: Sequence[str],
     catalogue: Catalogue,
-) -> list[PictureSet]:
-    """One set for each genre or nationality wanted, or for each there is."""
+) -> list[ImageSet]:
+    """One set for each genre or nationality wanted, or else for every one."""
     values = wanted or sorted({value for artist in artists for value in getattr(artist, fact)})
     if not values:
-        raise DatasetError(f"dataset.group_by: {_unknown_facts(catalogue)}")
+        raise _unknown_facts(catalogue, "dataset.group_by", fact)
     others = [condition for condition in conditions if condition not in wanted]
     return [
         _together(", ".join([value, *others]), [a for a in artists if value in getattr(a, fact)])
@@ -172,28 +178,32 @@ def _grouped(
     ]
 
 
-def _together(name: str, artists: Sequence[Artist]) -> PictureSet:
-    """The paintings of several artists as one set, everybody's first ones first."""
-    rounds = zip_longest(*(artist.pictures for artist in artists))
-    return PictureSet(name, tuple(picture for one in rounds for picture in one if picture))
+def _together(name: str, artists: Sequence[Artist]) -> ImageSet:
+    """The paintings of several artists as one set: the first of each, then the second of each."""
+    rounds = zip_longest(*(artist.images for artist in artists))
+    return ImageSet(name, tuple(image for images in rounds for image in images if image))
 
 
-def _meant(option: str, wanted: Sequence[str], catalogue: Catalogue, fact: str) -> list[str]:
+def _as_catalogued(
+    option: str, wanted: Sequence[str], catalogue: Catalogue, fact: str
+) -> list[str]:
     """Genres or nationalities in any spelling, as the catalogue writes them."""
     known = sorted({value for artist in catalogue.artists for value in getattr(artist, fact)})
     if wanted and not known:
-        raise DatasetError(f"{option}={', '.join(wanted)}: {_unknown_facts(catalogue)}")
-    by_key = {key(value): value for value in known}
+        raise _unknown_facts(catalogue, option, ", ".join(wanted))
+    by_key = {name_key(value): value for value in known}
     for value in wanted:
-        if key(value) not in by_key:
+        if name_key(value) not in by_key:
             raise unknown_name(option, value, known)
-    return list(dict.fromkeys(by_key[key(value)] for value in wanted))
+    return list(dict.fromkeys(by_key[name_key(value)] for value in wanted))
 
 
-def _unknown_facts(catalogue: Catalogue) -> str:
-    return (
+def _unknown_facts(catalogue: Catalogue, option: str, value: object) -> DatasetError:
+    return DatasetError(
         f"nothing is known of the artists in {catalogue.place}, only their names "
-        "(dataset=best_artworks with its artists.csv knows more)"
+        "(dataset=best_artworks with its artists.csv knows more)",
+        option=option,
+        value=value,
     )
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from datasets.catalogue import Artist, Catalogue
 from datasets.errors import DatasetError, unknown_name
-from datasets.pictures import Picture, bombs_refused, why_unreadable
+from datasets.images import LazyImage, bombs_refused, why_unreadable
 from user_input import InputError, import_callable
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "dataset"
@@ -38,16 +38,16 @@ def main(arguments: Sequence[str]) -> int:
     terminal = Console(highlight=False, markup=False)
     output = terminal if terminal.is_terminal else Console(width=160, highlight=False, markup=False)
     try:
-        catalogue = catalogue_of(options(arguments))
-        unreadable = broken_files(catalogue, output)
-    except DatasetError as error:
+        catalogue = catalogue_of(dataset_options(arguments))
+        unreadable = unreadable_files(catalogue, output)
+    except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     show(catalogue, unreadable, output)
     return 1 if unreadable else 0
 
 
-def options(arguments: Sequence[str]) -> dict[str, Any]:
+def dataset_options(arguments: Sequence[str]) -> dict[str, Any]:
     """The dataset's YAML with what the command line changes in it.
 
     Raises:
@@ -55,9 +55,9 @@ def options(arguments: Sequence[str]) -> dict[str, Any]:
     """
     for argument in arguments:
         if "=" not in argument:
-            raise DatasetError(f"{argument}: cannot be read as option=value; see --help")
+            raise DatasetError("cannot be read as option=value; see --help", option=argument)
     given = dict(argument.partition("=")[::2] for argument in arguments)
-    choices = sorted(path.stem for path in CONF.glob("*.yaml"))
+    choices = sorted(path.stem for path in CONF.glob("[!_]*.yaml"))
     choice = given.pop("dataset", "sample")
     if choice not in choices:
         raise unknown_name("dataset", choice, choices)
@@ -73,7 +73,7 @@ def options(arguments: Sequence[str]) -> dict[str, Any]:
         changed = OmegaConf.from_dotlist([f"{k[8:]}={value}" for k, value in given.items()])
         merged = OmegaConf.to_container(OmegaConf.merge(variant, changed))
     except (OmegaConfBaseException, ValueError) as error:
-        raise DatasetError(f"{' '.join(arguments)}: {error}") from error
+        raise DatasetError(str(error), option=" ".join(arguments)) from error
     assert isinstance(merged, dict)
     return {str(key): value for key, value in merged.items()}
 
@@ -82,7 +82,7 @@ def catalogue_of(variant: Mapping[str, Any]) -> Catalogue:
     """The catalogue of a dataset.
 
     Raises:
-        DatasetError: it has none, needs an option, or cannot be had.
+        DatasetError: it has none, lacks an option, or cannot be had.
     """
     function = catalogue_function(variant)
     arguments = {
@@ -91,13 +91,12 @@ def catalogue_of(variant: Mapping[str, Any]) -> Catalogue:
     }
     missing = [f"dataset.{name}" for name, value in arguments.items() if value == "???"]
     if missing:
-        raise DatasetError(f"{missing[0]} must be given: add {missing[0]}=… to the command")
-    found: Catalogue = function(**arguments)
-    return found
+        raise DatasetError(f"must be given: add {missing[0]}=… to the command", option=missing[0])
+    return function(**arguments)
 
 
 def catalogue_function(variant: Mapping[str, Any]) -> Callable[..., Catalogue]:
-    """The function that lists what a dataset's own, `paintings…`, chooses from: `catalogue…`.
+    """The function `catalogue…` beside a dataset's own function, `paintings…`, which uses it.
 
     Raises:
         DatasetError: there is none.
@@ -111,59 +110,50 @@ def catalogue_function(variant: Mapping[str, Any]) -> Callable[..., Catalogue]:
         ) from error
 
 
-def broken_files(catalogue: Catalogue, output: Console) -> dict[str, str]:
-    """Every picture that cannot be read, with the reason; reads them all."""
-    pictures = [picture for artist in catalogue.artists for picture in artist.pictures]
+def unreadable_files(catalogue: Catalogue, output: Console) -> dict[str, str]:
+    """Every image that cannot be read, with the reason; reads them all."""
+    images = [image for artist in catalogue.artists for image in artist.images]
 
-    def failure(picture: Picture) -> str | None:
+    def failure(image: LazyImage) -> str | None:
         try:
-            picture.read()
+            image.read()
         except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
             return why_unreadable(error)
         return None
 
     with bombs_refused(), ThreadPoolExecutor() as pool:
         reasons = track(
-            pool.map(failure, pictures),
-            f"reading {len(pictures)} pictures",
-            len(pictures),
+            pool.map(failure, images),
+            f"reading {len(images)} images",
+            len(images),
             console=output,
             transient=True,
             disable=not output.is_terminal,
         )
-        return {p.source: why for p, why in zip(pictures, reasons, strict=True) if why}
+        return {i.source: why for i, why in zip(images, reasons, strict=True) if why}
 
 
 def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -> None:
     """Print the table of artists, the totals and what is odd."""
-    table = Table(title=f"{catalogue.place}", title_justify="left")
-    for heading in (
-        "artist",
-        "paintings",
-        "listed",
-        "unreadable",
-        "years",
-        "genres",
-        "nationality",
-    ):
-        counted = heading in ("paintings", "listed", "unreadable")
-        table.add_column(heading, justify="right" if counted else "left")
+    table = Table(title=catalogue.place, title_justify="left")
+    table.add_column("artist")
+    for number in ("paintings", "listed", "unreadable"):
+        table.add_column(number, justify="right")
+    for fact in ("years", "genres", "nationality"):
+        table.add_column(fact)
     for artist in catalogue.artists:
         table.add_row(*_row(artist, unreadable))
     output.print(table)
-    total = sum(len(artist.pictures) for artist in catalogue.artists)
-    artists = sum(bool(artist.pictures) for artist in catalogue.artists)
-    output.print(f"{total:,} paintings by {artists} artists, {len(unreadable)} unreadable")
+    counts = [len(artist.images) for artist in catalogue.artists if artist.images]
+    total = sum(counts)
+    output.print(f"{total:,} paintings by {len(counts)} artists, {len(unreadable)} unreadable")
     if catalogue.published is not None:
         difference = total - catalogue.published
-        verdict = (
-            "all are here" if not difference else f"{abs(difference):,} {_how(difference)} here"
-        )
-        output.print(f"published: {catalogue.published:,} paintings; {verdict}")
+        output.print(f"published: {catalogue.published:,} paintings ({difference:+,})")
     differing = [
-        f"{artist.name} {len(artist.pictures)} ({artist.listed})"
+        f"{artist.name} {len(artist.images)} ({artist.listed})"
         for artist in catalogue.artists
-        if artist.pictures and artist.listed not in (None, len(artist.pictures))
+        if artist.images and artist.listed not in (None, len(artist.images))
     ]
     if differing:
         output.print(f"files that differ from the table's count: {', '.join(differing)}")
@@ -172,20 +162,16 @@ def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -
 
 
 def _row(artist: Artist, unreadable: Mapping[str, str]) -> list[str]:
-    broken = sum(picture.source in unreadable for picture in artist.pictures)
+    broken = sum(image.source in unreadable for image in artist.images)
     return [
         artist.name,
-        str(len(artist.pictures)),
+        str(len(artist.images)),
         "-" if artist.listed is None else str(artist.listed),
         str(broken) if broken else "",
         artist.years,
         ", ".join(artist.genres),
         ", ".join(artist.nationalities),
     ]
-
-
-def _how(difference: int) -> str:
-    return "more are" if difference > 0 else "are not"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What can be wrong with pictures."""
+"""What can be wrong with images."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,21 @@ from user_input import InputError, closest
 
 
 class DatasetError(InputError):
-    """Pictures cannot be had as asked for."""
+    """Images cannot be had as asked for."""
 
 
 def unknown_name(
     option: str, name: str, known: Sequence[str], nearest: str | None = None
 ) -> DatasetError:
-    """The error for a name that is not there, with the nearest one, found here if not given."""
+    """The error for an unknown name, with the nearest known one, looked for if not given."""
     nearest = nearest or closest(name, known, cutoff=0.6)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     shown = ", ".join(known[:12]) + (f", … ({len(known)} in all)" if len(known) > 12 else "")
+    return DatasetError(f"no such name.{hint} Known: {shown}", option=option, value=name)
+
+
+def nothing_named(option: str) -> DatasetError:
+    """The error for an empty list of names."""
     return DatasetError(
-        f"there is no such name.{hint} There are: {shown}", option=option, value=name
+        "name at least one, or leave it out for the first few", option=option, value="[]"
     )

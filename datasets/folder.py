@@ -1,20 +1,20 @@
-"""Pictures in folders of the user's own."""
+"""Images in folders of the user's own."""
 
 from natsort import natsorted
 
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
-from datasets.pictures import PictureSet, existing_folder, files_in, folders_read, printable
+from datasets.images import ImageSet, existing_folder, files_in, folders_read, printable
 
 ARCHIVE_FOLDERS = {"images", "resized"}
 """Names that show the folder to be Kaggle's archive, not one of artists."""
 
 
-def paintings(root: str, artists: list[str] | str | None = None) -> list[PictureSet]:
+def paintings(root: str, artists: list[str] | str | None = None) -> list[ImageSet]:
     """One set of paintings for each subfolder wanted.
 
     Args:
-        root: a folder with one subfolder of pictures per artist, or any other group.
+        root: a folder with one subfolder of images per artist, or any other group.
         artists: names of subfolders in any spelling, or patterns such as `Claude*`; None: the
             first two.
 
@@ -26,35 +26,35 @@ def paintings(root: str, artists: list[str] | str | None = None) -> list[Picture
 
 @folders_read()
 def catalogue(root: str) -> Catalogue:
-    """Every subfolder with pictures, as an artist of whom nothing else is known.
+    """Every subfolder with images, as an artist of whom nothing else is known.
 
     Raises:
-        DatasetError: no such folder, or none in it.
+        DatasetError: no such folder, or no subfolder with images.
     """
     folder = existing_folder("dataset.root", root)
     subfolders = [e.name for e in folder.iterdir() if e.is_dir() and not e.name.startswith(".")]
-    found = [Artist(printable(name), files_in(folder / name)) for name in natsorted(subfolders)]
-    artists = tuple(artist for artist in found if artist.pictures)
+    images = {printable(name): files_in(folder / name) for name in natsorted(subfolders)}
+    artists = tuple(Artist(name, files) for name, files in images.items() if files)
     if not artists:
         hint = ""
         if ARCHIVE_FOLDERS & {folder.name, *subfolders}:
             hint = " It looks like Kaggle's archive: use dataset=best_artworks."
         elif files_in(folder):
-            hint = " It holds pictures itself: put each artist's into a subfolder."
+            hint = " It holds images itself: put each artist's into a subfolder."
         raise DatasetError(
-            f"dataset.root={root}: has no subfolder with pictures, one per artist.{hint}"
+            f"no subfolder with images, one per artist.{hint}", option="dataset.root", value=root
         )
     return Catalogue(root, artists)
 
 
 @folders_read()
-def content(root: str) -> PictureSet:
-    """All content pictures of one folder.
+def content(root: str) -> ImageSet:
+    """All images of one folder, as content.
 
     Raises:
-        DatasetError: no such folder, or nothing in it.
+        DatasetError: no such folder, or no image in it.
     """
-    found = files_in(existing_folder("content.root", root))
-    if not found:
-        raise DatasetError(f"content.root={root}: there are no pictures in this folder")
-    return PictureSet("content", found)
+    images = files_in(existing_folder("content.root", root))
+    if not images:
+        raise DatasetError("no images in this folder", option="content.root", value=root)
+    return ImageSet("content", images)

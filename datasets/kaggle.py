@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 
 from datasets import kaggle_client
 from datasets.errors import DatasetError, unknown_name
+from datasets.images import existing_folder
 from datasets.kaggle_client import Destination, TransferError
-from datasets.pictures import existing_folder
 
 ARCHIVES = {
     "best_artworks": "ikarus777/best-artworks-of-all-time/versions/1",
@@ -70,6 +70,16 @@ def unpacked(name: str, root: str | None) -> Path:
             value=root,
         )
     return existing_folder(f"{GROUPS[name]}.root", root)
+
+
+def not_the_archive(name: str, folder: Path, parts: str) -> DatasetError:
+    """The error for a folder without an archive's images; `parts` of it can be given too."""
+    return DatasetError(
+        f"no images of {name}: give the unpacked archive's root, {parts}, or download it into a "
+        f"new folder with `python -m datasets.fetch {name} --root PATH`",
+        option=f"{GROUPS[name]}.root",
+        value=folder,
+    )
 
 
 def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from datasets.errors import DatasetError, unknown_name
+from datasets.errors import DatasetError, nothing_named, unknown_name
 from user_input import closest
 
 TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
@@ -37,7 +37,7 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\w+", plain(name)))
 
 
-def key(name: str) -> str:
+def name_key(name: str) -> str:
     """What all spellings of a name have in common."""
     return "".join(words(name))
 
@@ -56,35 +56,38 @@ def chosen_artists(
         wanted: what the person wrote.
 
     Raises:
-        DatasetError: a name fits no artist, or several, or none is wanted.
+        DatasetError: a name matches no artist, or several, or none is wanted.
     """
-    found: dict[str, None] = {}
+    artists: dict[str, None] = {}
     for name in wanted:
         matches = _matches(known, name)
         if not matches:
             raise _unknown(option, known, name)
         if len(matches) > 1 and not is_pattern(name):
             raise DatasetError(
-                f"{option}={name}: fits several artists, {' and '.join(matches)}; give more of it"
+                f"matches several artists, {' and '.join(matches)}; give more of the name",
+                option=option,
+                value=name,
             )
-        found |= dict.fromkeys(matches)
-    if not found:
-        raise DatasetError(f"{option}=[]: name at least one, or leave it out for the first few")
-    return list(found)
+        artists |= dict.fromkeys(matches)
+    if not artists:
+        raise nothing_named(option)
+    return list(artists)
 
 
 def _matches(known: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    """The artists that a name fits, by the strictest reading that fits any."""
+    """The artists that a name matches, by the strictest reading that matches any."""
     if name in known:
         return [name]
     if is_pattern(name):
         return [artist for artist in known if fnmatchcase(plain(artist), plain(name))]
     spellings = {artist: _spellings(artist, *aliases) for artist, aliases in known.items()}
-    same = [a for a, written in spellings.items() if key(name) in {key(s) for s in written}]
-    if same or not key(name):
+    wanted = name_key(name)
+    same = [a for a, written in spellings.items() if wanted in {name_key(s) for s in written}]
+    if same or not wanted:
         return same
-    some = set(words(name))
-    return [a for a, written in spellings.items() if any(some <= set(words(s)) for s in written)]
+    given = set(words(name))
+    return [a for a, written in spellings.items() if any(given <= set(words(s)) for s in written)]
 
 
 def _spellings(*names: str) -> list[str]:
@@ -94,17 +97,17 @@ def _spellings(*names: str) -> list[str]:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name stands for several."""
+    """Whether a name can match several."""
     return any(character in name for character in "*?")
 
 
 def _unknown(option: str, known: Mapping[str, Sequence[str]], name: str) -> DatasetError:
-    """The error for a name that fits none, with the artist of the nearest spelling."""
+    """The error for a name that matches none, with the artist of the nearest spelling."""
     by_key = {
         spelling: artist
         for artist, aliases in known.items()
         for written in (artist, *aliases)
-        for spelling in (*words(written), key(written))
+        for spelling in (*words(written), name_key(written))
     }
-    nearest = closest(key(name), by_key, cutoff=0.6)
+    nearest = closest(name_key(name), by_key, cutoff=0.6)
     return unknown_name(option, name, list(known), by_key[nearest] if nearest else None)

@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_image
 
 from datasets import painters
 from datasets.catalogue import Artist, Catalogue, style_sets
-from datasets.pictures import Picture, PictureSet, to_rgb
+from datasets.images import ImageSet, LazyImage, to_rgb
 
 BODY_OF_WORK = 60
 """Paintings by each painter: a style set of 30, and as many that no run need have seen."""
@@ -30,7 +30,7 @@ PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
 """Those that scikit-image, scikit-learn and Matplotlib hold, so that nothing is downloaded."""
 
 
-def paintings(artists: list[str] | str | None = None) -> list[PictureSet]:
+def paintings(artists: list[str] | str | None = None) -> list[ImageSet]:
     """Sets of paintings by the embedded procedural painters.
 
     Args:
@@ -44,17 +44,17 @@ def paintings(artists: list[str] | str | None = None) -> list[PictureSet]:
 
 def catalogue() -> Catalogue:
     """All painters with their bodies of work."""
-    artists = tuple(Artist(p, body_of_work(p).pictures) for p in sorted(painters.PAINTERS))
+    artists = tuple(Artist(p, body_of_work(p).images) for p in sorted(painters.PAINTERS))
     return Catalogue("the sample", artists)
 
 
-def body_of_work(painter: str) -> PictureSet:
+def body_of_work(painter: str) -> ImageSet:
     """All paintings by one procedural painter."""
     numbers = range(1, BODY_OF_WORK + 1)
-    return PictureSet(
+    return ImageSet(
         painter,
         tuple(
-            Picture(
+            LazyImage(
                 f"{painter}_{n}",
                 f"datasets.painters:{painter}/{n}",
                 partial(painters.paint, painter, n),
@@ -64,12 +64,12 @@ def body_of_work(painter: str) -> PictureSet:
     )
 
 
-def content() -> PictureSet:
+def content() -> ImageSet:
     """Photographs that come with the libraries used."""
-    return PictureSet(
+    return ImageSet(
         "content",
         tuple(
-            Picture(name, f"datasets.sample:{name}", partial(photograph, name))
+            LazyImage(name, f"datasets.sample:{name}", partial(photograph, name))
             for name in PHOTOGRAPHS
         ),
     )

@@ -9,7 +9,7 @@ from PIL import Image
 
 import datasets
 from datasets import DatasetError, folder, sample
-from datasets.pictures import Picture, PictureSet, read_file
+from datasets.images import ImageSet, LazyImage, read_file
 
 
 def saved(path: Path, image: Image.Image, **options: Any) -> np.ndarray:
@@ -49,17 +49,17 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
 
 def test_natural_order(picture_folder: Path) -> None:
     [ada] = folder.paintings(str(picture_folder), ["Ada"])
-    assert [picture.name for picture in ada.pictures] == [f"Ada_{n}" for n in range(1, 13)]
+    assert [picture.name for picture in ada.images] == [f"Ada_{n}" for n in range(1, 13)]
 
 
 def test_digests_follow_content_not_names(picture_folder: Path) -> None:
-    before = [datasets.load(s, 16).digest for s in folder.paintings(str(picture_folder))]
+    before = [datasets.load_images(s, 16).digest for s in folder.paintings(str(picture_folder))]
     first = picture_folder / "Ada" / "Ada_1.png"
     first.rename(picture_folder / "Ada" / "Ada_0.png")
-    renamed = [datasets.load(s, 16).digest for s in folder.paintings(str(picture_folder))]
+    renamed = [datasets.load_images(s, 16).digest for s in folder.paintings(str(picture_folder))]
     assert renamed == before
     Image.new("RGB", (30, 21)).save(picture_folder / "Ada" / "Ada_0.png")
-    changed = [datasets.load(s, 16).digest for s in folder.paintings(str(picture_folder))]
+    changed = [datasets.load_images(s, 16).digest for s in folder.paintings(str(picture_folder))]
     assert changed[0] != before[0]
     assert changed[1] == before[1]
 
@@ -72,9 +72,9 @@ def test_patterns_choose_artists(picture_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("artists", "message"),
     [
-        (["Adda"], r"dataset.artists=Adda: .* Did you mean 'Ada'\? There are: Ada, Bruno"),
+        (["Adda"], r"dataset.artists=Adda: .* Did you mean 'Ada'\? Known: Ada, Bruno"),
         ([], r"name at least one"),
-        (["?"], r"dataset.artists=\?: there is no such name"),
+        (["?"], r"dataset.artists=\?: no such name"),
     ],
 )
 def test_wrong_choices_are_one_clear_line(
@@ -86,11 +86,11 @@ def test_wrong_choices_are_one_clear_line(
 
 
 def test_wrong_folders(tmp_path: Path, picture_folder: Path) -> None:
-    with pytest.raises(DatasetError, match="there is no such folder"):
+    with pytest.raises(DatasetError, match="no such folder"):
         folder.paintings(str(tmp_path / "nowhere"))
-    with pytest.raises(DatasetError, match="It holds pictures itself: put each artist"):
+    with pytest.raises(DatasetError, match="It holds images itself: put each artist"):
         folder.paintings(str(picture_folder / "Ada"))
-    with pytest.raises(DatasetError, match="there are no pictures in this folder"):
+    with pytest.raises(DatasetError, match="no images in this folder"):
         folder.content(str(picture_folder))
     (tmp_path / "images" / "images").mkdir(parents=True)
     with pytest.raises(DatasetError, match="looks like Kaggle's archive: use dataset=best_artwo"):
@@ -102,15 +102,15 @@ def test_unreadable_files_are_all_named(picture_folder: Path) -> None:
     whole = (picture_folder / "Ada" / "Ada_3.png").read_bytes()
     (picture_folder / "Ada" / "Ada_3.png").write_bytes(whole[: len(whole) // 2])
     [ada] = folder.paintings(str(picture_folder), ["Ada"])
-    with pytest.raises(DatasetError, match=r"2 of the 12 pictures of 'Ada'.*Ada_2.*Ada_3"):
-        datasets.load(ada, 16)
+    with pytest.raises(DatasetError, match=r"2 of the 12 images of 'Ada'.*Ada_2.*Ada_3"):
+        datasets.load_images(ada, 16)
 
 
 def test_decompression_bombs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
-    bomb = Picture("bomb", "bomb.png", lambda: Image.open(bomb_file()).convert("RGB"))
+    bomb = LazyImage("bomb", "bomb.png", lambda: Image.open(bomb_file()).convert("RGB"))
     with pytest.raises(DatasetError, match=r"\(over 50 pixels: scale it down\)"):
-        datasets.load(PictureSet("bombs", (bomb,)), 8)
+        datasets.load_images(ImageSet("bombs", (bomb,)), 8)
 
 
 def bomb_file() -> Path:
@@ -121,14 +121,14 @@ def bomb_file() -> Path:
 
 def test_the_sample_is_whole_and_the_same_every_time() -> None:
     groups = sample.paintings(["*"])
-    assert [len(group.pictures) for group in groups] == [60] * 6
-    few = PictureSet("few", sample.paintings()[0].pictures[:2])
-    first, again = (datasets.load(few, 32) for _ in range(2))
+    assert [len(group.images) for group in groups] == [60] * 6
+    few = ImageSet("few", sample.paintings()[0].images[:2])
+    first, again = (datasets.load_images(few, 32) for _ in range(2))
     assert first.digests == again.digests
     # Six painters, clearly different: their mean colours or contrasts are far apart.
     looks = []
     for group in groups:
-        pixels = datasets.load(PictureSet(group.name, group.pictures[:3]), 32).pixels / 255
+        pixels = datasets.load_images(ImageSet(group.name, group.images[:3]), 32).pixels / 255
         looks.append([*pixels.mean((0, 1, 2)), pixels.std()])
     distances = np.linalg.norm(np.array(looks)[:, None] - np.array(looks)[None], axis=-1)
     assert distances[~np.eye(6, dtype=bool)].min() > 0.03
@@ -136,5 +136,5 @@ def test_the_sample_is_whole_and_the_same_every_time() -> None:
 
 def test_all_photographs_are_there_without_a_network() -> None:
     photographs = sample.content()
-    loaded = datasets.load(photographs, 16)
+    loaded = datasets.load_images(photographs, 16)
     assert loaded.pixels.shape == (len(sample.PHOTOGRAPHS), 16, 16, 3)

@@ -179,7 +179,7 @@ def test_a_picture_that_vanishes_costs_no_other_run_anything(
     assert done.returncode == 1, done.stdout + done.stderr
     _, [_, small, large] = runs_in(tmp_path)
     assert (small.info.status, large.info.status) == ("FINISHED", "FAILED")
-    assert "there are 1 content pictures" in large.data.tags["reason"]
+    assert "only 1 content images are" in large.data.tags["reason"]
     assert f"go on with just these: python -m benchmark.resume {NAME}" in done.stdout
     gone = command("benchmark.resume", *resume_arguments(tmp_path))
     assert gone.returncode == 2, gone.stdout + gone.stderr

@@ -539,8 +539,8 @@ def test_the_command(
     assert capsys.readouterr().out.splitlines()[-1] == f"best_artworks: {tmp_path}/here"
     assert fetch.main([NAME, "imagenet_min"]) == 2
     assert capsys.readouterr().err == (
-        "error: archive=imagenet_min: there is no such name. Did you mean 'imagenet_mini'? "
-        "There are: best_artworks, imagenet_mini\n"
+        "error: archive=imagenet_min: no such name. Did you mean 'imagenet_mini'? "
+        "Known: best_artworks, imagenet_mini\n"
     )
     stand_in.refusals = iter([(404, {})])
     assert fetch.main(["imagenet_mini"]) == 2

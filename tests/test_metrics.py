@@ -38,7 +38,7 @@ from benchmark.runs.prepare import (
     load_paintings,
     metric_of,
 )
-from datasets import Loaded, Picture, PictureSet, load, sample
+from datasets import ImageSet, LazyImage, LoadedImages, load_images, sample
 from user_input import InputError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -300,7 +300,7 @@ def test_recognition_needs_two_artists() -> None:
             recognition.recognition(features(), outside, "Ada")
 
 
-def painted(name: str, number: int) -> PictureSet:
+def painted(name: str, number: int) -> ImageSet:
     """A set of seeded pictures whose colours are the artist's own."""
 
     def read(place: int) -> Image.Image:
@@ -309,13 +309,13 @@ def painted(name: str, number: int) -> PictureSet:
         return Image.fromarray(tinted.astype("uint8"))
 
     numbers = range(1, number + 1)
-    return PictureSet(
-        name, tuple(Picture(f"{name}_{n}", f"{name}/{n}", partial(read, n)) for n in numbers)
+    return ImageSet(
+        name, tuple(LazyImage(f"{name}_{n}", f"{name}/{n}", partial(read, n)) for n in numbers)
     )
 
 
-def part(pictures: PictureSet, *places: int) -> PictureSet:
-    return PictureSet(pictures.name, tuple(pictures.pictures[p] for p in places))
+def part(pictures: ImageSet, *places: int) -> ImageSet:
+    return ImageSet(pictures.name, tuple(pictures.images[p] for p in places))
 
 
 def test_held_out_paintings_are_in_no_style_set() -> None:
@@ -323,15 +323,15 @@ def test_held_out_paintings_are_in_no_style_set() -> None:
     sets = [part(ada, 0, 1), part(ada, 3), part(bruno, 0, 1, 2, 3)]
     found = held_out(sets, [ada, bruno], most=2)
     assert [one.name for one in found] == ["Ada", "Ada", "Bruno"]
-    assert [[p.name for p in one.pictures] for one in found] == [["Ada_5", "Ada_6"]] * 2 + [[]]
+    assert [[p.name for p in one.images] for one in found] == [["Ada_5", "Ada_6"]] * 2 + [[]]
 
 
 def test_others_share_no_painting_with_the_run() -> None:
     ada, bruno, cy = painted("Ada", 6), painted("Bruno", 4), painted("Cy", 5)
-    genre = PictureSet("Impressionism", (*ada.pictures, *bruno.pictures))
+    genre = ImageSet("Impressionism", (*ada.images, *bruno.images))
     found = others([genre], [ada, bruno, cy, painted("Dora", 5)], artists=1, most=3)
     assert [one.name for one in found] == ["Cy"]
-    assert len(found[0].pictures) == 3
+    assert len(found[0].images) == 3
     assert others([ada], [ada, bruno, cy], artists=5, most=1)[0].name == "Bruno"
 
 
@@ -339,17 +339,17 @@ EVALUATORS = ["evaluation.evaluators=[mobilenet]", "evaluation.weights=random"]
 
 
 @pytest.fixture(scope="module")
-def scene() -> tuple[scoring.EvaluationSetup, list[Loaded], Loaded, Array]:
+def scene() -> tuple[scoring.EvaluationSetup, list[LoadedImages], LoadedImages, Array]:
     """Two artists of a style set of 4 with 8 held out, one other, and 2 contents at 48 pixels."""
     config = composed(["image_size=48", *EVALUATORS])
     groups = [painted("Ada", 12), painted("Bruno", 12)]
-    sets = [load(part(group, 0, 1, 2, 3), 48) for group in groups]
+    sets = [load_images(part(group, 0, 1, 2, 3), 48) for group in groups]
     given = evaluation_setup(config, [metric_of(v) for v in config.metrics.values()], groups, sets)
     others = [painted("Cyprian", 7)]
     given = scoring.EvaluationSetup(
         given.metrics, given.evaluators, {}, given.held_out, others, given.size
     )
-    content = load(painted("photo", 2), 48)
+    content = load_images(painted("photo", 2), 48)
     results = np.concatenate([content.pixels // 2 + one.pixels[:2] // 2 for one in sets])
     return given, sets, content, results
 
@@ -372,7 +372,7 @@ def test_every_measure_scores_every_example(scene: Any) -> None:
         assert one.facts["about"]
     again, _ = scoring.scores(given, sets, content, results)
     assert again.equals(table)
-    backwards = load(part(content.pictures, 1, 0), 48)
+    backwards = load_images(part(content.image_set, 1, 0), 48)
     turned, _ = scoring.scores(given, sets, backwards, results[[1, 0, 3, 2]])
     keys = scoring.COLUMNS[:-1]
     one, other = (t.set_index(keys)["value"].sort_index().to_numpy() for t in (table, turned))
@@ -404,7 +404,7 @@ def test_the_untouched_picture_is_the_baseline(scene: Any) -> None:
 def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     given, sets, content, results = scene
     unseen = scoring.EvaluationSetup(
-        given.metrics, {}, {"vgg": "no weights"}, *([PictureSet("Ada", ())] * 2,), [], 48
+        given.metrics, {}, {"vgg": "no weights"}, *([ImageSet("Ada", ())] * 2,), [], 48
     )
     table, missing = scoring.scores(unseen, sets, content, results)
     assert set(table["metric"]) == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
@@ -414,7 +414,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
         given.metrics,
         given.evaluators,
         {},
-        [PictureSet("Ada", ()), PictureSet("Bruno", ())],
+        [ImageSet("Ada", ()), ImageSet("Bruno", ())],
         [],
         48,
     )
@@ -427,7 +427,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
 
 def test_a_measure_of_some_artists_has_no_mean(scene: Any) -> None:
     given, sets, content, results = scene
-    partly = replace(given, held_out=[given.held_out[0], PictureSet("Bruno", ())])
+    partly = replace(given, held_out=[given.held_out[0], ImageSet("Bruno", ())])
     table, missing = scoring.scores(partly, sets, content, results)
     assert "Ada" in set(table[table["metric"] == "kid"]["artist"])
     assert missing["kid"].startswith("Bruno: ")

@@ -131,7 +131,7 @@ def test_artists_with_other_numbers_of_paintings_are_apart() -> None:
     first, second = run.paintings
     fewer = replace(
         second,
-        pictures=replace(second.pictures, pictures=second.pictures.pictures[:2]),
+        image_set=replace(second.image_set, images=second.image_set.images[:2]),
         pixels=second.pixels[:2],
         digests=second.digests[:2],
     )

@@ -16,7 +16,7 @@ from benchmark.transfer import losses
 from benchmark.transfer.loop import stylize
 from benchmark.transfer.stopping import Stopping
 from datasets import sample
-from datasets.pictures import read_file
+from datasets.images import read_file
 from tests.conftest import SHARED
 
 SIZE = 96

@@ -16,7 +16,7 @@ from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.prepare import load_content, painting_groups
 from benchmark.tracking.tracker import Tracker
-from datasets import PictureSet
+from datasets import ImageSet
 
 LONGEST_SIDE = 600
 """Pixels of the pictures on disk, so that decoding them is part of the work."""
@@ -163,14 +163,14 @@ def pictures(folder: Path, size: Size, artists: int) -> tuple[list[Path], list[P
     _, groups = painting_groups(config)
     for group in groups[:artists]:
         write_set(folder / "paintings" / group.name.replace(" ", "_"), group, size.paintings)
-    write_set(folder / "contents", load_content(config).pictures, size.contents)
+    write_set(folder / "contents", load_content(config).image_set, size.contents)
     return sorted((folder / "paintings").iterdir()), sorted((folder / "contents").iterdir())
 
 
-def write_set(folder: Path, pictures: PictureSet, number: int) -> None:
+def write_set(folder: Path, pictures: ImageSet, number: int) -> None:
     """Write the first few pictures of a set."""
     folder.mkdir(parents=True)
-    for index, picture in enumerate(pictures.pictures[:number]):
+    for index, picture in enumerate(pictures.images[:number]):
         image = picture.read()
         image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         image.save(folder / f"{index:03}.jpg", quality=92)

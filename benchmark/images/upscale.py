@@ -64,7 +64,7 @@ def resized(
 ) -> np.ndarray:
     """A float picture, shape (H, W) or (H, W, channels), at another (H, W); values not clipped.
 
-    Lanczos by default, which squashes the content pictures too (`datasets.pictures.load`).
+    Lanczos by default, which squashes the content pictures too (`datasets.load_images`).
     """
     if picture.ndim == 3:
         return np.dstack([resized(channel, size, method) for channel in np.moveaxis(picture, 2, 0)])

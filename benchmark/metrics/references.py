@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from datasets import PictureSet
+from datasets import ImageSet
 
 
-def held_out(
-    sets: Sequence[PictureSet], groups: Sequence[PictureSet], most: int
-) -> list[PictureSet]:
+def held_out(sets: Sequence[ImageSet], groups: Sequence[ImageSet], most: int) -> list[ImageSet]:
     """For each style set the last paintings of its group that are in no style set.
 
     The last ones, so that sets of the group's first 3 or 30 paintings are compared with the same.
@@ -18,19 +16,19 @@ def held_out(
         groups: the artists, genres or the like that they were chosen from.
         most: paintings of each at most.
     """
-    used = {picture.source for one in sets for picture in one.pictures}
-    by_source = {picture.source: group for group in groups for picture in group.pictures}
+    used = {picture.source for one in sets for picture in one.images}
+    by_source = {picture.source: group for group in groups for picture in group.images}
     found = []
     for one in sets:
-        group = by_source[one.pictures[0].source]
-        left = tuple(picture for picture in group.pictures if picture.source not in used)
-        found.append(PictureSet(group.name, left[max(len(left) - most, 0) :]))
+        group = by_source[one.images[0].source]
+        left = tuple(picture for picture in group.images if picture.source not in used)
+        found.append(ImageSet(group.name, left[max(len(left) - most, 0) :]))
     return found
 
 
 def others(
-    groups: Sequence[PictureSet], all_artists: Sequence[PictureSet], artists: int, most: int
-) -> list[PictureSet]:
+    groups: Sequence[ImageSet], all_artists: Sequence[ImageSet], artists: int, most: int
+) -> list[ImageSet]:
     """The first few artists who share no painting with a run's groups, at most so many of each.
 
     Args:
@@ -39,8 +37,8 @@ def others(
         artists: how many to take.
         most: paintings of each.
     """
-    known = {picture.source for group in groups for picture in group.pictures}
+    known = {picture.source for group in groups for picture in group.images}
     other_artists = [
-        one for one in all_artists if known.isdisjoint(picture.source for picture in one.pictures)
+        one for one in all_artists if known.isdisjoint(picture.source for picture in one.images)
     ]
-    return [PictureSet(one.name, one.pictures[:most]) for one in other_artists[:artists]]
+    return [ImageSet(one.name, one.images[:most]) for one in other_artists[:artists]]

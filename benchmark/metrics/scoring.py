@@ -15,7 +15,7 @@ from backbones import Backbone
 from benchmark.images.pixels import to_float
 from benchmark.metrics.features import Features, TooFewError, together
 from benchmark.transfer.features import energies_of, extract_features
-from datasets import Loaded, PictureSet
+from datasets import ImageSet, LoadedImages
 
 COLUMNS = ["artist", "content", "subject", "metric", "evaluator", "layer", "value"]
 """Of the table of scores; subjects are "result", "content" (the untouched picture, as a baseline)
@@ -28,7 +28,7 @@ INPUTS = (
 """Arguments that a metric may ask for by name; see `benchmark.metrics`."""
 
 
-load_images = lru_cache(maxsize=64)(datasets.load)
+load_images = lru_cache(maxsize=64)(datasets.load_images)
 """Sets in memory, the same object for the same set and size, so that what is measured of one can be
 kept too."""
 
@@ -78,21 +78,21 @@ class EvaluationSetup:
     metrics: Sequence[Metric]
     evaluators: Mapping[str, Backbone]
     unavailable: Mapping[str, str]
-    held_out: Sequence[PictureSet]
-    others: Sequence[PictureSet]
+    held_out: Sequence[ImageSet]
+    others: Sequence[ImageSet]
     size: int
 
     @property
     def digest(self) -> str:
         """SHA-256 of which paintings metrics compare with, besides the style sets."""
         sets = (self.held_out, self.others)
-        sources = [[[p.source for p in one.pictures] for one in some] for some in sets]
+        sources = [[[p.source for p in one.images] for one in some] for some in sets]
         return hashlib.sha256(repr(sources).encode()).hexdigest()
 
-    def outside(self) -> dict[str, PictureSet]:
+    def outside(self) -> dict[str, ImageSet]:
         """Paintings outside every style set by artist, those without any left out."""
         found = {one.name: one for one in (*self.held_out, *self.others)}
-        return {name: one for name, one in found.items() if one.pictures}
+        return {name: one for name, one in found.items() if one.images}
 
 
 class MissingError(Exception):
@@ -106,9 +106,9 @@ class Showing:
         self,
         evaluation_setup: EvaluationSetup,
         place: int,
-        style_set: Loaded,
-        pictures: np.ndarray | Loaded,
-        contents: Loaded | None,
+        style_set: LoadedImages,
+        pictures: np.ndarray | LoadedImages,
+        contents: LoadedImages | None,
     ) -> None:
         """Results, uint8 (N, S, S, 3), or a loaded set; with their contents, where they have."""
         self._assessment = evaluation_setup
@@ -135,7 +135,7 @@ class Showing:
             return self._held_out.name
         if name == "pictures":
             shown = self._pictures
-            return to_float(shown.pixels if isinstance(shown, Loaded) else shown)
+            return to_float(shown.pixels if isinstance(shown, LoadedImages) else shown)
         if name == "contents":
             return to_float(self._content().pixels)
         if name == "reference":
@@ -151,19 +151,19 @@ class Showing:
         return {name: features_of_paintings(backbone, self._load(one)) for name, one in outside}
 
     def _features(self, backbone: Backbone) -> Features:
-        if isinstance(self._pictures, Loaded):
+        if isinstance(self._pictures, LoadedImages):
             of_set = features_of_content if self._contents else features_of_paintings
             return of_set(backbone, self._pictures)
         if backbone.name not in self._seen:
             self._seen[backbone.name] = features_of(backbone, self._pictures)
         return self._seen[backbone.name]
 
-    def _content(self) -> Loaded:
+    def _content(self) -> LoadedImages:
         if self._contents is None:
             raise MissingError("a painting has no content picture")
         return self._contents
 
-    def _reference(self, one: Metric) -> list[Loaded]:
+    def _reference(self, one: Metric) -> list[LoadedImages]:
         if one.reference == "style_set":
             return [self._style_set]
         own = self._held_out.name
@@ -172,19 +172,19 @@ class Showing:
             if one.reference == "held_out"
             else [s for name, s in self._assessment.outside().items() if name != own]
         )
-        if not any(s.pictures for s in sets):
+        if not any(s.images for s in sets):
             what = "paintings outside the style set" if one.reference == "held_out" else "others"
             raise MissingError(f"the dataset has no {what} to compare with")
         return [self._load(s) for s in sets]
 
-    def _load(self, pictures: PictureSet) -> Loaded:
+    def _load(self, pictures: ImageSet) -> LoadedImages:
         return load_images(pictures, self._assessment.size)
 
 
 def scores(
     evaluation_setup: EvaluationSetup,
-    paintings: Sequence[Loaded],
-    content: Loaded,
+    paintings: Sequence[LoadedImages],
+    content: LoadedImages,
     pictures: np.ndarray,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """All scores of a run's results, of their content pictures and of held-out paintings.
@@ -209,7 +209,7 @@ def scores(
         untouched = Showing(evaluation_setup, place, style_set, content, content)
         rows += _rows(evaluation_setup, untouched, style_set.name, content.names, "content", {})
         held_out = evaluation_setup.held_out[place]
-        if held_out.pictures:
+        if held_out.images:
             loaded = load_images(held_out, evaluation_setup.size)
             real = Showing(evaluation_setup, place, style_set, loaded, None)
             rows += _rows(evaluation_setup, real, style_set.name, loaded.names, "painting", {})
@@ -291,13 +291,13 @@ def features_of(evaluator: Backbone, pictures: np.ndarray) -> Features:
 
 
 @lru_cache(maxsize=16)
-def features_of_content(evaluator: Backbone, content: Loaded) -> Features:
+def features_of_content(evaluator: Backbone, content: LoadedImages) -> Features:
     """What an evaluator sees in the content pictures; a second call costs nothing."""
     return features_of(evaluator, content.pixels)
 
 
 @lru_cache(maxsize=32)
-def features_of_paintings(evaluator: Backbone, paintings: Loaded) -> Features:
+def features_of_paintings(evaluator: Backbone, paintings: LoadedImages) -> Features:
     """What an evaluator sees in a set of paintings; a second call costs nothing."""
     # Without the content layer's activations, which would take more memory than all the rest.
     return replace(features_of(evaluator, paintings.pixels), content=None)

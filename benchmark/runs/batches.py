@@ -9,7 +9,7 @@ from benchmark.runs.prepare import Prepared
 from benchmark.runs.target_cache import style_targets
 from benchmark.transfer.batch import Batch
 from benchmark.transfer.features import extract_features
-from datasets import Loaded
+from datasets import LoadedImages
 
 
 def batches_of(prepared: Prepared) -> list[Batch]:
@@ -40,13 +40,13 @@ def largest_batch(prepared: Prepared) -> int:
     return artists * -(-contents // -(-contents // prepared.batch))
 
 
-def artists_together(prepared: Prepared) -> list[list[Loaded]]:
+def artists_together(prepared: Prepared) -> list[list[LoadedImages]]:
     """The artists in order, as many together as a batch has room for all their examples.
 
     Only neighbours with equally many paintings: their Gram matrices are stacked.
     """
     room = max(prepared.batch // len(prepared.content.names), 1)
-    groups: list[list[Loaded]] = []
+    groups: list[list[LoadedImages]] = []
     for paintings in prepared.paintings:
         if groups and len(groups[-1]) < room and len(groups[-1][0].names) == len(paintings.names):
             groups[-1].append(paintings)

@@ -27,7 +27,7 @@ from benchmark.transfer import memory
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import Aggregation, Loss, LossFunctions, LossWeights
 from benchmark.transfer.stopping import Stopping
-from datasets import Loaded, PictureSet, contents
+from datasets import ImageSet, LoadedImages, contents
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The orders p of the study's aggregations, so that these names always mean the same."""
@@ -100,8 +100,8 @@ class Prepared:
         evaluation_setup: with what the results are scored.
     """
 
-    paintings: Sequence[Loaded]
-    content: Loaded
+    paintings: Sequence[LoadedImages]
+    content: LoadedImages
     backbone: Backbone
     aggregation: Aggregation
     optimizer: OptimizerChoice
@@ -176,7 +176,7 @@ def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpo
     return Checkpoint(folder, fingerprint, wanted.every_seconds, wanted.every_epochs)
 
 
-def load_paintings(config: Config) -> tuple[list[PictureSet], list[Loaded]]:
+def load_paintings(config: Config) -> tuple[list[ImageSet], list[LoadedImages]]:
     """The groups that a run's style sets are chosen from, and these sets."""
     choice, groups = painting_groups(config)
     sets = (
@@ -192,8 +192,8 @@ def load_paintings(config: Config) -> tuple[list[PictureSet], list[Loaded]]:
 def evaluation_setup(
     config: Config,
     metrics: Sequence[Metric],
-    groups: Sequence[PictureSet],
-    paintings: Sequence[Loaded],
+    groups: Sequence[ImageSet],
+    paintings: Sequence[LoadedImages],
 ) -> EvaluationSetup:
     """With what the results of a run are scored.
 
@@ -206,7 +206,7 @@ def evaluation_setup(
         for name in (wanted.evaluators if any(one.needs_evaluator for one in metrics) else [])
     }
     other_artists = all_artists(config) if wanted.others and found else []
-    sets = [one.pictures for one in paintings]
+    sets = [images.image_set for images in paintings]
     return EvaluationSetup(
         metrics=metrics,
         evaluators={name: one for name, one in found.items() if isinstance(one, Backbone)},
@@ -237,7 +237,7 @@ def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
         ) from error
 
 
-def all_artists(config: Config) -> list[PictureSet]:
+def all_artists(config: Config) -> list[ImageSet]:
     """All artists of a run's dataset, where its function can name them."""
     function = function_of("dataset", config.dataset)
     parameters = inspect.signature(function).parameters
@@ -245,7 +245,7 @@ def all_artists(config: Config) -> list[PictureSet]:
         return []
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
     place = {k: v for k, v in arguments.items() if parameters[k].default is inspect.Parameter.empty}
-    groups: list[PictureSet] = function(**place, artists=["*"])
+    groups: list[ImageSet] = function(**place, artists=["*"])
     return groups
 
 
@@ -293,7 +293,7 @@ def load_backbone(config: Config) -> Backbone:
 
 
 def batch_size(
-    config: Config, backbone: Backbone, paintings: Sequence[Loaded], content: Loaded
+    config: Config, backbone: Backbone, paintings: Sequence[LoadedImages], content: LoadedImages
 ) -> int:
     """Most examples to optimise together: as configured, or what the memory holds."""
     if isinstance(config.batch, int):
@@ -313,26 +313,26 @@ def load_layers(config: Config) -> list[LayerReport]:
     return describe(model=config.backbone["model"], image_size=config.image_size)
 
 
-def painting_groups(config: Config) -> tuple[Selection, list[PictureSet]]:
+def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
     """How paintings are chosen, and the groups, one an artist or genre, to choose them from."""
     choice = keys_of("dataset", config.dataset, Selection)
     function = function_of("dataset", config.dataset)
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    groups: list[PictureSet] = function(**arguments)
-    if not (isinstance(groups, list) and all(isinstance(one, PictureSet) for one in groups)):
+    groups: list[ImageSet] = function(**arguments)
+    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
         raise ConfigError(f"dataset._target_={config.dataset['_target_']}: gives no list of sets")
     choose.check_numbers(groups, choice)
     return choice, groups
 
 
-def load_content(config: Config) -> Loaded:
+def load_content(config: Config) -> LoadedImages:
     """The content pictures of a run."""
     wanted = keys_of("content", config.content, ContentChoice)
     function = function_of("content", config.content)
-    available: PictureSet = function(
+    available: ImageSet = function(
         **arguments_of("content", config.content, without=ContentChoice.model_fields)
     )
-    if not isinstance(available, PictureSet):
+    if not isinstance(available, ImageSet):
         raise ConfigError(f"content._target_={config.content['_target_']}: gives no set")
     if config.split is None:
         found = contents.named_or_first(available, wanted.names, wanted.count)
@@ -343,7 +343,7 @@ def load_content(config: Config) -> Loaded:
         )
     else:
         split: Literal["train", "test"] = config.split.value
-        found = contents.drawn(available, split, wanted.train, wanted.test, config.seed)
+        found = contents.random_split(available, split, wanted.train, wanted.test, config.seed)
     return load_images(found, config.image_size)
 
 

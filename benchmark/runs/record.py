@@ -39,7 +39,7 @@ from benchmark.tracking.records import (
 from benchmark.transfer import backend
 from benchmark.transfer.loop import Epoch, Outcome
 from benchmark.transfer.step import LOSS_NAMES
-from datasets import Loaded
+from datasets import LoadedImages
 
 UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
 """Options that shape no result; they are in `CONFIG_FILE`, not among MLflow's parameters."""
@@ -129,12 +129,12 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
     for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
         log.picture(content_file(name), picture)
 
-    def files(loaded: Loaded) -> dict[str, str]:
+    def files(loaded: LoadedImages) -> dict[str, str]:
         return dict(zip(loaded.sources, loaded.digests, strict=True))
 
     style = {paintings.name: files(paintings) for paintings in prepared.paintings}
     references = [*prepared.evaluation_setup.held_out, *prepared.evaluation_setup.others]
-    beside = {one.name: [picture.source for picture in one.pictures] for one in references}
+    beside = {one.name: [picture.source for picture in one.images] for one in references}
     data = {"style": style, "content": files(prepared.content), "references": beside}
     log.json(DATA_FILE, data)
 
@@ -295,13 +295,13 @@ def git_commit() -> str:
 
 def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -> None:
     """Write results, uint8 (N, S, S, 3), back at their content pictures' own sizes."""
-    originals = [np.asarray(picture.read()) for picture in prepared.content.pictures.pictures]
+    originals = [np.asarray(picture.read()) for picture in prepared.content.image_set.images]
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:
         whole = upscale.to_original_size(picture, original)
         log.picture(result_file(artist, content, folder=RESULTS_ORIGINAL_SIZE), whole)
 
 
-def _log_set(log: RunLog, loaded: Loaded, context: str) -> None:
+def _log_set(log: RunLog, loaded: LoadedImages, context: str) -> None:
     source = str(Path(loaded.sources[0]).parent)
     log.data(loaded.name, context, source, loaded.digest, len(loaded.names))

@@ -11,7 +11,7 @@ import datasets
 from backbones import Backbone
 from benchmark.images.pixels import to_float
 from benchmark.transfer.features import channel_energies
-from datasets import DatasetError, PictureSet
+from datasets import DatasetError, ImageSet
 from datasets import selection as rules
 
 MEASURED_TOGETHER = 30
@@ -39,7 +39,7 @@ class Selection(BaseModel):
         return self.selection in ("nearest", "diverse", "cluster")
 
 
-def check_numbers(groups: Sequence[PictureSet], choice: Selection) -> None:
+def check_numbers(groups: Sequence[ImageSet], choice: Selection) -> None:
     """Check that every group has paintings enough.
 
     Raises:
@@ -48,7 +48,7 @@ def check_numbers(groups: Sequence[PictureSet], choice: Selection) -> None:
     needed = choice.clusters if choice.selection == "cluster" else choice.paintings
     option = "clusters" if choice.selection == "cluster" else "paintings"
     for group in groups:
-        there = len(group.pictures)
+        there = len(group.images)
         if there < needed:
             advice = f"set dataset.{option}={there}, or choose others" if there else "choose others"
             raise DatasetError(
@@ -57,24 +57,22 @@ def check_numbers(groups: Sequence[PictureSet], choice: Selection) -> None:
             )
 
 
-def select_by_position(
-    groups: Sequence[PictureSet], choice: Selection, seed: int
-) -> list[PictureSet]:
+def select_by_position(groups: Sequence[ImageSet], choice: Selection, seed: int) -> list[ImageSet]:
     """The sets of the rules `first` and `random`."""
     return [
         _subset(
             group,
             rules.first(choice.paintings)
             if choice.selection == "first"
-            else rules.random(len(group.pictures), choice.paintings, _own(seed, group)),
+            else rules.random(len(group.images), choice.paintings, _own(seed, group)),
         )
         for group in groups
     ]
 
 
 def select_by_features(
-    groups: Sequence[PictureSet], choice: Selection, backbone: Backbone, size: int, seed: int
-) -> list[PictureSet]:
+    groups: Sequence[ImageSet], choice: Selection, backbone: Backbone, size: int, seed: int
+) -> list[ImageSet]:
     """The sets of the rules `nearest`, `diverse` and `cluster`, as one backbone sees them."""
     found = []
     for group in groups:
@@ -94,25 +92,25 @@ def select_by_features(
 
 
 @lru_cache(maxsize=64)
-def features_of(backbone: Backbone, group: PictureSet, size: int) -> np.ndarray:
+def features_of(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:
     """Each painting of a group as a point of the backbone's feature space, (n, D).
 
     The root mean square of every channel of the style layers and of the content layer; each
     layer's part has mean norm 1, so that all layers count alike.
     """
     parts = []
-    for start in range(0, len(group.pictures), MEASURED_TOGETHER):
-        part = PictureSet(group.name, group.pictures[start : start + MEASURED_TOGETHER])
-        pixels = datasets.load(part, size).pixels
+    for start in range(0, len(group.images), MEASURED_TOGETHER):
+        part = ImageSet(group.name, group.images[start : start + MEASURED_TOGETHER])
+        pixels = datasets.load_images(part, size).pixels
         parts.append(channel_energies(backbone, to_float(pixels)))
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
     return np.concatenate([a / norm for a, norm in zip(layers, norms, strict=True)], axis=1)
 
 
-def _subset(group: PictureSet, places: Sequence[int], name: str | None = None) -> PictureSet:
-    return PictureSet(name or group.name, tuple(group.pictures[place] for place in places))
+def _subset(group: ImageSet, places: Sequence[int], name: str | None = None) -> ImageSet:
+    return ImageSet(name or group.name, tuple(group.images[place] for place in places))
 
 
-def _own(seed: int, group: PictureSet) -> list[int]:
+def _own(seed: int, group: ImageSet) -> list[int]:
     return [seed, zlib.crc32(group.name.encode())]

@@ -17,7 +17,7 @@ from benchmark.runtime.files import remove_parts, replacing
 from benchmark.transfer import backend
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.targets import from_triangles, gram_triangles
-from datasets import Loaded
+from datasets import LoadedImages
 from user_input import import_callable
 
 CACHE_VERSION = 1
@@ -29,7 +29,7 @@ CACHE_LIMIT = 5 * 2**30
 
 @lru_cache(maxsize=16)
 def style_targets(
-    backbone: Backbone, paintings: Loaded, cache: Path | None = None
+    backbone: Backbone, paintings: LoadedImages, cache: Path | None = None
 ) -> list[PaintingGrams]:
     """The paintings' Gram matrices at each style layer, for all runs with this backbone.
 
@@ -45,7 +45,7 @@ def style_targets(
     return from_triangles(triangles)
 
 
-def key(backbone: Backbone, paintings: Loaded) -> str:
+def key(backbone: Backbone, paintings: LoadedImages) -> str:
     """What the targets depend on, as one hash: network, weights, pictures, software, device."""
     architecture = backbone.shared.architecture
     functions = (architecture.model, architecture.preprocessing)

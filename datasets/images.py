@@ -1,4 +1,4 @@
-"""Reading pictures: any file that Pillow reads becomes RGB pixels of one size."""
+"""From image files to arrays: any file that Pillow reads becomes RGB pixels of one size."""
 
 import hashlib
 import os
@@ -16,18 +16,18 @@ import numpy as np
 from natsort import natsorted
 from PIL import Image, ImageOps
 
-from datasets.errors import DatasetError, unknown_name
+from datasets.errors import DatasetError, nothing_named, unknown_name
 
 THREADS = min(os.cpu_count() or 1, 8)
-"""Pictures read at a time; each may be large."""
+"""Images read at a time; each may be large."""
 
-MOST_NAMED = 5
-"""Broken files that one error names; the others are counted."""
+NAMED_FILES = 5
+"""Unreadable files that one error names; the others are counted."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture that can be read.
+class LazyImage:
+    """An image that is read when it is needed.
 
     Attributes:
         name: short and unique in its set.
@@ -41,55 +41,55 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """The paintings of one artist or other group, or the content pictures, in order."""
+class ImageSet:
+    """The paintings of one artist or other group, or the content images, in order."""
 
     name: str
-    pictures: tuple[Picture, ...]
+    images: tuple[LazyImage, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
-    """A picture set in memory.
+class LoadedImages:
+    """An image set in memory.
 
     Attributes:
-        pictures: the set, from which originals can be read again.
+        image_set: from which the originals can be read again.
         pixels: shape (n, S, S, 3), uint8.
-        digests: SHA-256 of each picture's RGB pixels at its own size, before resizing.
+        digests: SHA-256 of each image's RGB pixels at its own size, before resizing.
     """
 
-    pictures: PictureSet
+    image_set: ImageSet
     pixels: np.ndarray
     digests: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """Of the set."""
-        return self.pictures.name
+        return self.image_set.name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the pictures."""
-        return tuple(picture.name for picture in self.pictures.pictures)
+        """Of the images."""
+        return tuple(image.name for image in self.image_set.images)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Files of the pictures, or what made them."""
-        return tuple(picture.source for picture in self.pictures.pictures)
+        """Files of the images, or what made them."""
+        return tuple(image.source for image in self.image_set.images)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the pictures' digests, in order."""
+        """SHA-256 over the images' digests, in order."""
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
 
-def digest_of(sets: Sequence[Loaded]) -> str:
+def digest_of(sets: Sequence[LoadedImages]) -> str:
     """SHA-256 over the digests of several sets, in order."""
-    return hashlib.sha256("".join(one.digest for one in sets).encode()).hexdigest()
+    return hashlib.sha256("".join(images.digest for images in sets).encode()).hexdigest()
 
 
-def load(pictures: PictureSet, size: int) -> Loaded:
-    """Read all pictures of a set and resize each to size × size, as the study does.
+def load_images(image_set: ImageSet, size: int) -> LoadedImages:
+    """Read all images of a set and resize each to size × size, as the study does.
 
     The aspect ratio is not kept (the study, section 1); the filter is Lanczos.
 
@@ -97,57 +97,56 @@ def load(pictures: PictureSet, size: int) -> Loaded:
         DatasetError: names the files that cannot be read.
     """
     with bombs_refused(), ThreadPoolExecutor(THREADS) as threads:
-        results = list(threads.map(partial(_read, size=size), pictures.pictures))
-    broken = [result for result in results if isinstance(result, str)]
-    if broken:
-        more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+        results = list(threads.map(partial(_read_resized, size=size), image_set.images))
+    unreadable = [result for result in results if isinstance(result, str)]
+    if unreadable:
+        rest = len(unreadable) - NAMED_FILES
+        more = f" and {rest} more" if rest > 0 else ""
         raise DatasetError(
-            f"{len(broken)} of the {len(pictures.pictures)} pictures of '{pictures.name}' cannot "
-            f"be read: {'; '.join(broken[:MOST_NAMED])}{more}. Repair or remove them"
+            f"{len(unreadable)} of the {len(image_set.images)} images of '{image_set.name}' cannot "
+            f"be read: {'; '.join(unreadable[:NAMED_FILES])}{more}. Repair or remove them"
         )
-    whole = [result for result in results if not isinstance(result, str)]
-    return Loaded(
-        pictures,
-        np.stack([pixels for _, pixels in whole]),
-        tuple(digest for digest, _ in whole),
+    read = [result for result in results if not isinstance(result, str)]
+    return LoadedImages(
+        image_set, np.stack([pixels for _, pixels in read]), tuple(digest for digest, _ in read)
     )
 
 
-def _read(picture: Picture, size: int) -> tuple[str, np.ndarray] | str:
-    """A picture's digest and its pixels at size × size, or why it cannot be read."""
+def _read_resized(image: LazyImage, size: int) -> tuple[str, np.ndarray] | str:
+    """An image's digest and its pixels at size × size, or why it cannot be read."""
     try:
-        image = picture.read()
-        digest = hashlib.sha256(f"{image.size}".encode())
-        digest.update(np.asarray(image).tobytes())
-        pixels = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+        original = image.read()
+        digest = hashlib.sha256(f"{original.size}".encode())
+        digest.update(np.asarray(original).tobytes())
+        pixels = np.asarray(original.resize((size, size), Image.Resampling.LANCZOS))
     except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-        return f"{picture.source} ({why_unreadable(error)})"
+        return f"{image.source} ({why_unreadable(error)})"
     return digest.hexdigest(), pixels
 
 
 @contextmanager
 def bombs_refused() -> Iterator[None]:
-    """Let no picture of over 89 megapixels be read: it is an attack rather than a painting."""
+    """Let no image of over 89 megapixels be read: it is an attack rather than a painting."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
 def why_unreadable(error: Exception) -> str:
-    """Why a picture cannot be read, for people."""
+    """Why an image cannot be read, for people."""
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
     return f"{type(error).__name__}: {error}"
 
 
 def read_file(path: Path) -> Image.Image:
-    """Read a picture file as RGB, upright, as a viewer would show it.
+    """Read an image file as RGB, upright, as a viewer would show it.
 
     EXIF rotation is applied, transparency put on white, CMYK converted, 16-bit greyscale scaled
     to 8 bits; of several frames the first is taken.
     """
     # The name's ending decides nothing: what calls itself JPEG may be a program for Ghostscript.
-    with Image.open(path, formats=sorted(readable())) as image:
+    with Image.open(path, formats=sorted(readable_formats())) as image:
         return to_rgb(ImageOps.exif_transpose(image))
 
 
@@ -157,7 +156,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         # Pillow's own conversion clips 16-bit values at 255 instead of scaling them.
         values = np.asarray(image, dtype="float64")
         if not np.isfinite(values).all():
-            raise ValueError("some pixels are no finite numbers")
+            raise ValueError("some pixels are not finite numbers")
         scale = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1e-12)
         grey = np.clip(values / scale * 255.0, 0, 255).round().astype("uint8")
         return Image.fromarray(grey).convert("RGB")
@@ -167,15 +166,15 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def readable() -> set[str]:
+def readable_formats() -> set[str]:
     """The formats that Pillow reads itself, without a program beside it."""
     Image.init()  # costs nothing a second time
     return set(Image.OPEN) - {"BUFR", "GRIB", "HDF5", "MPEG", "EPS", "WMF"}
 
 
-def files_in(folder: Path) -> tuple[Picture, ...]:
-    """The picture files of a folder, in natural numeric order: _1, _2, …, _10."""
-    formats = readable()
+def files_in(folder: Path) -> tuple[LazyImage, ...]:
+    """The image files of a folder, in natural numeric order: _1, _2, …, _10."""
+    formats = readable_formats()
     known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
     paths = [
         path
@@ -184,7 +183,7 @@ def files_in(folder: Path) -> tuple[Picture, ...]:
     ]
     ordered = natsorted(paths, key=lambda path: path.name)
     return tuple(
-        Picture(printable(path.stem), printable(str(path)), partial(read_file, path))
+        LazyImage(printable(path.stem), printable(str(path)), partial(read_file, path))
         for path in ordered
     )
 
@@ -212,16 +211,16 @@ def existing_folder(option: str, root: str) -> Path:
     """A folder that the user named.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: it does not exist.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
-        raise DatasetError(f"{option}={root}: {what}")
+        reason = "is a file, not a folder" if folder.exists() else "no such folder"
+        raise DatasetError(reason, option=option, value=root)
     return folder
 
 
-def chosen(
+def matching_names(
     option: str, known: Sequence[str], wanted: Sequence[str] | None, first: int
 ) -> list[str]:
     """Names that the user wants, in the order wanted; `*` and `?` match several.
@@ -237,12 +236,12 @@ def chosen(
     """
     if wanted is None:
         return list(known[:first])
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for name in wanted:
         matches = [name] if name in known else [k for k in known if fnmatchcase(k, name)]
         if not matches:
             raise unknown_name(option, name, known)
-        found |= dict.fromkeys(matches)
-    if not found:
-        raise DatasetError(f"{option}=[]: name at least one, or leave it out for the first few")
-    return list(found)
+        names |= dict.fromkeys(matches)
+    if not names:
+        raise nothing_named(option)
+    return list(names)
