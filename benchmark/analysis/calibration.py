@@ -14,8 +14,8 @@ from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics.pixels import ssim
-from benchmark.runs import record
 from benchmark.runs.batches import batches_of
+from benchmark.runs.log import weights_caption
 from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
 from benchmark.runs.progress import console
@@ -174,7 +174,7 @@ def drawn(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
     headings = ["content", *(f"{t.style_weight:.2g}, SSIM {t.content_kept:.2f}" for t in trials)]
     caption = (
         f"{prepared.backbone.name}: style weight over content weight · weights: "
-        f"{record.weights_caption(prepared)}"
+        f"{weights_caption(prepared)}"
     )
     return sheets.grid(rows, names, headings, caption)
 

@@ -11,7 +11,7 @@ from benchmark.analysis import comparison
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
 from benchmark.metrics import scoring
-from benchmark.runs import record
+from benchmark.runs.log import describe_scoring, log_scores
 from benchmark.runs.prepare import (
     evaluation_setup,
     load_content,
@@ -106,11 +106,11 @@ def scored(
         for name in content.names
     ]
     table, missing = scoring.scores(given, paintings, content, np.stack(pictures))
-    facts, evaluators = record.how_to_read(given, config.backbone["model"], run.weights or "?")
+    facts, evaluators = describe_scoring(given, config.backbone["model"], run.weights or "?")
     found = RunScores(table, facts, evaluators, missing)
     together = merged(before(tracker, run), found)
     log = tracker.log(run.run_id)
-    record.scores(
+    log_scores(
         log,
         together.table,
         together.facts,

@@ -74,7 +74,7 @@ def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
     from benchmark.bench import footprint, growth, steps, sweeps
     from benchmark.bench.figures import Figure, markdown, table, write
     from benchmark.config.paths import ROOT
-    from benchmark.runs import record
+    from benchmark.runs.log import git_commit
     from benchmark.runs.progress import console
     from benchmark.transfer import backend
 
@@ -94,7 +94,7 @@ def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
         return 2
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": record.git_commit(),
+        "commit": git_commit(),
         "size": asdict(size),
         **backend.hardware(),
         **backend.versions(),

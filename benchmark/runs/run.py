@@ -9,9 +9,18 @@ from rich.console import Console
 from benchmark.config.schema import Config
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics import scoring
-from benchmark.runs import record
 from benchmark.runs.batches import batches_of
 from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.log import (
+    check_unchanged,
+    describe_scoring,
+    initial_facts,
+    log_config,
+    log_epoch,
+    log_inputs,
+    log_results,
+    log_scores,
+)
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import EpochProgress, busy
 from benchmark.runtime import interrupt
@@ -54,12 +63,12 @@ def tracked_run(
     Raises:
         Exception: whatever went wrong, after it was recorded in the run.
     """
-    facts = record.first_facts(config, context.overrides, context.number, context.parent)
+    facts = initial_facts(config, context.overrides, context.number, context.parent)
     with tracker.run(context.title, facts, context.earlier, checkpoint.flush) as log:
-        record.options(log, config)
+        log_config(log, config)
         prepared = prepare()
         if context.earlier:
-            record.check_unchanged(context.earlier, prepared)
+            check_unchanged(context.earlier, prepared)
         outcome = run(prepared, log, checkpoint, context.title, console)
     checkpoint.remove()
     return outcome
@@ -72,7 +81,7 @@ def run(
     saved = checkpoint.open()
     if saved:
         prepared = replace(prepared, batch=saved.batch)
-    record.inputs(log, prepared)
+    log_inputs(log, prepared)
     batches = batches_of(prepared)
     done = len(saved.progress.history) if saved else 0
     epochs, examples = prepared.stopping.epochs, len(prepared.examples)
@@ -84,7 +93,7 @@ def run(
 
         def on_epoch(epoch: Epoch) -> None:
             interrupt.check()
-            record.epoch(log, prepared.examples, prepared.snapshots, epoch)
+            log_epoch(log, prepared.examples, prepared.snapshots, epoch)
             progress(epoch)
 
         def on_smaller_batch(examples: int) -> None:
@@ -105,7 +114,7 @@ def run(
             on_progress=partial(checkpoint.save, batch=prepared.batch),
             on_smaller_batch=on_smaller_batch,
         )
-    record.results(log, prepared, outcome, title)
+    log_results(log, prepared, outcome, title)
     with busy(console, "scoring the pictures"):
         score(log, prepared, outcome)
     log.end(outcome.status, *outcome.ending)
@@ -120,5 +129,5 @@ def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:
         evaluation_setup, prepared.paintings, prepared.content, pictures
     )
     model = backbone.shared.architecture.model
-    facts, evaluators = record.how_to_read(evaluation_setup, model, backbone.weights)
-    record.scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)
+    facts, evaluators = describe_scoring(evaluation_setup, model, backbone.weights)
+    log_scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)

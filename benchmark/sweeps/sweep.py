@@ -19,9 +19,9 @@ from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.config.schema import Config, Estimate
-from benchmark.runs import record
 from benchmark.runs.checkpoint import BusyError
 from benchmark.runs.fingerprint import fingerprint_of
+from benchmark.runs.log import command_line, logged_options, outcome_line, run_title
 from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
 from benchmark.runs.progress import console
@@ -78,7 +78,7 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
         raise SystemExit(refuse(error)) from error
     if config.estimate is Estimate.show:
         print_estimate([config], output)
-    place = RunContext(record.title(config), pairs_of(overrides))
+    place = RunContext(run_title(config), pairs_of(overrides))
     finished = attempt(config, lambda: prepared, tracker, place, output)
     summarise(output, tracker, tracker.runs_of(name))
     return finished
@@ -100,7 +100,7 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
             config, overrides = planned(plan, number, config)
         swept = parent.swept if parent else ()
         pairs = {key: value for key, value in pairs_of(overrides).items() if key in swept}
-        title = record.title(config, pairs)
+        title = run_title(config, pairs)
     except Exception as error:
         # The store is gone; the runs after this one may find it again.
         output.print(f"Run {number + 1}: {title}")
@@ -147,7 +147,9 @@ def attempt(
             place = replace(place, earlier=earlier)
             outcome = tracked_run(config, prepared, tracker, place, checkpoint, output)
         style = "red" if outcome.status == "diverged" else None
-        output.print(f"{mark}{outcome.status}: {record.line(outcome)}", style=style, soft_wrap=True)
+        output.print(
+            f"{mark}{outcome.status}: {outcome_line(outcome)}", style=style, soft_wrap=True
+        )
         return outcome.status == "finished"
     except BusyError:
         output.print(
@@ -396,11 +398,11 @@ def begin(
         sweep=name,
         runs=len(configs),
         swept=tuple(swept_options(jobs)),
-        command=record.command(list(config.hydra.overrides.task), sweep=True),
+        command=command_line(list(config.hydra.overrides.task), sweep=True),
         owner=processes.here(),
     )
     log = tracker.start(name, facts)
-    options = [record.recorded(one) for one in configs]
+    options = [logged_options(one) for one in configs]
     log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})
     log.json(PLAN_FILE, Plan.of(jobs, configs, launcher_of(config)).packed())
 

@@ -45,19 +45,21 @@ UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
 """Options that shape no result; they are in `CONFIG_FILE`, not among MLflow's parameters."""
 
 
-def title(config: Config, others: Mapping[str, str] | None = None) -> str:
+def run_title(config: Config, others: Mapping[str, str] | None = None) -> str:
     """A run's name for people, with other options that tell it from its neighbours."""
     names = [str(v["name"]) for v in (config.backbone, config.agg, config.optimizer)]
     return " · ".join([*names, *(f"{key}={value}" for key, value in (others or {}).items())])
 
 
-def command(overrides: Sequence[str], *, sweep: bool) -> str:
+def command_line(overrides: Sequence[str], *, sweep: bool) -> str:
     """The command line that overrides came from; a new run of it gets a new name."""
     own = [override for override in overrides if not override.startswith("tracking.sweep=")]
     return shlex.join(["python", "-m", "benchmark", *(["-m"] if sweep else []), *own])
 
 
-def first_facts(config: Config, overrides: Mapping[str, str], number: int, parent: str) -> RunFacts:
+def initial_facts(
+    config: Config, overrides: Mapping[str, str], number: int, parent: str
+) -> RunFacts:
     """What is known before a run begins: what it is, on what it runs, from which sources."""
     return RunFacts(
         sweep=config.tracking.sweep or "",
@@ -68,7 +70,7 @@ def first_facts(config: Config, overrides: Mapping[str, str], number: int, paren
         agg=config.agg["name"],
         optimizer=config.optimizer["name"],
         overrides=overrides,
-        command=command([f"{key}={value}" for key, value in overrides.items()], sweep=False),
+        command=command_line([f"{key}={value}" for key, value in overrides.items()], sweep=False),
         commit=git_commit(),
         owner=processes.here(),
         versions=backend.versions(),
@@ -76,7 +78,7 @@ def first_facts(config: Config, overrides: Mapping[str, str], number: int, paren
     )
 
 
-def recorded(config: Config) -> dict[str, Any]:
+def logged_options(config: Config) -> dict[str, Any]:
     """The options, flat, that are MLflow's parameters of a run."""
     return {key: v for key, v in flat(config).items() if not key.startswith(UNRECORDED)}
 
@@ -99,13 +101,13 @@ def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
             )
 
 
-def options(log: RunLog, config: Config) -> None:
+def log_config(log: RunLog, config: Config) -> None:
     """Log the resolved configuration."""
-    log.params(recorded(config))
+    log.params(logged_options(config))
     log.json(CONFIG_FILE, nested(config))
 
 
-def inputs(log: RunLog, prepared: Prepared) -> None:
+def log_inputs(log: RunLog, prepared: Prepared) -> None:
     """Log the data with their digests, and the weights that are really used."""
     log.update(
         RunFacts(
@@ -139,7 +141,7 @@ def inputs(log: RunLog, prepared: Prepared) -> None:
     log.json(DATA_FILE, data)
 
 
-def epoch(
+def log_epoch(
     log: RunLog, examples: Sequence[tuple[str, str]], snapshots: Sequence[int], state: Epoch
 ) -> None:
     """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
@@ -150,7 +152,7 @@ def epoch(
             log.snapshot(f"{artist}/{content}", picture, state.number)
 
 
-def results(
+def log_results(
     log: RunLog,
     prepared: Prepared,
     outcome: Outcome,
@@ -190,7 +192,7 @@ def results(
         _log_original_sizes(log, prepared, pictures)
 
 
-def scores(
+def log_scores(
     log: RunLog,
     table: pd.DataFrame,
     facts: Mapping[str, Any],
@@ -215,7 +217,7 @@ def scores(
     log.update(RunFacts(evaluators=evaluators, skipped_metrics=missing))
 
 
-def how_to_read(
+def describe_scoring(
     evaluation_setup: scoring.EvaluationSetup, model: str, weights: str
 ) -> tuple[dict[str, Any], dict[str, Evaluator]]:
     """The facts of each metric, and of each evaluator whether it also optimised the pictures.
@@ -267,7 +269,7 @@ def final_numbers(outcome: Outcome) -> Results:
     )
 
 
-def line(outcome: Outcome) -> str:
+def outcome_line(outcome: Outcome) -> str:
     """How a run ended, for people."""
     first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
     return f"{outcome.ending.message}; total loss {first:.4g} → {last:.4g}, {outcome.seconds:.1f} s"
