@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         means = ", ".join(f"{name} {v:.3g}" for name, v in scoring.means(found.table).items())
         output.print(f"  {run.name}: {means or 'nothing could be measured'}", soft_wrap=True)
-        for reason in dict.fromkeys(found.missing.values()):
-            lacking = ", ".join(name for name, why in found.missing.items() if why == reason)
+        for reason in dict.fromkeys(found.skipped.values()):
+            lacking = ", ".join(name for name, why in found.skipped.items() if why == reason)
             output.print(f"    no {lacking}: {reason}", style="yellow", soft_wrap=True)
     return 1 if failed else 0
 

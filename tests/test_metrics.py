@@ -23,6 +23,7 @@ from benchmark.config.compose import composed
 from benchmark.images import upscale
 from benchmark.images.pixels import luma, luma_ssim
 from benchmark.metrics import pixels, recognition, scoring
+from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.features import (
     Features,
     TooFewError,
@@ -368,8 +369,8 @@ def test_every_measure_scores_every_example(scene: Any) -> None:
             rows = whole[(whole["metric"] == one.name) & (whole["subject"] == subject)]
             assert len(rows) == 4, (one.name, subject)
             assert set(rows["evaluator"]) == ({"mobilenet"} if one.needs_evaluator else {""})
-        assert one.facts["label"]
-        assert one.facts["about"]
+        assert one.description.label
+        assert one.description.about
     again, _ = scoring.scores(given, sets, content, results)
     assert again.equals(table)
     backwards = load_images(part(content.image_set, 1, 0), 48)
@@ -441,7 +442,7 @@ def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:
     def broken(pictures: Array) -> Array:
         raise ZeroDivisionError("division by zero")
 
-    metrics = [scoring.Metric("broken", broken, {}, None, {}), given.metrics[0]]
+    metrics = [scoring.Metric("broken", broken, {}, MetricDescription()), given.metrics[0]]
     one = scoring.EvaluationSetup(metrics, {}, {}, given.held_out, [], 48)
     table, missing = scoring.scores(one, sets, content, results)
     assert missing == {"broken": "Bruno: failed: ZeroDivisionError: division by zero"}

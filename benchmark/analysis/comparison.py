@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 from benchmark.analysis.statistics import (
     Interval,
@@ -18,8 +16,10 @@ from benchmark.analysis.statistics import (
     paired,
     wins,
 )
+from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.scoring import COLUMNS
-from benchmark.tracking.records import METRICS_FILE, SCORES_FILE, Evaluator, RunRecord
+from benchmark.runs.scores import RunScores, read_scores
+from benchmark.tracking.records import Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 EXAMPLE = ["artist", "content"]
@@ -49,30 +49,6 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Metric:
-    """What a metric is.
-
-    Attributes:
-        label: a short heading.
-        better: "higher", "lower", "one" (nearest to 1 is best) or "none".
-        range: of its values, for people.
-        about: a line for people.
-        rate: whether its values are zeros and ones.
-        interval: whether its values vary by example, so that their mean has an interval.
-    """
-
-    label: str = ""
-    better: str = "none"
-    range: str = ""
-    about: str = ""
-    rate: bool = False
-    interval: bool = True
-
-
-METRICS = TypeAdapter(dict[str, Metric])
-
-
-@dataclass(frozen=True)
 class Scores:
     """The scores of some runs.
 
@@ -85,7 +61,7 @@ class Scores:
     """
 
     table: pd.DataFrame
-    metrics: Mapping[str, Metric]
+    metrics: Mapping[str, MetricDescription]
     evaluators: Mapping[str, Mapping[str, Evaluator]]
     skipped_metrics: Mapping[str, Mapping[str, str]]
     finished: frozenset[str]
@@ -165,24 +141,17 @@ def compared(scores: Scores) -> Compared:
 
 def read(tracker: Tracker, records: Sequence[RunRecord]) -> Scores:
     """All that was measured of some runs; of older and failed ones there is nothing."""
-    tables: list[pd.DataFrame] = [pd.DataFrame(columns=["run_id", *COLUMNS])]
-    metrics: dict[str, Metric] = {}
-    for record in records:
-        kept = tracker.artifacts(record.run_id)
-        if SCORES_FILE in kept:
-            table = scores_of(tracker.read_text(record.run_id, SCORES_FILE))
-            table.insert(0, "run_id", record.run_id)
-            tables.append(table)
-        if METRICS_FILE in kept:
-            metrics |= _described(tracker.read_text(record.run_id, METRICS_FILE))
-    whole = pd.concat(tables[1:] or tables, ignore_index=True)
-    undescribed = {str(name): Metric() for name in whole["metric"].unique()}
+    scores = {record.run_id: read_scores(tracker, record) for record in records}
+    tables = [one.table.assign(run_id=run_id) for run_id, one in scores.items() if len(one.table)]
+    table = pd.concat(tables or [pd.DataFrame(columns=["run_id", *COLUMNS])], ignore_index=True)
+    described = {name: d for one in scores.values() for name, d in one.metrics.items()}
+    undescribed = dict.fromkeys(map(str, table["metric"].unique()), MetricDescription())
     return Scores(
-        whole,
-        metrics | {name: one for name, one in undescribed.items() if name not in metrics},
-        {r.run_id: _evaluators(whole, r) for r in records},
-        {r.run_id: r.skipped_metrics for r in records},
-        frozenset(r.run_id for r in records if r.status == "finished"),
+        table,
+        {**described, **{k: v for k, v in undescribed.items() if k not in described}},
+        {run_id: _evaluators(one) for run_id, one in scores.items()},
+        {run_id: one.skipped for run_id, one in scores.items()},
+        frozenset(record.run_id for record in records if record.status == "finished"),
     )
 
 
@@ -238,26 +207,10 @@ def random_evaluators(scores: Scores) -> list[str]:
     )
 
 
-def scores_of(text: str) -> pd.DataFrame:
-    """A run's table of scores; names that look like numbers, or like nothing, stay names."""
-    table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
-    table = table.reindex(columns=COLUMNS, fill_value="")
-    return table.assign(value=pd.to_numeric(table["value"], errors="coerce").astype(float))
-
-
-def _evaluators(table: pd.DataFrame, record: RunRecord) -> dict[str, Evaluator]:
+def _evaluators(scores: RunScores) -> dict[str, Evaluator]:
     """The evaluators of a run, those too that only its scores name."""
-    used = table.loc[table["run_id"] == record.run_id, "evaluator"].unique()
-    unknown = {str(e): Evaluator() for e in used if e and e not in record.evaluators}
-    return {**record.evaluators, **unknown}
-
-
-def _described(text: str) -> dict[str, Metric]:
-    """A JSON object of descriptions by name; what is none is taken as empty."""
-    try:
-        return METRICS.validate_json(text)
-    except ValidationError:
-        return {}
+    used = filter(None, map(str, scores.table["evaluator"].unique()))
+    return {**scores.evaluators, **{e: Evaluator() for e in used if e not in scores.evaluators}}
 
 
 HARDLY = 0.02

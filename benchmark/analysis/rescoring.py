@@ -1,29 +1,22 @@
 """Scoring the stored images of runs again, with other metrics or evaluators."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis import comparison
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
-from benchmark.metrics import scoring
-from benchmark.runs.log import describe_scoring, log_scores
 from benchmark.runs.prepare import (
     evaluation_setup,
     load_content,
     load_paintings,
     metric_of,
 )
+from benchmark.runs.scores import RunScores, log_scores, read_scores, score
 from benchmark.tracking.records import (
     CONFIG_FILE,
-    METRICS_FILE,
     RESULTS,
-    SCORES_FILE,
-    Evaluator,
     RunFacts,
     RunRecord,
     result_file,
@@ -33,23 +26,6 @@ from datasets import digest_of
 
 ALLOWED = ("metrics", "evaluation.", "dataset.root=", "content.root=")
 """Options that may differ from the run's own; the pictures are what they are."""
-
-
-@dataclass(frozen=True)
-class RunScores:
-    """The scores of a run as MLflow has them, or as they are to be there.
-
-    Attributes:
-        table: see `scoring.scores`.
-        facts: how to read each metric.
-        evaluators: by name, what `record.scores` says of them.
-        missing: metrics that could not be taken, with the reason.
-    """
-
-    table: pd.DataFrame
-    facts: dict[str, Any]
-    evaluators: Mapping[str, Evaluator]
-    missing: Mapping[str, str]
 
 
 def apply(config: Config, wanted: Config, typed: Sequence[str]) -> None:
@@ -99,27 +75,24 @@ def scored(
                 f"its {what} pictures are not those that it was made with: restore them, or give "
                 f"{option}=PATH"
             )
-    given = evaluation_setup(config, metrics, groups, paintings)
+    setup = evaluation_setup(config, metrics, groups, paintings)
     pictures = [
         tracker.read_picture(run.run_id, result_file(one.name, name))
         for one in paintings
         for name in content.names
     ]
-    table, missing = scoring.scores(given, paintings, content, np.stack(pictures))
-    facts, evaluators = describe_scoring(given, config.backbone["model"], run.weights or "?")
-    found = RunScores(table, facts, evaluators, missing)
-    together = merged(before(tracker, run), found)
-    log = tracker.log(run.run_id)
-    log_scores(
-        log,
-        together.table,
-        together.facts,
-        together.evaluators,
-        together.missing,
-        epochs=run.results.epochs_done or 0,
+    new = score(
+        setup,
+        paintings,
+        content,
+        np.stack(pictures),
+        config.backbone["model"],
+        run.weights,
     )
-    log.update(RunFacts(reference_digest=given.digest))
-    return found
+    log = tracker.log(run.run_id)
+    log_scores(log, merged(read_scores(tracker, run), new), run.results.epochs_done or 0)
+    log.update(RunFacts(reference_digest=setup.digest))
+    return new
 
 
 def config_of(tracker: Tracker, run: RunRecord) -> Config:
@@ -132,17 +105,6 @@ def config_of(tracker: Tracker, run: RunRecord) -> Config:
     if CONFIG_FILE not in there or RESULTS not in there:
         raise ConfigError(f"it has no results to score ({run.status})")
     return restored(tracker.read_json(run.run_id, CONFIG_FILE))
-
-
-def before(tracker: Tracker, run: RunRecord) -> RunScores:
-    """The scores that a run has already."""
-    there = tracker.artifacts(run.run_id)
-    table, facts = pd.DataFrame(columns=scoring.COLUMNS), {}
-    if SCORES_FILE in there:
-        table = comparison.scores_of(tracker.read_text(run.run_id, SCORES_FILE))
-    if METRICS_FILE in there:
-        facts = tracker.read_json(run.run_id, METRICS_FILE)
-    return RunScores(table, facts, run.evaluators, run.skipped_metrics)
 
 
 def merged(old: RunScores, new: RunScores) -> RunScores:
@@ -161,6 +123,10 @@ def merged(old: RunScores, new: RunScores) -> RunScores:
     kept = old.table[~(replaced | old.table["evaluator"].isin(other))]
     parts = [part for part in (kept, new.table) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else new.table
-    before = {name: reason for name, reason in old.missing.items() if name not in new.facts}
-    evaluators = {**old.evaluators, **new.evaluators}
-    return RunScores(table, old.facts | new.facts, evaluators, {**before, **new.missing})
+    skipped = {name: reason for name, reason in old.skipped.items() if name not in new.metrics}
+    return RunScores(
+        table,
+        {**old.metrics, **new.metrics},
+        {**old.evaluators, **new.evaluators},
+        {**skipped, **new.skipped},
+    )

@@ -13,6 +13,7 @@ import pandas as pd
 import datasets
 from backbones import Backbone
 from benchmark.images.pixels import to_float
+from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.features import Features, TooFewError, together
 from benchmark.transfer.features import energies_of, extract_features
 from datasets import ImageSet, LoadedImages
@@ -41,15 +42,18 @@ class Metric:
         name: the YAML's.
         function: see `benchmark.metrics`.
         numbers: its arguments from the YAML.
-        reference: which paintings it compares with: "style_set", "held_out" or "others".
-        facts: how to read it: label, better, range, about, rate.
+        description: of its YAML.
     """
 
     name: str
     function: Callable[..., np.ndarray]
     numbers: Mapping[str, Any]
-    reference: str | None
-    facts: Mapping[str, Any]
+    description: MetricDescription
+
+    @property
+    def reference(self) -> str | None:
+        """Which paintings it compares with."""
+        return self.description.reference
 
     @property
     def inputs(self) -> set[str]:

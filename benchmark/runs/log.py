@@ -14,7 +14,6 @@ from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat, nested
 from benchmark.images import sheets, upscale
 from benchmark.images.pixels import to_uint8
-from benchmark.metrics import scoring
 from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.prepare import Prepared
 from benchmark.runtime import processes
@@ -25,10 +24,7 @@ from benchmark.tracking.records import (
     DATA_FILE,
     EXAMPLES_FILE,
     LOSS_CURVES,
-    METRICS_FILE,
     RESULTS_ORIGINAL_SIZE,
-    SCORES_FILE,
-    Evaluator,
     Results,
     RunFacts,
     RunRecord,
@@ -190,54 +186,6 @@ def log_results(
     if prepared.original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
-
-
-def log_scores(
-    log: RunLog,
-    table: pd.DataFrame,
-    facts: Mapping[str, Any],
-    evaluators: Mapping[str, Evaluator],
-    missing: Mapping[str, str],
-    *,
-    epochs: int,
-) -> None:
-    """Log the scores of a run's results: the table, the means, and how to read them.
-
-    Args:
-        log: of the run.
-        table: see `scoring.scores`.
-        facts: how to read each metric.
-        evaluators: what the pictures were looked at through.
-        missing: metrics that could not be taken, with the reason.
-        epochs: the step at which the means are logged.
-    """
-    log.text(SCORES_FILE, table.to_csv(index=False, float_format="%.6g"))
-    log.json(METRICS_FILE, dict(facts))
-    log.scores(scoring.means(table), epochs)
-    log.update(RunFacts(evaluators=evaluators, skipped_metrics=missing))
-
-
-def describe_scoring(
-    evaluation_setup: scoring.EvaluationSetup, model: str, weights: str
-) -> tuple[dict[str, Any], dict[str, Evaluator]]:
-    """The facts of each metric, and of each evaluator whether it also optimised the pictures.
-
-    Args:
-        evaluation_setup: with what the results are scored.
-        model: dotted name of the architecture that optimised them.
-        weights: what it was optimised with; trained and random ones make two networks.
-    """
-    facts = {one.name: dict(one.facts) for one in evaluation_setup.metrics}
-    evaluators = {
-        name: Evaluator(
-            weights=one.weights,
-            digest=one.digest,
-            optimised=one.shared.architecture.model == model
-            and (one.weights == "random") == (weights == "random"),
-        )
-        for name, one in evaluation_setup.evaluators.items()
-    }
-    return facts, evaluators
 
 
 def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.variants import arguments_of, check_call, function_of
 from benchmark.metrics import references
+from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric, load_images
 from benchmark.runs import style_sets as choose
 from benchmark.runs.checkpoint import Checkpoint
@@ -54,28 +55,6 @@ class ContentChoice(BaseModel):
     count: PositiveInt = 2
     train: PositiveInt = 10
     test: PositiveInt = 5
-
-
-class MetricKeys(BaseModel):
-    """The keys of a metric's YAML that are not for its function.
-
-    Attributes:
-        reference: the paintings it compares with.
-        label: a heading.
-        better: which values are good: "one" those near 1, "none" neither high nor low ones.
-        range: for people.
-        about: a line for people.
-        rate: whether values are 0 or 1, so that their mean is a rate.
-        interval: whether values vary by example, so that their mean has an interval.
-    """
-
-    reference: Literal["style_set", "held_out", "others"] | None = None
-    label: str
-    better: Literal["higher", "lower", "one", "none"]
-    range: str
-    about: str
-    rate: bool = False
-    interval: bool = True
 
 
 @dataclass(frozen=True)
@@ -256,18 +235,18 @@ def metric_of(variant: dict[str, Any]) -> Metric:
         ConfigError: an argument is wrong.
     """
     group = f"metrics.{variant['name']}"
-    facts = keys_of(group, variant, MetricKeys)
+    description = keys_of(group, variant, MetricDescription)
     function = function_of(group, variant)
-    about = facts.model_dump(exclude={"reference"})
-    found = Metric(variant["name"], function, {}, facts.reference, about)
+    found = Metric(variant["name"], function, {}, description)
     if not found.inputs:
         raise ConfigError(
             f"{group}._target_={variant['_target_']}: is no metric; it takes none of "
             f"{', '.join(INPUTS)}"
         )
-    numbers = arguments_of(group, variant, without=MetricKeys.model_fields, named=found.inputs)
+    keys = MetricDescription.model_fields
+    numbers = arguments_of(group, variant, without=keys, named=found.inputs)
     found = replace(found, numbers=numbers)
-    if facts.reference is None and found.inputs & {"reference", "reference_features"}:
+    if description.reference is None and found.inputs & {"reference", "reference_features"}:
         raise ConfigError(f"{group}.reference: must be style_set, held_out or others")
     return found
 

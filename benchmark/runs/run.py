@@ -8,21 +8,19 @@ from rich.console import Console
 
 from benchmark.config.schema import Config
 from benchmark.images.pixels import to_uint8
-from benchmark.metrics import scoring
 from benchmark.runs.batches import batches_of
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import (
     check_unchanged,
-    describe_scoring,
     initial_facts,
     log_config,
     log_epoch,
     log_inputs,
     log_results,
-    log_scores,
 )
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import EpochProgress, busy
+from benchmark.runs.scores import log_scores, score
 from benchmark.runtime import interrupt
 from benchmark.tracking.log import ResumedLog, RunLog
 from benchmark.tracking.records import RunFacts, RunRecord
@@ -116,18 +114,14 @@ def run(
         )
     log_results(log, prepared, outcome, title)
     with busy(console, "scoring the pictures"):
-        score(log, prepared, outcome)
+        scores = score(
+            prepared.evaluation_setup,
+            prepared.paintings,
+            prepared.content,
+            to_uint8(outcome.pictures),
+            prepared.backbone.shared.architecture.model,
+            prepared.backbone.weights,
+        )
+        log_scores(log, scores, outcome.epochs)
     log.end(outcome.status, *outcome.ending)
     return outcome
-
-
-def score(log: RunLog, prepared: Prepared, outcome: Outcome) -> None:
-    """Score a run's results, as the 8-bit pictures that are kept of them, and log that."""
-    evaluation_setup, backbone = prepared.evaluation_setup, prepared.backbone
-    pictures = to_uint8(outcome.pictures)
-    table, missing = scoring.scores(
-        evaluation_setup, prepared.paintings, prepared.content, pictures
-    )
-    model = backbone.shared.architecture.model
-    facts, evaluators = describe_scoring(evaluation_setup, model, backbone.weights)
-    log_scores(log, table, facts, evaluators, missing, epochs=outcome.epochs)

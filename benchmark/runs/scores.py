@@ -1,0 +1,93 @@
+"""The scores of a run: computed from its results, written to MLflow, read back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from benchmark.metrics.description import MetricDescription
+from benchmark.metrics.scoring import COLUMNS, EvaluationSetup, means, scores
+from benchmark.tracking.log import RunLog
+from benchmark.tracking.records import METRICS_FILE, SCORES_FILE, Evaluator, RunFacts, RunRecord
+from benchmark.tracking.tracker import Tracker
+from datasets import LoadedImages
+
+DESCRIPTIONS = TypeAdapter(dict[str, MetricDescription])
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """The scores of a run.
+
+    Attributes:
+        table: see `metrics.scoring.scores`.
+        metrics: how to read each metric.
+        evaluators: the networks that computed them.
+        skipped: metrics that could not be computed, with the reason.
+    """
+
+    table: pd.DataFrame
+    metrics: Mapping[str, MetricDescription]
+    evaluators: Mapping[str, Evaluator]
+    skipped: Mapping[str, str]
+
+
+def score(
+    setup: EvaluationSetup,
+    paintings: Sequence[LoadedImages],
+    content: LoadedImages,
+    results: np.ndarray,
+    model: str,
+    weights: str,
+) -> RunScores:
+    """Score results.
+
+    Args:
+        setup: the metrics and evaluators.
+        paintings: the style sets.
+        content: the content pictures.
+        results: uint8 (N, S, S, 3), artist by artist.
+        model: dotted name of the architecture that optimised them.
+        weights: what it was optimised with; trained and random ones make two networks.
+    """
+    table, skipped = scores(setup, paintings, content, results)
+    evaluators = {
+        name: Evaluator(
+            weights=evaluator.weights,
+            digest=evaluator.digest,
+            optimised=evaluator.shared.architecture.model == model
+            and (evaluator.weights == "random") == (weights == "random"),
+        )
+        for name, evaluator in setup.evaluators.items()
+    }
+    descriptions = {metric.name: metric.description for metric in setup.metrics}
+    return RunScores(table, descriptions, evaluators, skipped)
+
+
+def log_scores(log: RunLog, of_run: RunScores, epoch: int) -> None:
+    """Log the table of scores, their means at the last epoch, and how to read them."""
+    log.text(SCORES_FILE, of_run.table.to_csv(index=False, float_format="%.6g"))
+    log.json(METRICS_FILE, DESCRIPTIONS.dump_python(dict(of_run.metrics)))
+    log.scores(means(of_run.table), epoch)
+    log.update(RunFacts(evaluators=of_run.evaluators, skipped_metrics=of_run.skipped))
+
+
+def read_scores(tracker: Tracker, run: RunRecord) -> RunScores:
+    """The scores that a run has; an empty table where it was not scored."""
+    files = tracker.artifacts(run.run_id)
+    table, metrics = pd.DataFrame(columns=COLUMNS), {}
+    if SCORES_FILE in files:
+        # Names that look like numbers, or like nothing, stay names.
+        text = StringIO(tracker.read_text(run.run_id, SCORES_FILE))
+        table = pd.read_csv(text, dtype=str, keep_default_na=False)
+        table = table.reindex(columns=COLUMNS, fill_value="")
+        table["value"] = pd.to_numeric(table["value"], errors="coerce").astype(float)
+    if METRICS_FILE in files:
+        try:
+            metrics = DESCRIPTIONS.validate_python(tracker.read_json(run.run_id, METRICS_FILE))
+        except ValidationError:
+            metrics = {}  # Scores are shown without them too.
+    return RunScores(table, metrics, run.evaluators, run.skipped_metrics)
