@@ -7,6 +7,6 @@ May import `user_input` alone.
 """
 
 from backbones.errors import BackboneError
-from backbones.network import Backbone, BackboneCache, LayerReport, describe, load
+from backbones.network import Backbone, BackboneCache, LayerReport, list_layers, load
 
-__all__ = ["Backbone", "BackboneCache", "BackboneError", "LayerReport", "describe", "load"]
+__all__ = ["Backbone", "BackboneCache", "BackboneError", "LayerReport", "list_layers", "load"]

@@ -18,9 +18,6 @@ from user_input import did_you_mean, import_callable
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
-LARGEST_FLOAT = 3.4e38
-"""What float32 can hold."""
-
 
 @dataclass(frozen=True)
 class Architecture:
@@ -71,7 +68,7 @@ class Network:
     def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
         """Seeded random weights for it; drawing them costs it the weights it holds."""
         self._held = None
-        return weight_sources.random(self.cut, self._preprocess, seed, scale)
+        return weight_sources.random_weights(self.cut, self._preprocess, seed, scale)
 
     def holding(self, weights: Sequence[np.ndarray]) -> keras.Model:
         """The model with these weights, until others are asked for."""
@@ -173,16 +170,18 @@ def load(
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
-    if not weights:
-        raise BackboneError(
-            "give imagenet, random, auto or a path", option="backbone.weights", value=""
-        )
-    if not style_layers:
-        raise BackboneError("name at least one", option="backbone.style_layers", value="[]")
-    if not 0 < random_scale <= LARGEST_FLOAT:
-        raise BackboneError(
-            "must be a positive number", option="backbone.random_scale", value=random_scale
-        )
+    for option, value, given, reason in (
+        ("weights", weights, bool(weights), "give imagenet, random, auto or a path"),
+        ("style_layers", "[]", bool(style_layers), "name at least one"),
+        (
+            "random_scale",
+            random_scale,
+            0 < random_scale < np.finfo("float32").max,
+            "must be > 0 and finite",
+        ),
+    ):
+        if not given:
+            raise BackboneError(reason, option=f"backbone.{option}", value=value)
     cache = cache or BackboneCache()
     note = ""
     if weights == "auto":
@@ -227,7 +226,7 @@ class BackboneCache:
             arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
         else:
             file = weight_sources.file_for(model, Path(weights).expanduser())
-            arrays = weight_sources.read_file(name, cut, file)
+            arrays = weight_sources.read_weights(name, cut, file)
             weights = file.name
         return Backbone(
             name=name,
@@ -241,7 +240,7 @@ class BackboneCache:
         )
 
 
-def describe(*, model: str, image_size: int = 224) -> list[LayerReport]:
+def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:
     """All layers of an architecture with an output (H, W, C), from input to output."""
     layers = weight_sources.named_layers(build(model, image_size))
     return [
@@ -313,7 +312,7 @@ def imagenet_weights(model: str) -> dict[str, weight_sources.Arrays] | str:
     """
     with _dtype_policy("float32"):
         try:
-            whole = weight_sources.imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
+            whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
         except BackboneError as error:
             return str(error)
     return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}

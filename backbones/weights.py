@@ -23,7 +23,7 @@ DOWNLOAD_TIMEOUT = 20.0
 Arrays = list[np.ndarray]
 
 
-def imagenet(build: Callable[[], keras.Model]) -> keras.Model:
+def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
     """Build a model with the ImageNet weights from Keras's cache, or its download into it.
 
     Raises:
@@ -95,7 +95,7 @@ def file_for(model: str, path: Path) -> Path:
     return files[0]
 
 
-def read_file(backbone: str, model: keras.Model, path: Path) -> Arrays:
+def read_weights(backbone: str, model: keras.Model, path: Path) -> Arrays:
     """The weights of all layers of a model from a file in Keras's `*_notop.h5` layout.
 
     Layers are found by name, so the file may hold more than the model, or only a part of the
@@ -171,7 +171,9 @@ def _wrong_file(path: Path, reason: str) -> BackboneError:
     return BackboneError(reason, option="backbone.weights", value=path)
 
 
-def random(model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float) -> Arrays:
+def random_weights(
+    model: keras.Model, preprocess: Callable[..., Any], seed: int, scale: float
+) -> Arrays:
     """Seeded He-normal kernels for a model, with the scale of each layer normalised.
 
     W ~ N(0, 2 / fan_in), then W ← W·scale / RMS(layer's output on a fixed noise image), layer

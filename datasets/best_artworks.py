@@ -32,7 +32,7 @@ STUDY_ARTISTS = (
 )
 """The six artists of the study, section 1."""
 
-FOLDERS = ("images/images", "images", "resized/resized", "resized", ".")
+PAINTING_FOLDERS = ("images/images", "images", "resized/resized", "resized", ".")
 """Where paintings may lie below the folder given; the archive doubles its folders."""
 
 TABLE_COLUMNS = ("name", "years", "genre", "nationality", "wikipedia", "paintings")
@@ -111,7 +111,7 @@ NamedImages = tuple[str, tuple[LazyImage, ...]]
 
 def _paintings_by_artist(archive: Path) -> tuple[dict[str, NamedImages], list[str]]:
     """Spelling and paintings of each artist, by the name's key; and what was odd."""
-    for below in FOLDERS:
+    for below in PAINTING_FOLDERS:
         folder = archive / below
         if not folder.is_dir():
             continue

@@ -12,11 +12,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 Field = NDArray[Any]  # real values: one per pixel, per stroke or per colour channel
 Points = NDArray[Any]  # complex values: places or directions
-Size = tuple[int, int]
+PixelSize = tuple[int, int]
 
 LONG_SIDE = 320
 OVERSAMPLING = 2
-ASPECTS = ((1.0, 1.0), (1.0, 0.85), (0.85, 1.0), (1.0, 0.75))
+CANVAS_ASPECTS = ((1.0, 1.0), (1.0, 0.85), (0.85, 1.0), (1.0, 0.75))
 
 
 # Colours and canvases
@@ -48,13 +48,13 @@ def rgb(colour: Field) -> tuple[int, ...]:
     return tuple(colour.astype(int).tolist())
 
 
-def canvas_size(rng: Generator, scale: int = 1) -> Size:
+def canvas_size(rng: Generator, scale: int = 1) -> PixelSize:
     """Choose one of the usual shapes, its long side LONG_SIDE times the scale."""
-    width, height = ASPECTS[rng.integers(len(ASPECTS))]
+    width, height = CANVAS_ASPECTS[rng.integers(len(CANVAS_ASPECTS))]
     return round(width * LONG_SIDE) * scale, round(height * LONG_SIDE) * scale
 
 
-def noise(rng: Generator, size: Size, across: int, down: int) -> Field:
+def smooth_noise(rng: Generator, size: PixelSize, across: int, down: int) -> Field:
     """Draw a smooth random relief, about 0..1, with so many bumps each way."""
     bumps = Image.fromarray(rng.random((down, across)).astype(np.float32))
     return np.asarray(bumps.resize(size, Image.Resampling.BICUBIC), dtype=np.float64)
@@ -83,7 +83,7 @@ def finish(rng: Generator, image: Image.Image, grain: float) -> Image.Image:
 # Marks
 
 
-def scatter(rng: Generator, size: Size, spacing: float) -> Points:
+def scatter(rng: Generator, size: PixelSize, spacing: float) -> Points:
     """Spread points over the canvas, evenly but irregularly, in random order."""
     columns, rows = (np.arange(-0.5, side / spacing + 1) for side in size)
     grid = (columns[None, :] + 1j * rows[:, None]).ravel()

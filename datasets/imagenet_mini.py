@@ -5,7 +5,7 @@ from pathlib import Path
 from datasets import kaggle
 from datasets.images import ImageSet, LazyImage, files_in, folders_read
 
-FOLDERS = ("imagenet-mini/val", "val", ".")
+PHOTOGRAPH_FOLDERS = ("imagenet-mini/val", "val", ".")
 """Where the photographs may lie below the folder given; of its two parts the validation set."""
 
 
@@ -21,7 +21,7 @@ def content(root: str | None = None) -> ImageSet:
         DatasetError: there is no copy, or none can be downloaded.
     """
     archive = kaggle.unpacked("imagenet_mini", root)
-    for below in FOLDERS:
+    for below in PHOTOGRAPH_FOLDERS:
         photographs = _photographs(archive / below)
         if photographs:
             return ImageSet("content", tuple(sorted(photographs, key=lambda image: image.name)))

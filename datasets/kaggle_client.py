@@ -103,7 +103,7 @@ class Destination:
             # and a position outside the file is EINVAL.
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
-            raise _damaged(self.archive, f"cannot be unpacked: {error}") from error
+            raise _damaged_archive(self.archive, f"cannot be unpacked: {error}") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         self.archive.unlink()
@@ -134,14 +134,14 @@ def download(handle: str, archive: Path, begin: Callable[[int, int], None]) -> N
             wanted = {"Range": f"bytes={present}-"} if present else {}
             with requests.get(source.url, headers=wanted, stream=True, timeout=TIMEOUTS) as rest:
                 if present and rest.status_code in (200, 416):
-                    raise _damaged(archive, "its server cannot send the rest")
+                    raise _damaged_archive(archive, "its server cannot send the rest")
                 rest.raise_for_status()
                 with archive.open("ab") as file:
-                    _write(rest.iter_content(CHUNK), file, present, total)
+                    _append(rest.iter_content(CHUNK), file, present, total)
     expected = re.search(r"md5=([^,\s]+)", source.headers.get("x-goog-hash", ""))
     with archive.open("rb") as file:
         if expected and base64.b64decode(expected[1]) != hashlib.file_digest(file, "md5").digest():
-            raise _damaged(archive, "its checksum is wrong")
+            raise _damaged_archive(archive, "its checksum is wrong")
 
 
 def has_credentials() -> bool:
@@ -186,7 +186,7 @@ def _locate(handle: str) -> "Response":
         raise Timeout("timed out") from None
 
 
-def _write(chunks: Iterator[bytes], file: BinaryIO, present: int, total: int) -> None:
+def _append(chunks: Iterator[bytes], file: BinaryIO, present: int, total: int) -> None:
     """Append bytes to a file, with a line of progress, on a terminal redrawn, elsewhere anew."""
     seconds, end = (0.2, "\r") if sys.stderr.isatty() else (30.0, "\n")
     begun = due = time.monotonic()
@@ -222,7 +222,7 @@ def _extract(archive: Path, folder: Path) -> None:
             packed.extractall(folder)
 
 
-def _damaged(archive: Path, reason: str) -> TransferError:
+def _damaged_archive(archive: Path, reason: str) -> TransferError:
     archive.unlink()
     return TransferError(f"the archive arrived damaged ({reason})", is_damaged=True)
 

@@ -10,13 +10,13 @@ from PIL import Image
 from datasets.drawing import (
     LONG_SIDE,
     Field,
+    PixelSize,
     Points,
-    Size,
     discs,
     fill,
     gradient,
-    noise,
     ribbon,
+    smooth_noise,
     swatches,
     vary,
 )
@@ -49,7 +49,7 @@ class Palette(NamedTuple):
 
 
 @dataclass
-class Scene:
+class View:
     """A view to be painted: the colour, the flow and the need of fine strokes at every pixel."""
 
     where: Points
@@ -62,12 +62,12 @@ class Scene:
         self.colour += (colour - self.colour) * mask[..., None]
         self.flow += (flow - self.flow) * mask
 
-    def around(self, centre: complex, reach: float) -> "Scene":
+    def around(self, centre: complex, reach: float) -> "View":
         """Look at the square around a place: changes to it show in the whole."""
         left, top = (max(0, int(place - reach)) for place in (centre.real, centre.imag))
         window = np.s_[top : int(centre.imag + reach), left : int(centre.real + reach)]
         parts = (self.where, self.colour, self.flow, self.detail)
-        return Scene(*(part[window] for part in parts))
+        return View(*(part[window] for part in parts))
 
 
 def ridge(rng: Generator, width: int, bumps: float, roughness: float) -> Field:
@@ -78,18 +78,18 @@ def ridge(rng: Generator, width: int, bumps: float, roughness: float) -> Field:
     return np.asarray(np.sin(turns + phases) @ octaves ** (roughness - 2))
 
 
-def open_sky(rng: Generator, size: Size, palette: Palette, horizon: float) -> Scene:
+def open_sky(rng: Generator, size: PixelSize, palette: Palette, horizon: float) -> View:
     """Start a view: a sky with drifting clouds and nothing under it."""
     row, column = np.mgrid[: size[1], : size[0]]
-    height = row / horizon + 0.35 * (noise(rng, size, 4, 7) - 0.5)
-    flow = np.exp(1j * 2.5 * (noise(rng, size, 3, 3) - 0.5))
-    scene = Scene(column + 1j * row, gradient(palette.sky, height), flow, 0 * height)
-    clouds = np.clip(4 * noise(rng, size, 4, 9) - 2.6, 0, 0.6)
+    height = row / horizon + 0.35 * (smooth_noise(rng, size, 4, 7) - 0.5)
+    flow = np.exp(1j * 2.5 * (smooth_noise(rng, size, 3, 3) - 0.5))
+    scene = View(column + 1j * row, gradient(palette.sky, height), flow, 0 * height)
+    clouds = np.clip(4 * smooth_noise(rng, size, 4, 9) - 2.6, 0, 0.6)
     scene.lay(clouds, palette.sky[-1], 1)
     return scene
 
 
-def hang_lamp(scene: Scene, centre: complex, radius: float, light: Field, swirl: float) -> None:
+def hang_lamp(scene: View, centre: complex, radius: float, light: Field, swirl: float) -> None:
     """Hang a sun, moon or star with rings of light; the sky swirls around it."""
     scene = scene.around(centre, 11 * radius)
     offset = scene.where - centre
@@ -101,11 +101,11 @@ def hang_lamp(scene: Scene, centre: complex, radius: float, light: Field, swirl:
     scene.lay((distance < 0.7 * radius) * 0.9, light * 0.6 + 102, around)
 
 
-def lay_sea(rng: Generator, scene: Scene, palette: Palette, horizon: float, lamp: complex) -> None:
+def lay_sea(rng: Generator, scene: View, palette: Palette, horizon: float, lamp: complex) -> None:
     """Lay water under the horizon, with waves and the glitter of the lamp."""
     height, width = scene.flow.shape
     depth = (scene.where.imag - horizon) / (height - horizon)
-    waves = noise(rng, (width, height), 6, 40) - 0.5
+    waves = smooth_noise(rng, (width, height), 6, 40) - 0.5
     colour = gradient(palette.water, depth + 0.7 * waves)
     scene.lay((depth > 0) * 1.0, colour, 1 + 0.5j * waves)
     spread = np.abs(scene.where.real - lamp.real) / (8 + 40 * np.maximum(depth, 0))
@@ -113,20 +113,20 @@ def lay_sea(rng: Generator, scene: Scene, palette: Palette, horizon: float, lamp
     scene.lay(glitter, palette.lamp[0], 1)
 
 
-def lay_hills(rng: Generator, scene: Scene, palette: Palette, top: float, layers: int) -> None:
+def lay_hills(rng: Generator, scene: View, palette: Palette, top: float, layers: int) -> None:
     """Lay ridges from the top to the foreground, patched with fields."""
     height, width = scene.flow.shape
     for layer in range(layers):
         base = top + (height - top) * layer / layers
         relief = ridge(rng, width, rng.uniform(0.5, 1.5), 0.4) * height * rng.uniform(0.02, 0.06)
         depth = (scene.where.imag - base - relief) / height
-        patches = 1.1 * (noise(rng, (width, height), 7, 14) - 0.5)
+        patches = 1.1 * (smooth_noise(rng, (width, height), 7, 14) - 0.5)
         tone = (layer + 0.2) / layers + 2 * depth + patches
         slope = 1 + 1j * np.gradient(relief)
         scene.lay((depth > 0) * 1.0, gradient(palette.land, tone), slope + 1j * patches)
 
 
-def stand(scene: Scene, outline: Points, colour: Field, flow: Points | complex) -> None:
+def stand(scene: View, outline: Points, colour: Field, flow: Points | complex) -> None:
     """Put a flat shape into the view."""
     mask = Image.new("L", scene.flow.shape[::-1])
     fill(mask, outline[None], 255)
@@ -134,7 +134,7 @@ def stand(scene: Scene, outline: Points, colour: Field, flow: Points | complex) 
     scene.detail[np.asarray(mask) > 0] = 1
 
 
-def place_trees(rng: Generator, scene: Scene, palette: Palette) -> None:
+def place_trees(rng: Generator, scene: View, palette: Palette) -> None:
     """Plant a few trees in the foreground: tall flames or round crowns."""
     height, width = scene.flow.shape
     land, tall = palette.land, rng.random() < 0.5
@@ -151,7 +151,7 @@ def place_trees(rng: Generator, scene: Scene, palette: Palette) -> None:
                 stand(scene, crown, gradient(land, rng.uniform(0, 1, 1))[0], around)
 
 
-def place_boats(rng: Generator, scene: Scene, palette: Palette, horizon: float) -> None:
+def place_boats(rng: Generator, scene: View, palette: Palette, horizon: float) -> None:
     """Launch sailing boats, larger the nearer they are."""
     height, width = scene.flow.shape
     jib, mainsail = np.array([[-0.04 - 1j, -0.04, -0.4], [0.06 - 1.1j, 0.55, 0.06]])
@@ -165,7 +165,7 @@ def place_boats(rng: Generator, scene: Scene, palette: Palette, horizon: float) 
         stand(scene, keel + reach * hull, palette.land[-1] * 0.5, 1)
 
 
-def landscape(rng: Generator, size: Size, codes: str, stars: int) -> Scene:
+def landscape(rng: Generator, size: PixelSize, codes: str, stars: int) -> View:
     """Compose a sea or hills under a sun or moon, with so many stars and village lights."""
     palette = Palette(*map(swatches, codes.split("|")))
     width, height = size

@@ -15,8 +15,8 @@ from scipy.spatial import Voronoi
 from datasets.drawing import (
     OVERSAMPLING,
     Field,
+    PixelSize,
     Points,
-    Size,
     canvas_size,
     discs,
     fill,
@@ -24,18 +24,18 @@ from datasets.drawing import (
     gradient,
     impasto,
     look_up,
-    noise,
     rgb,
     ribbon,
     scatter,
+    smooth_noise,
     swatches,
     to_image,
     vary,
 )
-from datasets.landscapes import DAYS, NIGHTS, Scene, landscape, ridge
+from datasets.landscapes import DAYS, NIGHTS, View, landscape, ridge
 
 
-def brush(rng: Generator, image: Image.Image, scene: Scene, length: float, fine: bool) -> None:
+def brush(rng: Generator, image: Image.Image, scene: View, length: float, fine: bool) -> None:
     """Cover the canvas, or only its details, with curved strokes along the flow of the scene."""
     width = length * 0.23
     points = scatter(rng, image.size, 0.6 * np.sqrt(length * width))
@@ -74,7 +74,7 @@ JEWELS = (
 )
 
 
-def rose_window(rng: Generator, size: Size, jewels: Field) -> tuple[Points, Field]:
+def rose_window(rng: Generator, size: PixelSize, jewels: Field) -> tuple[Points, Field]:
     """Place panes on rings or on a spiral round a centre, coloured by symmetry."""
     centre = complex(size[0] * rng.uniform(0.2, 0.8), size[1] * rng.uniform(0.2, 0.8))
     step = rng.uniform(14, 24)
@@ -105,7 +105,7 @@ def cathedral_glass(rng: Generator) -> Image.Image:
     return finish(rng, glaze(rng, size, seeds, colours), grain=4)
 
 
-def glaze(rng: Generator, size: Size, seeds: Points, colours: Field) -> Image.Image:
+def glaze(rng: Generator, size: PixelSize, seeds: Points, colours: Field) -> Image.Image:
     """Cut the window into the cells around each seed, bevelled and leaded."""
     image = Image.new("RGB", (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING))
     seeds = (seeds + rng.uniform(0, 0.01, seeds.size)) * OVERSAMPLING
@@ -122,7 +122,7 @@ def glaze(rng: Generator, size: Size, seeds: Points, colours: Field) -> Image.Im
         bevel = np.cos(np.angle(edges[:, 1:].mean(-1) - seed) + 2.3)
         fill(image, edges, colour * (1 + 0.28 * bevel[:, None]))
         draw.line(np.append(rim, rim[:1]).view(np.float64).tolist(), (18, 16, 26), 5)
-    streaks = noise(rng, size, 60, 14) * 70 + 180
+    streaks = smooth_noise(rng, size, 60, 14) * 70 + 180
     return ImageChops.multiply(image, to_image(streaks).convert("RGB"))
 
 
@@ -192,11 +192,11 @@ PAPERS = "f2e8d4 ece0c4 e4d8c0 f0e4dc dcd8c8 e8d2ac"
 INK_STICKS = "181614 141c28 2a1c14 10222a 201828"
 
 
-def wash_mountains(rng: Generator, size: Size, strength: float) -> Field:
+def wash_mountains(rng: Generator, size: PixelSize, strength: float) -> Field:
     """Wash in layers of peaks, dark along their ridges, dissolving downward into mist."""
     width, height = size
     row = np.arange(height)[:, None]
-    ink = 0.12 * noise(rng, size, 4, 5)
+    ink = 0.12 * smooth_noise(rng, size, 4, 5)
     layers = int(rng.integers(3, 6))
     for layer in range(layers):
         base = height * (0.42 + 0.6 * layer / layers + rng.uniform(-0.08, 0.08))
@@ -204,7 +204,7 @@ def wash_mountains(rng: Generator, size: Size, strength: float) -> Field:
         depth = row - base + height * (0.3 - peaks) * (1 - 0.4 * layer / layers)
         tone = strength * (0.25 + 0.75 * (layer + rng.uniform(0, 1)) / layers)
         wash = tone * np.exp(-np.maximum(depth, 0) / (height * rng.uniform(0.1, 0.22)))
-        wash *= 0.55 + 0.9 * noise(rng, size, 24, 24)
+        wash *= 0.55 + 0.9 * smooth_noise(rng, size, 24, 24)
         ink += (wash - ink) * np.clip(depth / 2, 0, 1) * 0.92
     return ink
 
@@ -293,7 +293,7 @@ def print_inks(rng: Generator, sheet: Image.Image, red: Image.Image) -> Image.Im
     """Print black and vermilion on fibrous paper that granulates them."""
     paper, black = rng.choice(swatches(PAPERS)), rng.choice(swatches(INK_STICKS))
     size = sheet.width // OVERSAMPLING, sheet.height // OVERSAMPLING
-    fibres = noise(rng, size, 160, 40) + noise(rng, size, 30, 160) - 1
+    fibres = smooth_noise(rng, size, 160, 40) + smooth_noise(rng, size, 30, 160) - 1
     page = to_image(paper + 14 * fibres[..., None])
     bite = to_image(np.clip(235 + 70 * fibres, 0, 255))
     page.paste(rgb(black), mask=ImageChops.multiply(sheet, bite))
@@ -311,7 +311,7 @@ POSTERS = (
 )
 
 
-def hatchings(rng: Generator, size: Size, tilt: float) -> list[Image.Image]:
+def hatchings(rng: Generator, size: PixelSize, tilt: float) -> list[Image.Image]:
     """Make printing screens along the tilt: solid, lines both ways, dots, checks, grid."""
     row, column = np.mgrid[: size[1], : size[0]]
     turned = (column + 1j * row) * np.exp(-1j * tilt)

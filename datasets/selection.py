@@ -13,17 +13,17 @@ from sklearn.metrics import pairwise_distances
 Method = Literal["first", "random", "nearest", "diverse", "cluster"]
 
 
-def first(count: int) -> list[int]:
+def first_places(count: int) -> list[int]:
     """The first paintings in natural order of their numbers (the study, section 1)."""
     return list(range(count))
 
 
-def random(available: int, count: int, seed: list[int]) -> list[int]:
+def random_places(available: int, count: int, seed: list[int]) -> list[int]:
     """A seeded draw without repetition, in the group's order."""
     return sorted(np.random.default_rng(seed).choice(available, count, replace=False).tolist())
 
 
-def nearest(features: np.ndarray, count: int) -> list[int]:
+def nearest_places(features: np.ndarray, count: int) -> list[int]:
     """The medoid, argmin_i Σ_j ‖f_i − f_j‖, and the paintings nearest to it, nearest first.
 
     Source: the genre variant in the study's reference, section 2, where sets of neighbours worked
@@ -33,7 +33,7 @@ def nearest(features: np.ndarray, count: int) -> list[int]:
     return _order(distances[_medoid(distances)])[:count]
 
 
-def diverse(features: np.ndarray, count: int) -> list[int]:
+def diverse_places(features: np.ndarray, count: int) -> list[int]:
     """The medoid, then again and again the painting farthest from all taken so far.
 
     Source: Gonzalez, Clustering to minimize the maximum intercluster distance, 1985.
@@ -47,7 +47,7 @@ def diverse(features: np.ndarray, count: int) -> list[int]:
     return taken
 
 
-def clusters(features: np.ndarray, number: int, count: int, seed: int) -> list[list[int]]:
+def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> list[list[int]]:
     """For each k-means cluster its paintings nearest to its centre, at most `count` of them.
 
     Clusters are in the order of their first painting.

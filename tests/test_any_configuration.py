@@ -19,7 +19,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from backbones import describe
+from backbones import list_layers
 from benchmark.config import schema
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
@@ -91,7 +91,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     tracker = Tracker(f"sqlite:///{root}/mlflow.db", "any", root)
     models = {name: variant("backbone", name)["model"] for name in CHEAP}
     layers = {
-        name: [layer.name for layer in describe(model=model, image_size=32)[:12]]
+        name: [layer.name for layer in list_layers(model=model, image_size=32)[:12]]
         for name, model in models.items()
     }
     return Data(root / "folder", archive, root / "photographs", layers, tracker)

@@ -170,7 +170,7 @@ def test_unknown_layers_and_small_pictures() -> None:
     with pytest.raises(BackboneError, match=r"no layer 'conv_pw_02'. Did you mean 'conv_pw_2'\?"):
         backbones.load(**{**MOBILENET, "content_layer": "conv_pw_02"}, weights="random")
     with pytest.raises(BackboneError, match=r"image_size=32: .* at least 75"):
-        backbones.describe(model="keras.applications.inception_v3.InceptionV3", image_size=32)
+        backbones.list_layers(model="keras.applications.inception_v3.InceptionV3", image_size=32)
 
 
 def test_nothing_above_the_deepest_layer_is_computed() -> None:

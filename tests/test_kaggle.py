@@ -418,9 +418,9 @@ def test_interrupted_while_downloading(
     def write(chunks: Iterator[bytes], *others: Any) -> None:
         kaggle_write(fails_in_between(chunks), *others)
 
-    kaggle_write = kaggle_client._write
+    kaggle_write = kaggle_client._append
     with monkeypatch.context() as patch:
-        patch.setattr(kaggle_client, "_write", write)
+        patch.setattr(kaggle_client, "_append", write)
         with pytest.raises(raised, match=message):
             stand_in.fetch()
     present = archive.stat().st_size

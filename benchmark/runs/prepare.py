@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 
 import datasets
-from backbones import Backbone, BackboneCache, BackboneError, LayerReport, describe
+from backbones import Backbone, BackboneCache, BackboneError, LayerReport, list_layers
 from benchmark.config.checks import LARGEST_FLOAT
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
@@ -289,7 +289,7 @@ def batch_size(
 
 def load_layers(config: Config) -> list[LayerReport]:
     """All layers of a run's backbone, to choose from."""
-    return describe(model=config.backbone["model"], image_size=config.image_size)
+    return list_layers(model=config.backbone["model"], image_size=config.image_size)
 
 
 def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:

@@ -62,9 +62,9 @@ def select_by_position(groups: Sequence[ImageSet], choice: Selection, seed: int)
     return [
         _subset(
             group,
-            rules.first(choice.paintings)
+            rules.first_places(choice.paintings)
             if choice.selection == "first"
-            else rules.random(len(group.images), choice.paintings, _own(seed, group)),
+            else rules.random_places(len(group.images), choice.paintings, _own(seed, group)),
         )
         for group in groups
     ]
@@ -78,12 +78,12 @@ def select_by_features(
     for group in groups:
         features = features_of(backbone, group, size)
         if choice.selection == "nearest":
-            found.append(_subset(group, rules.nearest(features, choice.paintings)))
+            found.append(_subset(group, rules.nearest_places(features, choice.paintings)))
         elif choice.selection == "diverse":
-            found.append(_subset(group, rules.diverse(features, choice.paintings)))
+            found.append(_subset(group, rules.diverse_places(features, choice.paintings)))
         else:
             own_seed = int(np.random.default_rng(_own(seed, group)).integers(2**31))
-            parts = rules.clusters(features, choice.clusters, choice.paintings, own_seed)
+            parts = rules.cluster_places(features, choice.clusters, choice.paintings, own_seed)
             found += [
                 _subset(group, places, f"{group.name} cluster {number}")
                 for number, places in enumerate(parts, start=1)
