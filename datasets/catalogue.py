@@ -8,7 +8,7 @@ from typing import Literal
 
 from datasets.errors import DatasetError, unknown_name
 from datasets.images import ImageSet, LazyImage
-from datasets.names import chosen_artists, is_pattern, name_key
+from datasets.names import chosen_names, is_pattern, name_key
 
 FIRST_ARTISTS = 2
 """How many artists a first look takes; `dataset.artists=['*']` takes all."""
@@ -130,7 +130,7 @@ def _named_artists(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
     in_order = sorted(catalogue.artists, key=lambda artist: not artist.images)
     by_name = {artist.name: artist for artist in in_order}
     aliases = {name: artist.aliases for name, artist in by_name.items()}
-    named = [by_name[name] for name in chosen_artists("dataset.artists", aliases, wanted)]
+    named = [by_name[name] for name in chosen_names("dataset.artists", aliases, wanted)]
     present = [artist for artist in named if artist.images]
     if not present or (len(present) < len(named) and not any(map(is_pattern, wanted))):
         missing = ", ".join(artist.name for artist in named if not artist.images)

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from datasets.errors import DatasetError
-from datasets.images import ImageSet, LazyImage, matching_names
+from datasets.images import ImageSet, LazyImage
+from datasets.names import chosen_names
 
 
 def named_or_first(available: ImageSet, names: Sequence[str] | None, count: int) -> ImageSet:
@@ -15,7 +16,7 @@ def named_or_first(available: ImageSet, names: Sequence[str] | None, count: int)
 
     Args:
         available: to choose from.
-        names: names, or patterns such as `harbour*`; None: the first `count`.
+        names: names in any spelling, or patterns such as `harbour*`; None: the first `count`.
         count: how many where no names are given.
 
     Raises:
@@ -30,7 +31,10 @@ def named_or_first(available: ImageSet, names: Sequence[str] | None, count: int)
             option="content.count",
             value=count,
         )
-    wanted = matching_names("content.names", list(by_name), names, count)
+    if names is None:
+        wanted = list(by_name)[:count]
+    else:
+        wanted = chosen_names("content.names", dict.fromkeys(by_name, ()), names)
     return ImageSet(available.name, tuple(by_name[name] for name in wanted))
 
 

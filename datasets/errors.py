@@ -17,10 +17,3 @@ def unknown_name(
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     shown = ", ".join(known[:12]) + (f", … ({len(known)} in all)" if len(known) > 12 else "")
     return DatasetError(f"no such name.{hint} Known: {shown}", option=option, value=name)
-
-
-def nothing_named(option: str) -> DatasetError:
-    """The error for an empty list of names."""
-    return DatasetError(
-        "name at least one, or leave it out for the first few", option=option, value="[]"
-    )

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from natsort import natsorted
 from PIL import Image, ImageOps
 
-from datasets.errors import DatasetError, nothing_named, unknown_name
+from datasets.errors import DatasetError
 
 THREADS = min(os.cpu_count() or 1, 8)
 """Images read at a time; each may be large."""
@@ -218,30 +217,3 @@ def existing_folder(option: str, root: str) -> Path:
         reason = "is a file, not a folder" if folder.exists() else "no such folder"
         raise DatasetError(reason, option=option, value=root)
     return folder
-
-
-def matching_names(
-    option: str, known: Sequence[str], wanted: Sequence[str] | None, first: int
-) -> list[str]:
-    """Names that the user wants, in the order wanted; `*` and `?` match several.
-
-    Args:
-        option: for messages.
-        known: all names, in order.
-        wanted: names or patterns; None takes the first few.
-        first: how many None takes.
-
-    Raises:
-        DatasetError: a name or pattern matches nothing, or none is wanted.
-    """
-    if wanted is None:
-        return list(known[:first])
-    names: dict[str, None] = {}
-    for name in wanted:
-        matches = [name] if name in known else [k for k in known if fnmatchcase(k, name)]
-        if not matches:
-            raise unknown_name(option, name, known)
-        names |= dict.fromkeys(matches)
-    if not names:
-        raise nothing_named(option)
-    return list(names)

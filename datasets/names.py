@@ -1,11 +1,11 @@
-"""Names of artists as people and archives write them: accents, word order, broken encodings."""
+"""Names as people and archives write them: accents, word order, broken encodings."""
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from datasets.errors import DatasetError, nothing_named, unknown_name
+from datasets.errors import DatasetError, unknown_name
 from user_input import closest
 
 TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
@@ -42,10 +42,10 @@ def name_key(name: str) -> str:
     return "".join(words(name))
 
 
-def chosen_artists(
+def chosen_names(
     option: str, known: Mapping[str, Sequence[str]], wanted: Sequence[str]
 ) -> list[str]:
-    """The artists that a person means, in the order meant.
+    """The known names that a person means, in the order meant.
 
     A name may lack accents, capitals or some of its words (`monet`, `van gogh`), have them in
     another order, be one of the aliases, or be a pattern (`Claude*`).
@@ -56,27 +56,29 @@ def chosen_artists(
         wanted: what the person wrote.
 
     Raises:
-        DatasetError: a name matches no artist, or several, or none is wanted.
+        DatasetError: a name matches none, or several, or none is wanted.
     """
-    artists: dict[str, None] = {}
+    chosen: dict[str, None] = {}
     for name in wanted:
         matches = _matches(known, name)
         if not matches:
             raise _unknown(option, known, name)
         if len(matches) > 1 and not is_pattern(name):
             raise DatasetError(
-                f"matches several artists, {' and '.join(matches)}; give more of the name",
+                f"matches several, {' and '.join(matches)}; give more of the name",
                 option=option,
                 value=name,
             )
-        artists |= dict.fromkeys(matches)
-    if not artists:
-        raise nothing_named(option)
-    return list(artists)
+        chosen |= dict.fromkeys(matches)
+    if not chosen:
+        raise DatasetError(
+            "name at least one, or leave it out for the first few", option=option, value="[]"
+        )
+    return list(chosen)
 
 
 def _matches(known: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    """The artists that a name matches, by the strictest reading that matches any."""
+    """The known names that a name matches, by the strictest reading that matches any."""
     if name in known:
         return [name]
     if is_pattern(name):

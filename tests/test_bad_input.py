@@ -358,9 +358,9 @@ COMMANDS: list[tuple[str, Row]] = [
     ("datasets.fetch", ("best_artworks --root README.md", "README.md is not an empty folder")),
     ("datasets.describe", ("dataset=sampel", "Did you mean 'sample'?")),
     ("datasets.describe", ("nonsense", "nonsense: cannot be read as option=value")),
-    ("datasets.describe", ("dataset=folder", "dataset.root must be given")),
+    ("datasets.describe", ("dataset=folder", "dataset.root: must be given")),
     ("datasets.describe", ("dataset=folder dataset.rot=x", "Did you mean 'dataset.root'?")),
-    ("datasets.describe", ("dataset=folder dataset.root={tmp}", "has no subfolder with pict")),
+    ("datasets.describe", ("dataset=folder dataset.root={tmp}", "no subfolder with pict")),
 ]
 
 
