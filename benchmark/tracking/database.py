@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
@@ -50,26 +51,24 @@ def check(uri: str, file: Path, migrations: Path, version: str, *, write: bool) 
     Raises:
         ConfigError: it is none of this MLflow's, or cannot be read, or written.
     """
-    option = f"tracking.uri={uri}"
+    wrong = partial(ConfigError, option="tracking.uri", value=uri)
     if file.is_dir():
-        raise ConfigError(f"{option}: is a folder; give a file in it, such as {uri}/mlflow.db")
+        raise wrong(f"is a folder; give a file in it, such as {uri}/mlflow.db")
     nearest = next(path for path in (file, *file.parents) if path.exists())
     if nearest != file and not nearest.is_dir():
-        raise ConfigError(f"{option}: {nearest} is a file, not a folder; give another")
+        raise wrong(f"{nearest} is a file, not a folder; give another")
     # SQLite writes a journal beside the file.
     paths = {nearest, nearest if nearest.is_dir() else nearest.parent} if write else {nearest}
     for path in paths:
         if not os.access(path, os.W_OK if write else os.R_OK):
             verb = "written" if write else "read"
-            raise ConfigError(
-                f"{option}: {path} cannot be {verb}: change its permissions, or give another"
-            )
+            raise wrong(f"{path} cannot be {verb}: change its permissions, or give another")
     if file.exists() and file.stat().st_size:
-        _check_schema(option, uri, file, migrations, version)
+        _check_schema(uri, file, migrations, version)
 
 
-def _check_schema(option: str, uri: str, file: Path, migrations: Path, version: str) -> None:
-    installed = f"the installed {version}"
+def _check_schema(uri: str, file: Path, migrations: Path, version: str) -> None:
+    wrong = partial(ConfigError, option="tracking.uri", value=uri)
     scripts = ScriptDirectory(str(migrations))
     newest = scripts.get_current_head()
     try:
@@ -77,21 +76,21 @@ def _check_schema(option: str, uri: str, file: Path, migrations: Path, version: 
     except sqlite3.OperationalError:
         return  # Locked, which passes; or MLflow will say what it is.
     except sqlite3.DatabaseError as error:
-        raise ConfigError(f"{option}: {error}; give another, or restore a backup") from error
+        raise wrong(f"{error}; give another, or restore a backup") from error
     if revision is None:
-        raise ConfigError(f"{option}: is a database, but not MLflow's; give another")
+        raise wrong("is a database, but not MLflow's; give another")
     if revision == newest:
         return
     try:
         scripts.get_revision(revision)
     except CommandError as error:
-        raise ConfigError(
-            f"{option}: was written by a newer MLflow than {installed}; update with "
+        raise wrong(
+            f"was written by a newer MLflow than the installed {version}; update with "
             "`pip install --upgrade mlflow`, or give another"
         ) from error
-    raise ConfigError(
-        f"{option}: was written by an older MLflow than {installed}; make a copy of the file, then "
-        f"migrate it with `mlflow db upgrade {uri}`"
+    raise wrong(
+        f"was written by an older MLflow than the installed {version}; make a copy of the file, "
+        f"then migrate it with `mlflow db upgrade {uri}`"
     )
 
 

@@ -79,15 +79,19 @@ class Tracker:
         self._retries = Retries()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
-            raise NotFoundError(f"{self.uri}: there is no such store; nothing was run into it yet")
+            raise NotFoundError(
+                "there is no such store; nothing was run into it yet",
+                option="tracking.uri",
+                value=self.uri,
+            )
         try:
             self._store = self._open(file, create=create)
             experiments = self._experiments(file, create=create)
         except ConfigError:
             raise
         except Exception as error:
-            reason = access_advice(error) or error_summary(error)
-            raise ConfigError(f"tracking.uri={self.uri}: cannot be used: {reason}") from error
+            reason = f"cannot be used: {access_advice(error) or error_summary(error)}"
+            raise ConfigError(reason, option="tracking.uri", value=self.uri) from error
         self._experiment_ids = [e.experiment_id for e in experiments]
 
     @staticmethod
@@ -109,7 +113,8 @@ class Tracker:
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
             except (OSError, ValueError, HTTPException) as error:
-                raise ConfigError(f"tracking.uri={uri}: no server answers ({error})") from error
+                reason = f"no server answers ({error})"
+                raise ConfigError(reason, option="tracking.uri", value=uri) from error
 
     @staticmethod
     def default_uri(root: Path) -> str:
@@ -130,7 +135,7 @@ class Tracker:
             run_id = self._store.create_run(self._experiment_ids[0], name, first_tags(facts))
         except MlflowException as error:
             if advice := access_advice(error):
-                raise ConfigError(f"tracking.uri={self.uri}: {advice}") from error
+                raise ConfigError(advice, option="tracking.uri", value=self.uri) from error
             raise
         return RunLog(self._store, run_id)
 
@@ -223,9 +228,11 @@ class Tracker:
         try:
             record = to_record(self._store.call(lambda client: client.get_run(run_id)))
         except MlflowException as error:
-            raise ConfigError(f"--run {run_id}: {self.uri} has no such run") from error
+            reason = f"{self.uri} has no such run"
+            raise ConfigError(reason, option="--run", value=run_id) from error
         if record is None:
-            raise ConfigError(f"--run {run_id}: another program logged this run")
+            reason = "another program logged this run"
+            raise ConfigError(reason, option="--run", value=run_id)
         return record
 
     def loss_history(self, run_id: str) -> tuple[np.ndarray, np.ndarray]:
@@ -296,7 +303,8 @@ class Tracker:
         if experiment is None:
             known = self._store.call(lambda client: client.search_experiments())
             names = ", ".join(e.name for e in known)
-            raise NotFoundError(f"{self.uri} has no experiment '{name}'. It has: {names}")
+            reason = f"{self.uri} has no experiment '{name}'. It has: {names}"
+            raise NotFoundError(reason)
         return [experiment]
 
     def _loss_points(self, run_id: str) -> list[Metric]:
