@@ -135,7 +135,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandI
     for variable in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     found = StandIn()
-    monkeypatch.setattr("tenacity.nap.time.sleep", found.waits.append)
+    monkeypatch.setattr("time.sleep", found.waits.append)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler_for(found)) as http:
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         use_endpoint(monkeypatch, f"http://127.0.0.1:{http.server_port}")

@@ -22,7 +22,7 @@ from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import EpochProgress, busy
 from benchmark.runs.scores import log_scores, score
 from benchmark.runtime import interrupt
-from benchmark.tracking.log import ResumedLog, RunLog
+from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import memory
@@ -84,7 +84,7 @@ def run(
     done = len(saved.progress.history) if saved else 0
     epochs, examples = prepared.stopping.epochs, len(prepared.examples)
     with EpochProgress(title, epochs, examples, console, done) as progress:
-        if isinstance(log, ResumedLog):
+        if log.resumed:
             log.keep_snapshots([epoch for epoch in prepared.snapshots if epoch < done])
             action = f"resuming after epoch {done - 1}" if done else "restarting"
             progress.announce(f"{action}, MLflow run {log.run_id}")

@@ -38,12 +38,25 @@ SNAPSHOT = re.compile(r"images/[^%+]*[%+]step[%+](\d+)[%+]")
 
 
 class RunLog:
-    """Writes one run; what it is given appears in the MLflow UI at once."""
+    """Writes one run; what it is given appears in the MLflow UI at once.
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    In a resumed run nothing is logged twice. What it computes again, from its last checkpoint on,
+    comes out the same: only points that are missing are added, and artifacts are replaced.
+    """
+
+    def __init__(self, store: Store, run_id: str, *, resumed: bool = False) -> None:
         """For a run that exists."""
         self._store = store
         self.run_id = run_id
+        self.resumed = resumed
+        self._steps: dict[str, set[int]] = {}
+
+    def reopen(self, facts: Facts) -> None:
+        """Set it running again, with these facts."""
+        running = MLFLOW_STATUS["running"]
+        self._store.call(lambda client: client.update_run(self.run_id, status=running))
+        self._set_tags({**to_tags(Facts(stopped_by="", reason="")), **first_tags(facts)})
+        self._store.remove(self.run_id, ERROR_FILE)
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Log the configuration, flat."""
@@ -57,7 +70,11 @@ class RunLog:
     def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log the finite ones of some metrics; MLflow stores others as something else."""
         now = int(time.time() * 1000)
-        points = [Metric(k, float(v), now, step) for k, v in metrics.items() if np.isfinite(v)]
+        points = [
+            Metric(name, float(value), now, step)
+            for name, value in metrics.items()
+            if np.isfinite(value) and not (self.resumed and step in self._logged_steps(name))
+        ]
         self._store.call(lambda client: client.log_batch(self.run_id, metrics=points))
 
     def epoch(
@@ -80,6 +97,13 @@ class RunLog:
 
     def data(self, name: str, context: str, source: str, digest: str, pictures: int) -> None:
         """Log a set of pictures as an input, with its digest."""
+        if self.resumed:
+            run = self._store.call(lambda client: client.get_run(self.run_id))
+            inputs = run.inputs.dataset_inputs if run.inputs else []
+            if (name, digest[:DIGEST_LIMIT]) in {
+                (i.dataset.name, i.dataset.digest) for i in inputs
+            }:
+                return
         profile = f'{{"pictures": {pictures}}}'
         dataset = Dataset(name, digest[:DIGEST_LIMIT], "local", source, profile=profile)
         tags = [InputTag("mlflow.data.context", context)]
@@ -88,6 +112,13 @@ class RunLog:
     def snapshot(self, key: str, picture: np.ndarray, step: int) -> None:
         """Add a uint8 picture (H, W, 3) to the series that the UI's slider runs through."""
         self._store.add_picture(self.run_id, Image.fromarray(picture), image_key(key), step)
+
+    def keep_snapshots(self, steps: Collection[int]) -> None:
+        """Remove the pictures of other epochs than these; they will be logged again."""
+        for item in self._store.call(lambda client: client.list_artifacts(self.run_id, "images")):
+            match = SNAPSHOT.match(item.path)
+            if match and int(match[1]) not in steps:
+                self._store.remove(self.run_id, item.path)
 
     def picture(self, file: str, picture: np.ndarray | Image.Image) -> None:
         """Save a picture (uint8 where it is an array) as an artifact."""
@@ -118,47 +149,6 @@ class RunLog:
     def _set_tags(self, tags: Mapping[str, str]) -> None:
         entities = [RunTag(k, v) for k, v in tags.items()]
         self._store.call(lambda client: client.log_batch(self.run_id, tags=entities))
-
-
-class ResumedLog(RunLog):
-    """Continues a run that was interrupted, without logging anything twice.
-
-    What a run computes again, from its last checkpoint on, comes out the same. So of metrics only
-    the points that are missing are added, and artifacts are replaced.
-    """
-
-    def __init__(self, store: Store, run_id: str) -> None:
-        """For a run that exists."""
-        super().__init__(store, run_id)
-        self._steps: dict[str, set[int]] = {}
-
-    def reopen(self, facts: Facts) -> None:
-        """Set it running again, with these facts."""
-        running = MLFLOW_STATUS["running"]
-        self._store.call(lambda client: client.update_run(self.run_id, status=running))
-        self._set_tags({**to_tags(Facts(stopped_by="", reason="")), **first_tags(facts)})
-        self._store.remove(self.run_id, ERROR_FILE)
-
-    def keep_snapshots(self, steps: Collection[int]) -> None:
-        """Remove the pictures of other epochs than these; they will be logged again."""
-        for item in self._store.call(lambda client: client.list_artifacts(self.run_id, "images")):
-            match = SNAPSHOT.match(item.path)
-            if match and int(match[1]) not in steps:
-                self._store.remove(self.run_id, item.path)
-
-    def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log the finite metrics that have no point at this step yet."""
-        super().metrics(
-            {k: v for k, v in metrics.items() if step not in self._logged_steps(k)}, step
-        )
-
-    def data(self, name: str, context: str, source: str, digest: str, pictures: int) -> None:
-        """Log a set of pictures as an input, if it is not one yet."""
-        run = self._store.call(lambda client: client.get_run(self.run_id))
-        logged = run.inputs.dataset_inputs if run.inputs else []
-        inputs = {(entry.dataset.name, entry.dataset.digest) for entry in logged}
-        if (name, digest[:DIGEST_LIMIT]) not in inputs:
-            super().data(name, context, source, digest, pictures)
 
     def _logged_steps(self, metric: str) -> set[int]:
         if metric not in self._steps:

@@ -3,10 +3,9 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from time import monotonic, sleep
 from typing import TypeVar
-
-from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, wait_exponential
 
 Answer = TypeVar("Answer")
 
@@ -22,8 +21,8 @@ It does so for a moment when its database is stopped, but for good where its dis
 QUIET_SECONDS = 3.0
 """For which a call is retried without a message."""
 
-LONGEST_WAIT = 2.0
-"""Seconds between two attempts at most."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
+"""Seconds between two attempts, which double from the first on."""
 
 SERVER_ERROR = 500
 
@@ -75,23 +74,29 @@ def retry_until_available(
     """
     # Raised in an `except` block, the call's errors carry what is handled there as their context.
     handled = sys.exc_info()[1]
-    outage = _Outage(announce, limit_seconds, name, handled)
-    attempts = Retrying(
-        retry=retry_if_exception(lambda error: is_transient(error, handled)),
-        wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT),
-        stop=outage.is_over_limit,
-        before_sleep=outage.announce_start,
-        sleep=wait,
-    )
-    try:
-        answer = attempts(call)
-    except RetryError as error:
-        last = error.last_attempt.exception()
-        assert last is not None
-        raise OutageError(
-            f"{name}: {describe(last, handled)}; gave up after {outage.seconds:.0f} s"
-        ) from last
-    outage.announce_end()
+    start = server_error_since = monotonic()
+    announced = False
+    for attempt in count():
+        try:
+            answer = call()
+        except Exception as error:
+            if not is_transient(error, handled):
+                raise
+            now, reason = monotonic(), describe(error, handled)
+            if status_of(error, handled) != SERVER_ERROR:
+                server_error_since = now
+            if now - start >= limit_seconds or now - server_error_since >= SERVER_ERROR_SECONDS:
+                text = f"{name}: {reason}; gave up after {now - start:.0f} s"
+                raise OutageError(text) from error
+            if now - start >= QUIET_SECONDS and not announced:
+                announced = True
+                limit = f"{limit_seconds / 60:.0f} minutes"
+                announce(f"{name}: {reason}; retrying for up to {limit} (Ctrl-C to stop)")
+        else:
+            break
+        wait(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT))
+    if announced:
+        announce(f"{name}: reconnected after {monotonic() - start:.0f} s")
     return answer
 
 
@@ -138,58 +143,6 @@ def describe(error: BaseException, handled: BaseException | None = None) -> str:
     if isinstance(innermost, ConnectionRefusedError):
         return "no server answers"
     return " ".join(f"{type(innermost).__name__}: {innermost}".split())
-
-
-class _Outage:
-    """How long a call has been retried, and what was printed about it."""
-
-    def __init__(
-        self,
-        announce: Callable[[str], None],
-        limit_seconds: float,
-        name: str,
-        handled: BaseException | None,
-    ) -> None:
-        self._announce, self._limit, self._name = announce, limit_seconds, name
-        self._handled = handled
-        self._announced = False
-        self._start = monotonic()
-        self._server_error_since: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Since the first attempt."""
-        return monotonic() - self._start
-
-    def is_over_limit(self, state: RetryCallState) -> bool:
-        """Whether to give up after an attempt that failed."""
-        if status_of(_error_of(state), self._handled) != SERVER_ERROR:
-            self._server_error_since = None
-            return self.seconds >= self._limit
-        if self._server_error_since is None:
-            self._server_error_since = self.seconds
-        failing = self.seconds - self._server_error_since
-        return self.seconds >= self._limit or failing >= SERVER_ERROR_SECONDS
-
-    def announce_start(self, state: RetryCallState) -> None:
-        """Print once what is wrong and for how long it is retried."""
-        if not self._announced and self.seconds >= QUIET_SECONDS:
-            self._announced = True
-            self._announce(
-                f"{self._name}: {describe(_error_of(state), self._handled)}; retrying for up to "
-                f"{self._limit / 60:.0f} minutes (Ctrl-C to stop)"
-            )
-
-    def announce_end(self) -> None:
-        """Print that it is over, if its start was printed."""
-        if self._announced:
-            self._announce(f"{self._name}: reconnected after {self.seconds:.0f} s")
-
-
-def _error_of(state: RetryCallState) -> BaseException:
-    error = state.outcome.exception() if state.outcome else None
-    assert error is not None
-    return error
 
 
 def _causes(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:

@@ -69,12 +69,9 @@ class Facts(Record):
     """What is recorded of a run or a sweep in tags; a field that is not set is not written.
 
     Attributes:
-        sweep: name of the sweep; a single run has one of its own.
-        command: the command line.
         owner: the process that works on it, or did.
         stopped_by: "epochs", "converged", "diverged", "error", "interrupted", "lost" or "complete".
         reason: the same in a sentence.
-        times_resumed: how often it was resumed.
         times_lost: how often its process ended without recording that.
     """
 
@@ -109,20 +106,13 @@ class RunFacts(Facts):
         parent: MLflow's id of the sweep's run; empty for a single run.
         number: position in the sweep, from 0.
         fingerprint: hash of all that shapes its losses but its data.
-        backbone: name of the variant; so are `agg` and `optimizer`.
         overrides: value by option, from the command line.
         commit: of the program's sources.
-        versions: by package.
-        hardware: by component.
         weights: "imagenet", "random" or a file; empty until they are loaded.
         weights_note: why ImageNet weights were replaced by random ones.
-        weights_digest: of the backbone's weights.
         artists: names; empty until the images are loaded, as are `contents`.
-        style_digest: of the paintings.
-        content_digest: of the content pictures.
         reference_digest: of the paintings that metrics compare with.
         batch: most examples that are optimised together.
-        evaluators: the networks by which it was scored, by name.
         skipped_metrics: reason by metric.
     """
 
@@ -175,35 +165,38 @@ class Results(Record):
     seconds: float | None = None
 
 
-class RunRecord(RunFacts):
-    """A run as the store has it.
+class Stored(Record):
+    """What a store has of each run.
 
     Attributes:
         run_id: MLflow's.
         name: shown in the UI.
         status: MLflow's, where "diverged" is told from "failed".
-        started: seconds since the epoch.
-        params: the resolved configuration, flat, as text.
-        results: its final numbers.
-        scores: mean of each metric, "NAME" or "NAME.EVALUATOR".
+        started: seconds since 1970.
     """
 
     run_id: str
     name: str
     status: Status
     started: float
+
+
+class RunRecord(RunFacts, Stored):
+    """A run as the store has it.
+
+    Attributes:
+        params: the resolved configuration, flat, as text.
+        results: its final numbers.
+        scores: mean of each metric, "NAME" or "NAME.EVALUATOR".
+    """
+
     params: Mapping[str, str]
     results: Results
     scores: Mapping[str, float]
 
 
-class SweepRecord(SweepFacts):
-    """The parent run of a sweep as the store has it; for the attributes see `RunRecord`."""
-
-    run_id: str
-    name: str
-    status: Status
-    started: float
+class SweepRecord(SweepFacts, Stored):
+    """The parent run of a sweep as the store has it."""
 
 
 AnyRecord = RunRecord | SweepRecord

@@ -27,7 +27,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.paths import check_store, local_file, nearest_there
 from benchmark.runtime import interrupt
 from benchmark.tracking import database
-from benchmark.tracking.log import ResumedLog, RunLog
+from benchmark.tracking.log import RunLog
 from benchmark.tracking.outage import OutageError
 from benchmark.tracking.records import (
     ERROR_FILE,
@@ -139,9 +139,9 @@ class Tracker:
             raise
         return RunLog(self._store, run_id)
 
-    def resume(self, earlier: AnyRecord, facts: Facts) -> ResumedLog:
+    def resume(self, earlier: AnyRecord, facts: Facts) -> RunLog:
         """Continue a run, or a sweep's parent run, that was interrupted."""
-        log = ResumedLog(self._store, earlier.run_id)
+        log = RunLog(self._store, earlier.run_id, resumed=True)
         log.reopen(facts.model_copy(update={"times_resumed": earlier.times_resumed + 1}))
         return log
 
