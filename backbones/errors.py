@@ -4,4 +4,4 @@ from user_input import InputError
 
 
 class BackboneError(InputError):
-    """A backbone cannot be had as asked for."""
+    """A backbone cannot be loaded as the user asks."""

@@ -154,7 +154,7 @@ def load(
         preprocessing: dotted name of its preprocessing, from [0, 255] to what the model takes.
         style_layers: layers whose Gram matrices are matched.
         content_layer: layer whose activations are matched.
-        weights: "imagenet", "random", "auto" (imagenet if it can be had, else random), or the
+        weights: "imagenet", "random", "auto" (imagenet if available, else random), or the
             path of an HDF5 file in the layout of Keras's `*_notop.h5`, which may stop after the
             deepest layer used, or of a folder of such files.
         random_scale: root mean square that random weights give to every layer's activations.
@@ -306,7 +306,7 @@ def average_pooled(model: keras.Model) -> keras.Model:
 
 
 def imagenet_weights(model: str) -> dict[str, weight_sources.Arrays] | str:
-    """ImageNet weights by layer, in float32, or why they cannot be had.
+    """ImageNet weights by layer, in float32, or why they are not available.
 
     Always fetched at one size: Keras has other weights of MobileNet for 160 pixels.
     """

@@ -27,7 +27,7 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
     """Build a model with the ImageNet weights from Keras's cache, or its download into it.
 
     Raises:
-        BackboneError: they cannot be had; says which file to put where.
+        BackboneError: they are not available; says which file to put where.
     """
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)

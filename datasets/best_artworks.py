@@ -66,7 +66,7 @@ def paintings(
 
 
 def paintings_or_sample(root: str | None, artists: list[str] | str | None = None) -> list[ImageSet]:
-    """Sets of the archive's paintings if a copy is there, else of the embedded painters'.
+    """Sets of the archive's paintings if there is a copy of it, else of the embedded painters'.
 
     Args:
         root: an unpacked archive; None: the copy in the cache of Kaggle's client, if there is one.
@@ -129,7 +129,7 @@ def _paintings_by_artist(archive: Path) -> tuple[dict[str, NamedImages], list[st
 def _merged(
     by_name: dict[str, list[LazyImage]],
 ) -> tuple[dict[str, NamedImages], list[str]]:
-    """Broken spellings of one artist put together, each numbered painting taken once."""
+    """Broken spellings of one artist put together, each numbered painting once."""
     spellings: dict[str, list[str]] = defaultdict(list)
     numbered: dict[str, dict[int | str, LazyImage]] = defaultdict(dict)
     for name, images in by_name.items():

@@ -82,7 +82,7 @@ def catalogue_of(variant: Mapping[str, Any]) -> Catalogue:
     """The catalogue of a dataset.
 
     Raises:
-        DatasetError: it has none, lacks an option, or cannot be had.
+        DatasetError: it has none, or an option is missing or wrong.
     """
     function = catalogue_function(variant)
     arguments = {

@@ -61,20 +61,20 @@ def smooth_noise(rng: Generator, size: PixelSize, across: int, down: int) -> Fie
 
 
 def to_image(colours: Field, scale: int = OVERSAMPLING) -> Image.Image:
-    """Make a picture (grey or colour) of values in 0..255, enlarged."""
+    """Make an image (grey or colour) of values in 0..255, enlarged."""
     image = Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8))
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.BILINEAR)
 
 
 def impasto(image: Image.Image, depth: float) -> Image.Image:
-    """Light the picture from the upper left, as if bright paint stood out."""
+    """Light the image from the upper left, as if bright paint stood out."""
     kernel = ImageFilter.Kernel((3, 3), [2, 1, 0, 1, 0, -1, 0, -1, -2], 1 / depth, 128)
     relief = image.convert("L").filter(kernel)
     return ImageChops.overlay(image, Image.merge("RGB", [ImageChops.invert(relief)] * 3))
 
 
 def finish(rng: Generator, image: Image.Image, grain: float) -> Image.Image:
-    """Reduce the picture to its native size and add the grain of its support."""
+    """Reduce the image to its native size and add the grain of its support."""
     small = image.reduce(OVERSAMPLING)
     speckle = rng.normal(0, grain, (small.height, small.width, 1))
     return to_image(np.asarray(small) + speckle, scale=1)

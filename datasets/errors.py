@@ -6,7 +6,7 @@ from user_input import InputError, closest
 
 
 class DatasetError(InputError):
-    """Images cannot be had as asked for."""
+    """Images cannot be provided as the user asks."""
 
 
 def unknown_name(

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Argparse's, which else tells its whole usage first."""
+    """Argparse's, which otherwise prints its whole usage first."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with exit code 2."""
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m datasets.fetch",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Download archives from Kaggle and unpack them. What is there is not\n"
+        description="Download archives from Kaggle and unpack them. Complete ones are not\n"
         f"downloaded again, and what was interrupted is resumed.\n\narchives:\n{known}",
         epilog="Without --root they go to kagglehub's cache, where the benchmark finds them:\n"
         "~/.cache/kagglehub, or the folder that KAGGLEHUB_CACHE names.\n\n"

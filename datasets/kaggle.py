@@ -37,7 +37,7 @@ FIRST_DELAY = 5.0
 """Seconds before the second attempt, doubled before each further one, if Kaggle names no time."""
 
 LONGEST_DELAY = 600.0
-"""Seconds that Kaggle may ask to wait for; if it asks for more, the user is told."""
+"""Seconds that Kaggle may ask to wait for; if it asks for more, the download ends with an error."""
 
 Say = Callable[[str], None]
 
@@ -83,7 +83,7 @@ def not_the_archive(name: str, folder: Path, parts: str) -> DatasetError:
 
 
 def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
-    """The unpacked folder of an archive, downloaded unless it is there; resumes what was begun.
+    """The unpacked folder of an archive, downloaded if need be, resuming an interrupted download.
 
     Args:
         name: of the archive.
@@ -92,7 +92,7 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
         say: takes lines that report what happens; progress goes to stderr.
 
     Raises:
-        DatasetError: it cannot be had; says why and what to do. What has arrived is kept.
+        DatasetError: it cannot be downloaded; says why and what to do. What has arrived is kept.
     """
     destination = _destination(name, root.expanduser() if root else None)
     if destination.is_complete():

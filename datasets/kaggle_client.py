@@ -61,7 +61,7 @@ class Destination:
 
     Attributes:
         handle: owner/dataset/versions/number.
-        folder: its files; there only once they are complete.
+        folder: its files; it exists only once they are complete.
         archive: the file while it is downloaded and unpacked.
     """
 
@@ -77,7 +77,7 @@ class Destination:
         self.archive = own if root else Path(self._cache.get_archive_path(self._dataset))
 
     def is_complete(self) -> bool:
-        """Whether kagglehub takes the folder for complete, and there is something in it."""
+        """Whether kagglehub takes the folder for complete, and it is not empty."""
         found = self._cache.load_from_cache(self._dataset)
         return found is not None and any(self.folder.iterdir())
 
@@ -114,9 +114,9 @@ def download(handle: str, archive: Path, begin: Callable[[int, int], None]) -> N
 
     Args:
         handle: owner/dataset/versions/number.
-        archive: the file, which may have been begun.
+        archive: the file, which may hold a part already.
         begin: called before anything is written, with the archive's size in bytes (0: unknown) and
-            how many of them the file has.
+            how many of them the file holds.
 
     Raises:
         TransferError: Kaggle, the network or the archive; what arrived undamaged is kept.
@@ -187,16 +187,16 @@ def _locate(handle: str) -> "Response":
 
 
 def _append(chunks: Iterator[bytes], file: BinaryIO, present: int, total: int) -> None:
-    """Append bytes to a file, with a line of progress, on a terminal redrawn, elsewhere anew."""
+    """Append bytes to a file, with a line of progress, redrawn on a terminal."""
     seconds, end = (0.2, "\r") if sys.stderr.isatty() else (30.0, "\n")
-    begun = due = time.monotonic()
+    start = due = time.monotonic()
     arrived = present
     for chunk in chunks:
         file.write(chunk)
         arrived += len(chunk)
         now = time.monotonic()
         if now >= due + seconds or arrived == total:
-            rate = (arrived - present) / 1e6 / max(now - begun, 1e-9)
+            rate = (arrived - present) / 1e6 / max(now - start, 1e-9)
             line = f"{arrived / 1e9:.2f} GB of {total / 1e9:.2f} GB, {rate:.1f} MB/s"
             print(line, end="\n" if arrived == total else end, file=sys.stderr, flush=True)
             due = now

@@ -1,7 +1,7 @@
 """Which paintings of a group make its style set: pure functions of numbers, features and seeds.
 
-Each returns places in the group; `features` are one row a painting, in any space in which
-Euclidean distance means likeness.
+Each returns indices into the group; `features` has one row per painting, in a space whose
+Euclidean distance means dissimilarity.
 """
 
 from typing import Literal
@@ -34,17 +34,17 @@ def nearest_places(features: np.ndarray, count: int) -> list[int]:
 
 
 def diverse_places(features: np.ndarray, count: int) -> list[int]:
-    """The medoid, then again and again the painting farthest from all taken so far.
+    """The medoid, then repeatedly the painting farthest from all chosen so far.
 
     Source: Gonzalez, Clustering to minimize the maximum intercluster distance, 1985.
     """
     distances = pairwise_distances(features)
-    taken = [_medoid(distances)]
-    while len(taken) < count:
-        to_nearest_taken = distances[:, taken].min(axis=1)
-        to_nearest_taken[taken] = -1.0
-        taken.append(int(np.argmax(to_nearest_taken)))
-    return taken
+    chosen = [_medoid(distances)]
+    while len(chosen) < count:
+        to_nearest_chosen = distances[:, chosen].min(axis=1)
+        to_nearest_chosen[chosen] = -1.0
+        chosen.append(int(np.argmax(to_nearest_chosen)))
+    return chosen
 
 
 def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> list[list[int]]:
@@ -52,11 +52,11 @@ def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> 
 
     Clusters are in the order of their first painting.
     """
-    found = KMeans(number, n_init=10, random_state=seed).fit(features)
-    members = [np.flatnonzero(found.labels_ == cluster) for cluster in range(number)]
+    kmeans = KMeans(number, n_init=10, random_state=seed).fit(features)
+    members = [np.flatnonzero(kmeans.labels_ == cluster) for cluster in range(number)]
     chosen = [
         rows[_order(np.linalg.norm(features[rows] - centre, axis=1))[:count]].tolist()
-        for rows, centre in zip(members, found.cluster_centers_, strict=True)
+        for rows, centre in zip(members, kmeans.cluster_centers_, strict=True)
         if len(rows)
     ]
     return sorted(chosen, key=min)
@@ -67,5 +67,5 @@ def _medoid(distances: np.ndarray) -> int:
 
 
 def _order(distances: np.ndarray) -> list[int]:
-    """Places from the nearest on; of equal ones the earlier first."""
-    return [int(place) for place in np.argsort(distances, kind="stable")]
+    """Indices from the nearest on; of equal ones the earlier first."""
+    return [int(index) for index in np.argsort(distances, kind="stable")]

@@ -360,7 +360,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("datasets.describe", ("nonsense", "nonsense: cannot be read as option=value")),
     ("datasets.describe", ("dataset=folder", "dataset.root: must be given")),
     ("datasets.describe", ("dataset=folder dataset.rot=x", "Did you mean 'dataset.root'?")),
-    ("datasets.describe", ("dataset=folder dataset.root={tmp}", "no subfolder with pict")),
+    ("datasets.describe", ("dataset=folder dataset.root={tmp}", "no subfolder with imag")),
 ]
 
 
