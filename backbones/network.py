@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from backbones import weights as weight_sources
-from backbones._keras import keras
 from backbones.errors import BackboneError
+from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
 from user_input import did_you_mean, import_callable
 

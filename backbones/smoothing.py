@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any, Literal
 
-from backbones._keras import keras
+from backbones.quiet_keras import keras
 
 Smoothing = Literal["none", "softmax", "scale"]
 

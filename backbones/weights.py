@@ -13,8 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from backbones._keras import keras
 from backbones.errors import BackboneError
+from backbones.quiet_keras import keras
 from user_input import did_you_mean
 
 DOWNLOAD_TIMEOUT = 20.0

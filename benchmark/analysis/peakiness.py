@@ -10,7 +10,7 @@ from rich.table import Table
 from scipy import stats
 
 from backbones import Backbone
-from backbones._keras import keras
+from backbones.quiet_keras import keras
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
 from user_input import import_callable

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from backbones._keras import keras
+from backbones.quiet_keras import keras
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pillow", "hydra-core", "mlflow-skinny")
 
