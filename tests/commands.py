@@ -4,14 +4,21 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
+import time
 import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
+import keras
 from hydra.core.global_hydra import GlobalHydra
 from keras import ops
 from mlflow import MlflowClient
 from mlflow.entities import Run
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,19 +51,77 @@ def vanishing_aggregation(losses: object, weights: object) -> object:
     return ops.mean(losses, axis=-1)
 
 
+Process = Forked | subprocess.Popen[bytes]
+
+
+def started(
+    module: str,
+    *arguments: str,
+    output: Path,
+    errors: Path | None = None,
+    before: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    fresh: bool = False,
+) -> Process:
+    """Start `python -m module arguments` from the repository's root, in a session of its own.
+
+    Args:
+        module: its name.
+        arguments: what follows.
+        output: the file that takes what it prints; is emptied.
+        errors: the same for its second stream; by default it shares the first one's.
+        before: a command that runs it, such as `faketime`.
+        environment: variables beside this process's.
+        fresh: whether by an interpreter that imports everything anew, not by a fork.
+    """
+    given = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", **(environment or {})}
+    backend = given.setdefault("KERAS_BACKEND", keras.backend.backend())
+    errors = errors or output
+    for file in {output, errors}:
+        file.write_bytes(b"")
+    # The frameworks of macOS do not survive a fork.
+    if not (fresh or before or backend != keras.backend.backend() or sys.platform == "darwin"):
+        return Forked(module, arguments, ROOT, output, errors, given)
+    with output.open("ab") as first, errors.open("ab") as second:
+        return subprocess.Popen(
+            [*before, sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=first,
+            stderr=second,
+            start_new_session=True,
+            env=given,
+        )
+
+
 def command(
-    module: str, *arguments: str, backend: str = "tensorflow"
+    module: str, *arguments: str, backend: str = "tensorflow", fresh: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m module arguments` from the repository's root."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-        env={**os.environ, "KERAS_BACKEND": backend, "MLFLOW_DISABLE_TELEMETRY": "true"},
-    )
+    """Run `python -m module arguments` to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        process = started(
+            module,
+            *arguments,
+            output=output,
+            errors=errors,
+            environment={"KERAS_BACKEND": backend},
+            fresh=fresh,
+        )
+        try:
+            code = process.wait(timeout=600)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(
+            process.args, code, output.read_text(), errors.read_text()
+        )
+
+
+def until(process: Process, log: Path, text: str) -> None:
+    """Wait for a process to say something, or to end well."""
+    while text not in log.read_text() and process.poll() != 0:
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.05)
 
 
 def here(module: str, *arguments: str) -> int:
@@ -83,9 +148,26 @@ def here(module: str, *arguments: str) -> int:
     return 0
 
 
-def store(folder: Path) -> str:
-    """The override that sends a run to a store of the test's own."""
-    return f"tracking.uri=sqlite:///{folder / 'mlflow.db'}"
+def store(folder: Path, new: bool = False) -> str:
+    """The override that sends a run to a store of the test's own.
+
+    Args:
+        folder: where its database is.
+        new: whether the command creates the database; otherwise an empty one is put there, for
+            MLflow's migrations take a second or more.
+    """
+    file = folder / "mlflow.db"
+    if not new and not file.exists():
+        file.write_bytes(_empty_database())
+    return f"tracking.uri=sqlite:///{file}"
+
+
+@cache
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "mlflow.db")
+        MlflowClient(f"sqlite:///{file}").search_experiments()
+        return file.read_bytes()
 
 
 def runs_in(folder: Path, name: str = "style-transfer") -> tuple[MlflowClient, list[Run]]:

@@ -1,17 +1,14 @@
 """A sweep to be disturbed, and what it leaves in its store, compared with an undisturbed one's."""
 
 import re
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from tests.commands import ROOT, TINY, store
+from tests.commands import TINY, Process, started, store
 
 NAME = "faulty"
 
@@ -34,30 +31,16 @@ def resume_arguments(folder: Path) -> list[str]:
     return [NAME, "--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}"]
 
 
-def started(folder: Path, epochs: int, log: Path, *before: str) -> "subprocess.Popen[bytes]":
+def start(folder: Path, epochs: int, log: Path, **options: Any) -> Process:
     """The sweep's process, or one that takes up what there is of it; its output goes to a file."""
-    module = "benchmark.resume" if is_recorded(folder) else "benchmark"
-    arguments = resume_arguments(folder) if is_recorded(folder) else sweep_arguments(folder, epochs)
-    with log.open("w") as opened:
-        return subprocess.Popen(
-            [*before, sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            stdout=opened,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    if is_recorded(folder):
+        return started("benchmark.resume", *resume_arguments(folder), output=log, **options)
+    return started("benchmark", *sweep_arguments(folder, epochs), output=log, **options)
 
 
 def is_recorded(folder: Path) -> bool:
     """Whether the sweep got so far that it can be taken up."""
     return any(folder.glob("artifacts/*/artifacts/sweep.json"))
-
-
-def until(process: "subprocess.Popen[bytes]", log: Path, text: str) -> None:
-    """Wait for a process to say something, or to end well."""
-    while text not in log.read_text() and process.poll() != 0:
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.05)
 
 
 class Cell(NamedTuple):

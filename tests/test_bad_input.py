@@ -881,7 +881,7 @@ def test_real_processes(
     module: str, arguments: list[str], environment: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     """The same from outside, in a folder that is not the repository's root."""
-    own = [store(tmp_path)] if module == "benchmark" else []
+    own = [store(tmp_path, new=True)] if module == "benchmark" else []
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments, *own],
         cwd=tmp_path,

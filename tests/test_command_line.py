@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +14,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
-from tests.commands import ROOT, TINY, command, runs_in, store
+from benchmark import export, layers
+from tests.commands import TINY, command, runs_in, started, store, until
 
 EXAMPLES = [
     f"{artist}/{content}"
@@ -41,12 +40,13 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     done = command(
         "benchmark",
         "-m",
-        "backbone=vgg,mobilenet",
+        "backbone=vgg_shallow,mobilenet",
         "agg=simple,squared",
         "snapshots=[0,2]",
         "early_stopping.patience=null",
         *TINY,
-        store(folder),
+        store(folder, new=True),
+        fresh=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     client, [parent, *runs] = runs_in(folder)
@@ -64,7 +64,7 @@ def test_a_sweep_is_a_parent_with_a_child_per_job(sweep: Sweep) -> None:
     assert sweep.parent.data.tags["kind"] == "sweep"
     assert sweep.parent.info.status == "FINISHED"
     cells = [(run.data.tags["backbone"], run.data.tags["agg"]) for run in sweep.runs]
-    assert cells == [(b, a) for b in ("vgg", "mobilenet") for a in ("simple", "squared")]
+    assert cells == [(b, a) for b in ("vgg_shallow", "mobilenet") for a in ("simple", "squared")]
     for run in sweep.runs:
         assert run.info.status == "FINISHED"
         assert run.data.tags["mlflow.parentRunId"] == sweep.parent.info.run_id
@@ -79,7 +79,7 @@ def test_params_are_the_resolved_configuration(sweep: Sweep) -> None:
     params = sweep.runs[1].data.params
     assert params["agg.p"] == "2.0"
     assert params["epochs"] == "3"
-    assert params["loss.style_weight"] == "0.04"
+    assert params["loss.style_weight"] == "0.087"
     assert params["optimizer._target_"] == "keras.optimizers.Adam"
 
 
@@ -144,10 +144,11 @@ def test_the_end_tells_what_to_look_at(sweep: Sweep) -> None:
     assert "\r" not in sweep.output
 
 
-def test_export_reads_the_store_alone(sweep: Sweep, tmp_path: Path) -> None:
+def test_export_reads_the_store_alone(
+    sweep: Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     uri = f"sqlite:///{sweep.folder / 'mlflow.db'}"
-    done = command("benchmark.export", "--tracking-uri", uri, "--output", str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    assert export.main(["--tracking-uri", uri, "--output", str(tmp_path)]) == 0
     results = pd.read_csv(tmp_path / "results.csv")
     wanted = (
         "backbone agg optimizer weights artists examples epochs stopped_by total_loss style_loss "
@@ -167,9 +168,9 @@ def test_export_reads_the_store_alone(sweep: Sweep, tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "results.json").read_text())) == 4
     assert (tmp_path / "results.md").read_text().count("\n") == 6
     assert r"\toprule" in (tmp_path / "results.tex").read_text()
-    missing = command("benchmark.export", "--tracking-uri", uri, "--sweep", "2026")
-    assert missing.returncode == 2
-    assert missing.stderr.startswith("error: no runs of sweep '2026'.")
+    capsys.readouterr()
+    assert export.main(["--tracking-uri", uri, "--sweep", "2026"]) == 2
+    assert capsys.readouterr().err.startswith("error: no runs of sweep '2026'.")
 
 
 def last_losses(folder: Path) -> np.ndarray:
@@ -260,24 +261,16 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None
 
 def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
     overrides = ["backbone=mobilenet", "agg=simple,squared", *NEVER_STOP, "epochs=100000"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmark", "-m", *overrides, store(tmp_path)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            while not process.stdout.readline().startswith("Run 1 of 2"):
-                assert process.poll() is None
-            time.sleep(3)
-            process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 130, output
-    assert "Traceback" not in output
+    log = tmp_path / "log"
+    process = started("benchmark", "-m", *overrides, store(tmp_path), output=log)
+    try:
+        until(process, log, "Run 1 of 2")
+        time.sleep(2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130, log.read_text()
+    finally:
+        process.kill()
+    assert "Traceback" not in log.read_text()
     _, [parent, run] = runs_in(tmp_path)
     assert (parent.info.status, run.info.status) == ("KILLED", "KILLED")
 
@@ -290,10 +283,9 @@ def test_help_names_every_option_and_config_shows_the_resolved_one() -> None:
     assert "content_weight: 10.0" in config
 
 
-def test_layers_lists_what_can_be_chosen() -> None:
-    done = command("benchmark.layers", "backbone=resnet")
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"conv1_conv +│ Conv2D +│ 112 × 112 × 64 +│ 9,472 +│ style", done.stdout)
-    wrong = command("benchmark.layers", "backbone=restnet")
-    assert wrong.returncode == 2
-    assert "Did you mean 'resnet'?" in wrong.stderr
+def test_layers_lists_what_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert layers.main(["backbone=resnet"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"conv1_conv +│ Conv2D +│ 112 × 112 × 64 +│ 9,472 +│ style", shown)
+    assert layers.main(["backbone=restnet"]) == 2
+    assert "Did you mean 'resnet'?" in capsys.readouterr().err

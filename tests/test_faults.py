@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands import TINY, command, runs_in, store
+from tests.commands import TINY, Process, command, runs_in, store, until
 from tests.disturbed import (
     NAME,
     check_same,
     is_recorded,
     resume_arguments,
-    started,
+    start,
     sweep_arguments,
-    until,
 )
 
 EPOCHS = 60
@@ -57,7 +56,7 @@ def kill_and_take_up(folder: Path, log: Path, epochs: int, kills: int, seed: int
     done = resumes = 0
     for kill in range(kills):
         resumes += is_recorded(folder)
-        process = started(folder, epochs, log)
+        process = start(folder, epochs, log)
         wait(process, log, random)
         if process.poll() == 0:  # A machine so fast that the sweep came to its end first.
             break
@@ -66,12 +65,12 @@ def kill_and_take_up(folder: Path, log: Path, epochs: int, kills: int, seed: int
         os.killpg(process.pid, number)
         expected = {signal.SIGKILL: (-9,), signal.SIGTERM: (130, -15)}[number]
         assert process.wait(timeout=60) in expected, f"kill {kill}: {log.read_text()}"
-    process = started(folder, epochs, log)
+    process = start(folder, epochs, log)
     assert process.wait(timeout=900) == 0, log.read_text()
     return Killed(done, resumes + 1)
 
 
-def wait(process: "subprocess.Popen[bytes]", log: Path, random: np.random.Generator) -> None:
+def wait(process: Process, log: Path, random: np.random.Generator) -> None:
     """Until a random moment: one in four from the start, the others while runs are under way."""
     if random.random() < 0.25:
         time.sleep(random.uniform(0, 8))
@@ -113,7 +112,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(undisturbed: Path, small_disk: Path, tmp_path: Path) -> None:
     folder, log, ballast = small_disk / "store", tmp_path / "log", small_disk / "ballast"
     folder.mkdir()
-    process = started(folder, EPOCHS, log)
+    process = start(folder, EPOCHS, log)
     until(process, log, "Run 2")
     with suppress(OSError), ballast.open("wb", buffering=0) as opened:
         while True:
@@ -122,7 +121,7 @@ def test_a_full_disk(undisturbed: Path, small_disk: Path, tmp_path: Path) -> Non
     assert "Traceback" not in log.read_text()
     assert "full" in log.read_text() or "No space" in log.read_text()
     ballast.unlink()
-    assert started(folder, EPOCHS, log).wait(timeout=120) == 0, log.read_text()
+    assert start(folder, EPOCHS, log).wait(timeout=120) == 0, log.read_text()
     check_same(folder, undisturbed)
 
 
@@ -130,7 +129,7 @@ def test_a_full_disk(undisturbed: Path, small_disk: Path, tmp_path: Path) -> Non
 def test_a_locked_database(seconds: int, undisturbed: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "disturbed", tmp_path / "log"
     folder.mkdir()
-    process = started(folder, EPOCHS, log)
+    process = start(folder, EPOCHS, log)
     until(process, log, "Run 2")
     with closing(
         sqlite3.connect(folder / "mlflow.db", timeout=60, isolation_level=None)
@@ -150,13 +149,13 @@ def test_a_clock_set_back(undisturbed: Path, tmp_path: Path) -> None:
         pytest.skip("no faketime, which sets a process's clock")
     folder, log = tmp_path / "disturbed", tmp_path / "log"
     folder.mkdir()
-    process = started(folder, EPOCHS, log)
+    process = start(folder, EPOCHS, log)
     until(process, log, "Run 3")
     time.sleep(2)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     back = ["faketime", "--exclude-monotonic", "-f", "-2d"]
-    assert started(folder, EPOCHS, log, *back).wait(timeout=300) == 0, log.read_text()
+    assert start(folder, EPOCHS, log, before=back).wait(timeout=300) == 0, log.read_text()
     check_same(folder, undisturbed)
 
 

@@ -382,7 +382,7 @@ def test_ray_interrupted(tmp_path: Path, number: signal.Signals) -> None:
 def test_a_launcher_that_cannot_be_used_is_one_line(
     launcher: Sequence[str], message: str, tmp_path: Path
 ) -> None:
-    done = command("benchmark", "-m", *TINY, *launcher, store(tmp_path))
+    done = command("benchmark", "-m", *TINY, *launcher, store(tmp_path, new=True))
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
