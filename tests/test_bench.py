@@ -5,7 +5,6 @@ Nothing about time is asserted: that is the bench's own business, on a quiet mac
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,80 +12,76 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.bench.figures import Figure, alternately, markdown
+from benchmark.bench import against
+from benchmark.bench.__main__ import main
+from benchmark.bench.figures import Figure, markdown_table
 from benchmark.bench.growth import slope
-from benchmark.transfer.aggregation import power_mean
-from benchmark.transfer.step import Aggregation
+from benchmark.bench.size import QuickSize
+from benchmark.bench.timing import ROOT, alternately
+from benchmark.bench.workload import load_optimizer, sample_workload
 from tests.commands import command
 
 if keras.backend.backend() == "tensorflow":
-    from benchmark.bench.baseline import Transfer
-    from benchmark.bench.workload import QUICK, baseline_network, configured, workload
+    from benchmark.bench.steps import baseline_transfer
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is TensorFlow's tutorial")
-@pytest.mark.parametrize(("agg", "p"), [("simple", 1.0), ("squared", 2.0), ("logged", 0.0)])
-def test_the_baseline_has_the_same_losses(agg: str, p: float) -> None:
+@pytest.mark.parametrize("agg", ["simple", "squared", "logged"])
+def test_the_baseline_has_the_same_losses(agg: str) -> None:
     """Code that shares nothing with ours, so it checks our losses and gradients too."""
-    adam = ["optimizer.learning_rate=0.02", "optimizer.beta_1=0.99", "optimizer.epsilon=0.1"]
-    config = configured(QUICK, *adam)
-    ours = workload(config)
-    transfer = Transfer(
-        baseline_network(config, ours.backbone),
-        ours.contents[0],
-        ours.paintings,
-        content_weight=ours.loss.weights.content,
-        style_weight=ours.loss.weights.style,
-        agg=agg,
-    )
-    mean = Aggregation(power_mean, {"p": p})
-    optimization = replace(ours, aggregation=mean).optimization(1)
-    theirs = [transfer.step() for _ in range(5)]
-    found = [optimization.run()[0, 0] for _ in range(5)]
-    np.testing.assert_allclose(found, theirs, rtol=1e-3)
-    assert theirs[4] < theirs[0]
+    workload = sample_workload(48, 3)
+    adam = load_optimizer("adam", learning_rate=0.02, beta_1=0.99, epsilon=0.1)
+    optimization = workload.optimization(workload.batch(1), agg, adam)
+    transfer = baseline_transfer(workload, agg)
+    expected = [transfer.step() for _ in range(5)]
+    losses = [optimization.run()[0, 0] for _ in range(5)]
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    assert expected[4] < expected[0]
     # Pixels whose gradient is next to nothing may go either way, for Adam sees little but signs.
     apart = np.abs(np.asarray(optimization.pictures)[0] - transfer.picture).mean()
-    assert apart < 0.1 * np.abs(transfer.picture - ours.contents[0]).mean()
+    assert apart < 0.1 * np.abs(transfer.picture - workload.contents[0]).mean()
 
 
-def test_the_bench_writes_its_table_and_files(tmp_path: Path) -> None:
-    wanted = ["step", "matrix", "paintings", "memory", "growth"]
-    done = command("benchmark.bench", "--quick", "--only", *wanted, "--output", str(tmp_path))
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+def test_the_bench_writes_its_table_and_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ["step", "matrix", "paintings", "growth"]
+    code = main(["--quick", "--only", *wanted, "--output", str(tmp_path)])
     report = json.loads((tmp_path / "bench.json").read_text())
-    assert [one["name"] for one in report["figures"]] == ["step", "matrix", "paintings", "memory"]
-    for one in report["figures"]:
-        assert math.isfinite(one["value"])
-        assert one["value"] > 0
-        assert one["title"][:40] in done.stdout
-        assert one["reached"] in (True, False)
-    assert done.returncode == (0 if all(one["reached"] for one in report["figures"]) else 1)
+    figures = report["figures"]
+    assert [figure["name"] for figure in figures] == ["step", "matrix", "paintings"]
+    printed = capsys.readouterr().out
+    for figure in figures:
+        assert math.isfinite(figure["value"])
+        assert figure["value"] > 0
+        assert figure["title"][:40] in printed
+        assert figure["reached"] in (True, False)
+    assert code == (0 if all(figure["reached"] for figure in figures) else 1)
     assert report["processor"]
     assert set(report["growth"]) >= {"paintings", "examples", "steps", "pixels a side"}
-    assert len((tmp_path / "bench.md").read_text().splitlines()) == 2 + 4
+    assert len((tmp_path / "bench.md").read_text().splitlines()) == 2 + 3
     with Image.open(tmp_path / "growth.png") as plot:
         assert plot.size[0] > 300
 
 
-def test_a_sweep_and_its_baseline_run_to_their_end(tmp_path: Path) -> None:
-    done = command(
-        "benchmark.bench", "--quick", "--only", "sweep", "cache", "--output", str(tmp_path)
-    )
+@pytest.mark.long
+def test_figures_of_whole_processes(tmp_path: Path) -> None:
+    wanted = ["sweep", "cache", "memory", "jobs"]
+    done = command("benchmark.bench", "--quick", "--only", *wanted, "--output", str(tmp_path))
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    figures = {
-        one["name"]: one for one in json.loads((tmp_path / "bench.json").read_text())["figures"]
-    }
-    assert set(figures) == {"sweep", "cache"}
+    report = json.loads((tmp_path / "bench.json").read_text())
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    assert set(figures) == set(wanted)
+    assert all(figure["value"] > 0 for figure in figures.values())
     assert min(figures["sweep"]["measured"]["baseline"]) > 1
     assert min(figures["cache"]["measured"]["second"]) > 0
 
 
+@pytest.mark.long
 def test_the_script_for_gpus_runs_on_any_machine(tmp_path: Path) -> None:
     done = command("benchmark.bench", "--gpu", "--quick", "--output", str(tmp_path), backend="jax")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "no accelerator is seen" in done.stdout
+    assert "no accelerator found" in done.stdout
     report = json.loads((tmp_path / "gpu.json").read_text())
     assert report["backend"] == "jax"
     figures = report["bfloat16"]
@@ -98,10 +93,53 @@ def test_the_script_for_gpus_runs_on_any_machine(tmp_path: Path) -> None:
     assert figures["logging_seconds"] > 0
 
 
-def test_wrong_arguments_are_told(tmp_path: Path) -> None:
-    wrong = command("benchmark.bench", "--only", "stepp")
-    assert wrong.returncode == 2
-    assert "invalid choice: 'stepp'" in wrong.stderr
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "stepp"], "invalid choice: 'stepp'"),
+        (["--gpu", "--only", "step"], "leave --only"),
+        (["--against", "nowhere"], "--against nowhere: is not a checkout"),
+        (["--against", ".", "--only", "sweep"], "--only takes step, batch, bfloat16"),
+        (["--repeats", "0"], "--repeats: must be 1 or more"),
+        (["--output", "README.md"], "--output README.md: File exists"),
+    ],
+)
+def test_wrong_arguments_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_steps_are_compared_with_another_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each side by its own bench, in turn; the ratio of the medians of all its processes."""
+    benches = []
+    seconds = {tmp_path: [[2.0, 4.0], [3.0]], ROOT: [[6.0, 2.5], [4.5]]}
+
+    def bench(
+        module: str, *arguments: str, checkout: Path, exit_codes: tuple[int, ...] = (0,)
+    ) -> str:
+        benches.append(checkout)
+        assert module == "benchmark.bench"
+        assert arguments[:2] == ("--only", "step")
+        measured = {"step": seconds[checkout].pop(0), "baseline": [5.0]}
+        report = {"figures": [{"name": "step", "measured": measured}]}
+        (Path(arguments[-1]) / "bench.json").write_text(json.dumps(report))
+        return ""
+
+    monkeypatch.setattr(against, "run_module", bench)
+    size = QuickSize(process_repeats=2)
+    [figure] = against.steps_against(tmp_path, {"step": "time of a step"}, size)
+    assert benches == [ROOT, tmp_path, tmp_path, ROOT]
+    assert figure.value == 4.5 / 3.0
+    assert not figure.reached
+    assert "of the shortest 1.250" in figure.detail
 
 
 def test_sides_are_measured_in_turn_and_the_warm_up_does_not_count() -> None:
@@ -112,9 +150,9 @@ def test_sides_are_measured_in_turn_and_the_warm_up_does_not_count() -> None:
         calls.append(name)
         return next(times)
 
-    found = alternately({"a": lambda: side("a"), "b": lambda: side("b")}, repeats=2)
+    measured = alternately({"a": lambda: side("a"), "b": lambda: side("b")}, repeats=2)
     assert calls == ["b", "a", "a", "b", "b", "a"]
-    assert found == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
+    assert measured == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +170,7 @@ def test_a_figure_is_within_its_bounds(
 ) -> None:
     figure = Figure("f", "title", value, least, most)
     assert figure.reached is reached
-    assert ("**" in markdown([figure])) is not reached
+    assert ("**" in markdown_table([figure])) is not reached
 
 
 def test_the_slope_of_a_power_law() -> None:

@@ -1,30 +1,33 @@
-"""Metrics what a step, a sweep and a process cost, ours and the baseline's in turn.
+"""Measures what a step, a sweep and a process cost, ours and the baseline's in turn.
 
 Prints a table and writes bench.json, growth.png and the table as Markdown.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from benchmark.bench.size import QuickSize, QuickStudySize, Size, StudySize
 from benchmark.config.arguments import Parser
 
-if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is told at once.
-    from benchmark.bench.workload import Size
+if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is refused at once.
+    from benchmark.bench.figures import Figure
 
 FIGURES = {
     "step": "time of a step, one example",
-    "batch": "… of a batch",
+    "batch": "time of a step and example, batch of 4",
     "bfloat16": "… in bfloat16",
     "matrix": "share of the machine's matrix-product rate, float32",
     "matrix_bfloat16": "… in bfloat16",
     "paintings": "time of a step at 100 paintings against 1",
     "bfloat16_loss": "final loss of bfloat16 against float32",
     "descent": "time to the baseline's loss",
-    "memory": "peak memory against the estimated",
+    "memory": "peak memory against its estimate",
     "cache": "time to the first step with style targets on disk",
     "sweep": "a whole sweep",
     "sweep_bfloat16": "… in bfloat16",
@@ -32,67 +35,69 @@ FIGURES = {
     "growth": "how cost grows with paintings, examples, size and steps",
 }
 
+COMPARABLE = ("step", "batch", "bfloat16")
+"""Figures that `--against` compares."""
+
+OUTPUT = Path(__file__).resolve().parents[2] / "mlruns" / "bench"
+
 
 def main(arguments: list[str]) -> int:
-    """Metric what the arguments ask for; 1 if a figure is out of its bounds."""
+    """Measure what the arguments ask for; 1 if a figure is out of its bounds."""
+    about_figures = "; ".join(f"{name}: {what}" for name, what in FIGURES.items())
     parser = Parser(prog="python -m benchmark.bench", description=__doc__)
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=FIGURES,
-        metavar="FIGURE",
-        help="; ".join(f"{name}: {what}" for name, what in FIGURES.items()),
-    )
-    parser.add_argument("--quick", action="store_true", help="tiny, to see that it works")
-    parser.add_argument(
-        "--gpu", action="store_true", help="the study's compute and a large picture instead"
-    )
-    parser.add_argument(
-        "--sweep-repeats", type=int, metavar="N", help="of each whole sweep; by default 2"
-    )
-    parser.add_argument("--output", type=Path, help="folder; by default mlruns/bench")
+    add = parser.add_argument
+    add("--only", nargs="+", choices=FIGURES, metavar="FIGURE", help=about_figures)
+    add("--quick", action="store_true", help="tiny, to see that it works")
+    add("--gpu", action="store_true", help="the study's compute and a large picture instead")
+    add("--against", type=Path, metavar="CHECKOUT", help="steps here over those of another tree")
+    add("--repeats", type=int, metavar="N", help="of whole sweeps, of --against; by default 2")
+    add("--output", type=Path, default=OUTPUT, help="folder; by default mlruns/bench")
     given = parser.parse_args(arguments)
+    check_arguments(parser, given)
     if given.gpu:
-        if given.only:
-            parser.error("--gpu measures its own figures: leave --only out")
         # Imports nothing but Keras beside the backend: such machines may have no more.
-        from benchmark.bench import gpu
+        from benchmark.bench.gpu import measure_accelerator
 
-        return gpu.main(given.quick, given.output or gpu.OUTPUT)
-    from benchmark.bench.workload import QUICK, Size
-
-    size = QUICK if given.quick else Size()
-    if given.sweep_repeats is not None:
-        if given.sweep_repeats < 1:
-            parser.error("--sweep-repeats: must be 1 or more")
-        size = replace(size, sweep_repeats=given.sweep_repeats)
-    return compare(set(given.only or FIGURES), size, given.output)
+        return measure_accelerator(QuickStudySize() if given.quick else StudySize(), given.output)
+    size = QuickSize() if given.quick else Size()
+    if given.repeats is not None:
+        size = replace(size, process_repeats=given.repeats)
+    return measure(given, size)
 
 
-def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
+def check_arguments(parser: Parser, given: argparse.Namespace) -> None:
+    """Refuse what does not go together, and make the output folder; exit code 2."""
+    if given.gpu and (given.only or given.against):
+        parser.error("--gpu measures its own figures: leave --only and --against out")
+    if given.against and not (given.against / "benchmark" / "bench").is_dir():
+        parser.error(f"--against {given.against}: is not a checkout of this repository")
+    if given.against and not set(given.only or ()) <= set(COMPARABLE):
+        parser.error(f"--against compares steps: --only takes {', '.join(COMPARABLE)}")
+    if given.repeats is not None and given.repeats < 1:
+        parser.error("--repeats: must be 1 or more")
+    try:
+        given.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--output {given.output}: {error.strerror}: name another folder")
+
+
+def measure(given: argparse.Namespace, size: Size) -> int:
     """All figures wanted, printed as they come and written at the end."""
-    from benchmark.bench import footprint, growth, steps, sweeps
-    from benchmark.bench.figures import Figure, markdown, table, write
-    from benchmark.config.paths import ROOT
+    from benchmark.bench import growth
+    from benchmark.bench.figures import markdown_table, terminal_table, write_figures
     from benchmark.runs.log import git_commit
     from benchmark.runs.progress import console
     from benchmark.transfer import backend
 
     if not backend.is_default():
         print(
-            f"KERAS_BACKEND={backend.name()}: the baseline is TensorFlow's tutorial and needs "
-            "TensorFlow; other backends are measured with --gpu",
+            f"error: KERAS_BACKEND={backend.name()}: the baseline is TensorFlow's tutorial and "
+            "needs TensorFlow; other backends are measured with --gpu",
             file=sys.stderr,
         )
         return 2
     screen = console()
-    folder = output or ROOT / "mlruns" / "bench"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        print(f"error: --output {folder}: {error.strerror}: name another folder", file=sys.stderr)
-        return 2
-    about = {
+    about: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),
         "size": asdict(size),
@@ -101,31 +106,43 @@ def compare(wanted: set[str], size: "Size", output: Path | None) -> int:
     }
     shown = ", ".join(f"{key} {value}" for key, value in about.items() if key != "size")
     screen.print(shown, soft_wrap=True)
-
-    def measured() -> Iterator[Figure]:
-        for part in (
-            steps.step_figures,
-            footprint.footprint_figures,
-            sweeps.sweep_figures,
-        ):
-            yield from part(size, wanted)
-
     figures: list[Figure] = []
-    for figure in measured():
-        if figure.name in wanted:
-            figures.append(figure)
-            screen.print(f"  {figure.title}: {figure.value:.3g} ({figure.detail})", soft_wrap=True)
-            write(folder / "bench.json", figures, about)
-    curves = {}
-    if "growth" in wanted:
-        curves = growth.growth(size, screen.print)
-        growth.plot(curves, folder / "growth.png")
-        screen.print(*growth.lines(curves), sep="\n", soft_wrap=True)
-    write(folder / "bench.json", figures, {**about, "growth": curves})
-    (folder / "bench.md").write_text(markdown(figures))
-    screen.print(table(figures))
-    screen.print(f"written: {folder}", soft_wrap=True)
+    for figure in measured_figures(given, size):
+        figures.append(figure)
+        screen.print(f"  {figure.title}: {figure.value:.3g} ({figure.detail})", soft_wrap=True)
+        write_figures(given.output / "bench.json", figures, about)
+    if not given.against and "growth" in (given.only or FIGURES):
+        about["growth"] = curves = growth.growth_curves(size)
+        growth.plot_curves(curves, given.output / "growth.png")
+        screen.print(*growth.curve_lines(curves), sep="\n", soft_wrap=True)
+    write_figures(given.output / "bench.json", figures, about)
+    (given.output / "bench.md").write_text(markdown_table(figures))
+    screen.print(terminal_table(figures))
+    screen.print(f"written: {given.output}", soft_wrap=True)
     return 0 if all(figure.reached for figure in figures) else 1
+
+
+def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Figure]":
+    """Those of the figures that are wanted, as they are measured."""
+    from benchmark.bench import against, footprint, steps, sweeps
+
+    if given.against:
+        compared = {name: FIGURES[name] for name in given.only or COMPARABLE}
+        yield from against.steps_against(given.against.resolve(), compared, size)
+        return
+    wanted = set(given.only or FIGURES)
+    for part, names in (
+        (steps.step_times, ("step", "batch", "bfloat16", "matrix", "matrix_bfloat16")),
+        (steps.step_by_paintings, ("paintings",)),
+        (steps.bfloat16_loss, ("bfloat16_loss",)),
+        (steps.descent, ("descent",)),
+        (footprint.peak_memory, ("memory",)),
+        (footprint.memory_after_jobs, ("jobs",)),
+        (partial(sweeps.sweep_times, wanted=wanted), ("sweep", "sweep_bfloat16")),
+        (sweeps.cached_start, ("cache",)),
+    ):
+        if wanted & set(names):
+            yield from (figure for figure in part(size) if figure.name in wanted)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 from statistics import median
-from time import perf_counter
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone
+from benchmark.bench.timing import seconds_of
 
 PRODUCTS = 5
-"""Matrix products in a row, so that getting the answer back hardly counts."""
+"""Matrix products in a row, so that fetching the result hardly counts."""
 
 
 def operations(backbone: Backbone) -> float:
@@ -28,17 +28,10 @@ def operations(backbone: Backbone) -> float:
 
 
 def matrix_timer(size: int, precision: str) -> Callable[[], float]:
-    """Metrics seconds of a product of two square matrices, a median."""
+    """A function that measures the seconds of a product of two square matrices, a median."""
     random = np.random.default_rng(0)
     factor = ops.cast(random.standard_normal((size, size), dtype="float32") / size**0.5, precision)
     return partial(_product_seconds, factor)
-
-
-def seconds_of(action: Callable[[], object]) -> float:
-    """How long an action takes."""
-    began = perf_counter()
-    action()
-    return perf_counter() - began
 
 
 def _product_seconds(factor: object) -> float:

@@ -5,7 +5,6 @@ python -m benchmark.bench.footprint jobs JOBS PIXELS
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,9 +17,9 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmark.bench.figures import Figure
-from benchmark.bench.workload import Size
+from benchmark.bench.size import Size
+from benchmark.bench.timing import ROOT, run_module
 from benchmark.config.compose import composed
-from benchmark.config.paths import ROOT
 from benchmark.runs.batches import batches_of, largest_batch
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
@@ -46,86 +45,74 @@ CASES = (
 SMALLEST = {"inception": 75}
 """Pixels below which a backbone cannot be built."""
 
-
-def footprint_figures(size: Size, wanted: set[str]) -> Iterator[Figure]:
-    """Those of the figures below that are wanted."""
-    if "memory" in wanted:
-        yield peaks(size)
-    if "jobs" in wanted:
-        yield jobs(size)
+OPTIONS = ("backbone.weights=random", "cache=null", "metrics=[]")
+"""Of all runs here."""
 
 
-def peaks(size: Size) -> Figure:
+def peak_memory(size: Size) -> Iterator[Figure]:
     """Peak memory of a process that does a run, over what was estimated before it."""
-    found = {}
+    cases = {}
     for name, factor, precision, examples in CASES[: size.memory_cases]:
         pixels = max(int(size.pixels * factor), SMALLEST.get(name, 0))
         arguments = (name, pixels, precision, examples, size.paintings)
-        found[" ".join(map(str, arguments[:4]))] = child("peak", *arguments)
-    ratios = {case: one["measured"] / one["estimated"] for case, one in found.items()}
+        cases[" ".join(map(str, arguments[:4]))] = in_new_process("peak", *arguments)
+    ratios = {name: case["measured"] / case["estimated"] for name, case in cases.items()}
     added = [
-        (one["measured"] - one["before"]) / (one["estimated"] - one["before"])
-        for one in found.values()
+        (case["measured"] - case["before"]) / (case["estimated"] - case["before"])
+        for case in cases.values()
     ]
-    worst = max(ratios, key=lambda case: abs(np.log(ratios[case])))
-    return Figure(
+    worst = max(ratios, key=lambda name: abs(np.log(ratios[name])))
+    yield Figure(
         "memory",
         f"peak memory, measured / estimated, the worst of {len(ratios)} cases",
         ratios[worst],
         least=0.8,
         most=1.2,
-        detail=f"{worst} examples: {found[worst]['measured'] / GIB:.2f} GiB / "
-        f"{found[worst]['estimated'] / GIB:.2f} GiB; all {min(ratios.values()):.2f} to "
+        detail=f"{worst} examples: {cases[worst]['measured'] / GIB:.2f} GiB / "
+        f"{cases[worst]['estimated'] / GIB:.2f} GiB; all {min(ratios.values()):.2f} to "
         f"{max(ratios.values()):.2f}; of what a run adds to the process alone "
         f"{min(added):.2f} to {max(added):.2f}",
-        measured=found,
+        measured=cases,
     )
 
 
-def jobs(size: Size) -> Figure:
+def memory_after_jobs(size: Size) -> Iterator[Figure]:
     """Memory of a process after many runs, logging included, over that after a tenth of them."""
-    found = child("jobs", size.jobs, min(size.pixels, 64))["memory"]
-    early, last = found[len(found) // 10], found[-1]
-    return Figure(
+    held = in_new_process("jobs", size.jobs, min(size.pixels, 64))["memory"]
+    early, last = held[len(held) // 10], held[-1]
+    yield Figure(
         "jobs",
         f"memory of one process after {size.jobs} runs / after {size.jobs // 10}",
         last / early,
         most=1.05,
         aim="1",
         detail=f"{last / GIB:.3f} GiB / {early / GIB:.3f} GiB",
-        measured={"memory": found},
+        measured={"memory": held},
     )
 
 
-def child(*arguments: object) -> dict[str, Any]:
-    """What a fresh process measures: only there is the peak its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark.bench.footprint", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
+def in_new_process(*arguments: object) -> dict[str, Any]:
+    """What a new process measures: only there is the peak its own."""
+    answer: dict[str, Any] = json.loads(
+        run_module("benchmark.bench.footprint", *arguments, show_progress=True)
     )
-    answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
 def measure_peak(
     name: str, pixels: str, precision: str, examples: str, paintings: str
 ) -> dict[str, float]:
-    """Foretell the peak of this process after preparing a run, then do its first steps."""
-    contents = min(int(examples), 8)
+    """Estimate the peak of this process after preparing a run, then do its first steps."""
     prepared = prepare(
         composed(
             [
+                *OPTIONS,
                 f"backbone={name}",
-                "backbone.weights=random",
                 f"image_size={pixels}",
                 f"precision={precision}",
                 f"batch={examples}",
-                f"content.count={contents}",
+                f"content.count={min(int(examples), 8)}",
                 f"dataset.paintings={paintings}",
-                "cache=null",
-                "metrics=[]",
             ]
         )
     )
@@ -150,35 +137,32 @@ def measure_peak(
 
 def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
     """Memory of this process in bytes after each of many runs, all different."""
-    options = [
+    variants = [
         [f"backbone={backbone}", "agg=power", f"agg.p={p:.3f}", f"optimizer={optimizer}"]
         for p in np.linspace(-3, 3, 50)
         for backbone in ("vgg_shallow", "mobilenet")
         for optimizer in ("adam", "sgd", "rmsprop")
     ]
-    console = Console(stderr=True)
     silent = Console(quiet=True)
-    found = []
+    held = []
     with tempfile.TemporaryDirectory() as folder:
         tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "jobs", ROOT)
-        for index in track(range(int(number)), "jobs", console=console):
+        for index in track(range(int(number)), "jobs", console=Console(stderr=True)):
             overrides = [
-                *options[index % len(options)],
-                "backbone.weights=random",
+                *OPTIONS,
+                *variants[index % len(variants)],
                 f"image_size={pixels}",
                 "epochs=2",
                 "dataset.paintings=2",
                 "content.count=1",
-                "cache=null",
-                "metrics=[]",
                 f"loss.variation_weight={index}",
             ]
             config, context = composed(overrides), RunContext(f"job {index}", {})
             tracked_run(
                 config, partial(prepare, config), tracker, context, Checkpoint(None), silent
             )
-            found.append(float(backend.memory_in_use()))
-    return {"memory": found}
+            held.append(float(backend.memory_in_use()))
+    return {"memory": held}
 
 
 if __name__ == "__main__":

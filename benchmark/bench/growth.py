@@ -1,47 +1,43 @@
-"""How a run's cost grows with paintings, examples, picture size and steps."""
+"""How a step's cost grows with paintings, examples, picture size and number of steps."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmark.bench.arithmetic import seconds_of
-from benchmark.bench.workload import Size, configured, workload
+from benchmark.bench.size import Size
+from benchmark.bench.timing import median_step_seconds
+from benchmark.bench.workload import repeated, sample_workload
 from benchmark.transfer import memory
-from benchmark.transfer.batch import BatchOptimization
 
 Curve = Mapping[int, float]
 
 
-def growth(size: Size, tell: Callable[[str], None]) -> dict[str, Curve]:
+def growth_curves(size: Size) -> dict[str, Curve]:
     """Seconds of a step (of all steps, for those) and estimated bytes, by what is varied."""
-    found: dict[str, Curve] = {}
-    one = workload(configured(size))
-    tell("growth: paintings")
-    found["paintings"] = {n: seconds(one.optimization(1, paintings=n)) for n in size.sets}
-    tell("growth: examples")
-    found["examples"] = {n: seconds(one.optimization(n)) for n in size.examples}
-    tell("growth: steps")
-    found["steps"] = {n: seconds(one.optimization(1), steps=n) for n in size.lengths}
+    workload = sample_workload(size.pixels, size.paintings)
+
+    def seconds(examples: int = 1, paintings: int | None = None, steps: int = 1) -> float:
+        targets = repeated(workload.targets[0], paintings) if paintings else workload.targets[0]
+        optimization = workload.optimization(workload.batch(examples, [targets]))
+        return steps * median_step_seconds(optimization, steps)
+
+    curves: dict[str, Curve] = {
+        "paintings": {n: seconds(paintings=n) for n in size.sets},
+        "examples": {n: seconds(examples=n) for n in size.examples},
+        "steps": {n: seconds(steps=n) for n in size.lengths},
+    }
     pixels, bytes_ = {}, {}
-    few = min(size.paintings, 5)
-    for side in size.sizes:
-        tell(f"growth: {side} × {side} pixels")
-        small = workload(configured(replace(size, pixels=side, paintings=few), "content.count=1"))
-        pixels[side] = seconds(small.optimization(1))
-        bytes_[side] = float(memory.bytes_per_example(small.backbone))
-    found["pixels a side"] = pixels
-    found["memory of an example (bytes), by pixels a side"] = bytes_
-    return found
-
-
-def seconds(optimization: BatchOptimization, steps: int = 1, repeats: int = 5) -> float:
-    """The median time of some steps."""
-    optimization.run()
-    return median(seconds_of(lambda: optimization.run(steps)) for _ in range(repeats))
+    for side in size.sides:
+        workload = sample_workload(side, min(size.paintings, 5))
+        pixels[side] = seconds()
+        bytes_[side] = float(memory.bytes_per_example(workload.backbone))
+    return {
+        **curves,
+        "pixels a side": pixels,
+        "memory of an example (bytes), by pixels a side": bytes_,
+    }
 
 
 def slope(curve: Curve) -> float:
@@ -49,7 +45,7 @@ def slope(curve: Curve) -> float:
     return float(np.polyfit(np.log(list(curve)), np.log(list(curve.values())), 1)[0])
 
 
-def lines(curves: Mapping[str, Curve]) -> list[str]:
+def curve_lines(curves: Mapping[str, Curve]) -> list[str]:
     """The curves for people."""
     return [
         f"cost ~ {name} to the {slope(curve):.2f}: "
@@ -58,13 +54,14 @@ def lines(curves: Mapping[str, Curve]) -> list[str]:
     ]
 
 
-def plot(curves: Mapping[str, Curve], file: Path) -> None:
+def plot_curves(curves: Mapping[str, Curve], file: Path) -> None:
     """Draw the curves of time, log-log, each relative to its first value."""
     figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    shown = {name: curve for name, curve in curves.items() if "bytes" not in name}
-    for name, curve in shown.items():
-        xs, ys = _relative(list(curve)), _relative(list(curve.values()))
-        axes.plot(xs, ys, marker="o", label=f"{name}, from {min(curve)}: slope {slope(curve):.2f}")
+    for name, curve in curves.items():
+        if "bytes" not in name:
+            xs, ys = _relative(list(curve)), _relative(list(curve.values()))
+            label = f"{name}, from {min(curve)}: slope {slope(curve):.2f}"
+            axes.plot(xs, ys, marker="o", label=label)
     axes.set(
         xscale="log",
         yscale="log",

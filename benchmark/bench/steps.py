@@ -1,58 +1,47 @@
 """Figures of single steps, ours and the baseline's in turn."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from benchmark.bench.arithmetic import matrix_timer, operations, seconds_of
-from benchmark.bench.baseline import Transfer
-from benchmark.bench.figures import Figure, alternately, medians
-from benchmark.bench.workload import Size, Workload, baseline_network, configured, workload
-from benchmark.runs.prepare import optimizer_choice
-from benchmark.transfer.batch import BatchOptimization
+from backbones import Backbone
+from benchmark.bench.arithmetic import matrix_timer, operations
+from benchmark.bench.baseline import Network, Transfer
+from benchmark.bench.figures import Figure
+from benchmark.bench.size import Size
+from benchmark.bench.timing import alternately, medians, seconds_of, step_seconds
+from benchmark.bench.workload import Workload, load_optimizer, repeated, sample_workload
+from benchmark.transfer.batch import Batch
 from benchmark.transfer.optimizers import OptimizerChoice
+from user_input import import_callable
 
 BATCH = 4
 """Examples in a batch here: the default of a run."""
-
-MATRIX = 4096
-"""Rows and columns of the square matrices whose product shows what the machine can do."""
 
 FAST_RATE = 0.03
 """Adam's learning rate where time to a loss counts; the study's default is 0.01."""
 
 
-def step_figures(size: Size, wanted: set[str]) -> Iterator[Figure]:
-    """Those of the figures below that are wanted."""
-    if wanted & {"step", "batch", "bfloat16", "matrix", "matrix_bfloat16"}:
-        yield from times(size)
-    if "paintings" in wanted:
-        yield paintings(size)
-    if "bfloat16_loss" in wanted:
-        yield bfloat16_loss(size)
-    if "descent" in wanted:
-        yield descent(size)
-
-
-def times(size: Size) -> Iterator[Figure]:
+def step_times(size: Size) -> Iterator[Figure]:
     """A step beside the baseline's, and beside what the machine's arithmetic would allow."""
-    exact = workload(configured(size))
-    rough = workload(configured(size, "precision=bfloat16"))
-    transfer = baseline(size, exact)
+    float32 = sample_workload(size.pixels, size.paintings)
+    bfloat16 = sample_workload(size.pixels, size.paintings, "bfloat16")
+    transfer = baseline_transfer(float32)
     sides = {
         "baseline": lambda: (
             seconds_of(lambda: [transfer.step() for _ in range(size.steps)]) / size.steps
         ),
-        "step": step_timer(exact.optimization(1), size.steps),
-        "batch": step_timer(exact.optimization(BATCH), size.steps),
-        "bfloat16": step_timer(rough.optimization(BATCH), size.steps),
-        "matrix": matrix_timer(MATRIX, "float32"),
-        "matrix_bfloat16": matrix_timer(MATRIX, "bfloat16"),
+        "step": example_timer(float32, float32.batch(1), size.steps),
+        "batch": example_timer(float32, float32.batch(BATCH), size.steps),
+        "bfloat16": example_timer(bfloat16, bfloat16.batch(BATCH), size.steps),
+        "matrix": matrix_timer(size.matrix, "float32"),
+        "matrix_bfloat16": matrix_timer(size.matrix, "bfloat16"),
     }
     measured = alternately(sides, size.repeats)
     typical = medians(measured)
-    arithmetic = operations(exact.backbone)
+    step_operations = operations(float32.backbone)
 
     def against_baseline(name: str, title: str, most: float, aim: str) -> Figure:
         detail = f"{typical[name]:.3f} s / {typical['baseline']:.3f} s"
@@ -61,7 +50,7 @@ def times(size: Size) -> Iterator[Figure]:
         return Figure(name, title, ratio, most=most, aim=aim, detail=detail, measured=raw)
 
     def share(name: str, step: str, precision: str) -> Figure:
-        rate, best = arithmetic / typical[step], 2 * MATRIX**3 / typical[name]
+        rate, best = step_operations / typical[step], 2 * size.matrix**3 / typical[name]
         return Figure(
             name,
             f"share of the matrix-product rate, batch of {BATCH}, {precision}",
@@ -81,120 +70,144 @@ def times(size: Size) -> Iterator[Figure]:
     )
 
 
-def paintings(size: Size) -> Figure:
+def step_by_paintings(size: Size) -> Iterator[Figure]:
     """What more paintings cost."""
-    exact = workload(configured(size))
-    most = max(100, size.paintings)
-    sides = {
-        "1": step_timer(exact.optimization(BATCH, paintings=1), size.steps),
-        "many": step_timer(exact.optimization(BATCH, paintings=most), size.steps),
+    workload = sample_workload(size.pixels, size.paintings)
+    many = max(100, size.paintings)
+    timers = {
+        str(number): example_timer(
+            workload, workload.batch(BATCH, [repeated(workload.targets[0], number)]), size.steps
+        )
+        for number in (1, many)
     }
-    measured = alternately(sides, size.repeats)
+    measured = alternately(timers, size.repeats)
     typical = medians(measured)
-    return Figure(
+    yield Figure(
         "paintings",
-        f"time of a step at {most} paintings / at 1, batch of {BATCH}",
-        typical["many"] / typical["1"],
+        f"time of a step at {many} paintings / at 1, batch of {BATCH}",
+        typical[str(many)] / typical["1"],
         most=1.1,
         aim="1.03",
-        detail=f"{typical['many']:.3f} s / {typical['1']:.3f} s an example",
+        detail=f"{typical[str(many)]:.3f} s / {typical['1']:.3f} s an example",
         measured=measured,
     )
 
 
-def bfloat16_loss(size: Size) -> Figure:
+def bfloat16_loss(size: Size) -> Iterator[Figure]:
     """How far bfloat16's results are from float32's, by their losses in float32."""
-    exact = workload(configured(size))
-    rough = workload(configured(size, "precision=bfloat16"))
-    finals = []
-    for side in (exact, rough):
-        optimization = side.optimization(len(side.contents))
+    float32 = sample_workload(size.pixels, size.paintings)
+    final = {}
+    for precision in ("float32", "bfloat16"):
+        workload = sample_workload(size.pixels, size.paintings, precision)
+        optimization = workload.optimization(workload.batch(len(workload.contents)))
         optimization.run(size.descent)
-        finals.append(total_losses(exact, np.asarray(optimization.pictures)))
-    ratios = finals[1] / finals[0]
-    return Figure(
+        final[precision] = total_losses(float32, np.asarray(optimization.pictures))
+    ratios = final["bfloat16"] / final["float32"]
+    yield Figure(
         "bfloat16_loss",
         f"loss after {size.descent} steps in bfloat16 / in float32, both evaluated in float32",
         float(ratios[np.argmax(np.abs(ratios - 1))]),
         least=0.99,
         most=1.01,
         detail=f"the farthest of {len(ratios)} examples",
-        measured={"float32": finals[0].tolist(), "bfloat16": finals[1].tolist()},
+        measured={precision: losses.tolist() for precision, losses in final.items()},
     )
 
 
-def descent(size: Size) -> Figure:
+def descent(size: Size) -> Iterator[Figure]:
     """Time until the baseline's loss after so many steps is reached, set-up apart on both sides.
 
-    One long measurement of each side, not several in turn.
-    Ours: Adam as well, from the same start, with options that the study's default leaves off.
-    Ours counts as there when the loss in float32 is; how often that is looked at costs nothing.
+    One long measurement of each side, not several in turn. Ours is Adam as well, from the same
+    start, with options that the study's default leaves off. The loss that counts is evaluated in
+    float32 after each step, outside the time measured.
     """
-    exact = workload(configured(size))
-    rough = workload(configured(size, "precision=bfloat16"))
-    transfer = baseline(size, exact)
+    float32 = sample_workload(size.pixels, size.paintings)
+    bfloat16 = sample_workload(size.pixels, size.paintings, "bfloat16")
+    transfer = baseline_transfer(float32)
     transfer.step()
     seconds = seconds_of(lambda: [transfer.step() for _ in range(size.descent - 1)])
-    theirs = seconds * size.descent / (size.descent - 1)
+    baseline_seconds = seconds * size.descent / (size.descent - 1)
     goal = transfer.step()
-    fast = optimizer_choice(configured(size, f"optimizer.learning_rate={FAST_RATE}").optimizer)
-    found = {
-        name: reach(exact, side, goal, size.descent, optimizer)
-        for name, side, optimizer in (
-            ("default", exact, exact.optimizer),
-            (f"learning rate {FAST_RATE}", exact, fast),
-            (f"learning rate {FAST_RATE}, bfloat16", rough, fast),
+    fast = load_optimizer("adam", learning_rate=FAST_RATE)
+    reached = {
+        name: steps_to_loss(float32, workload, goal, size.descent, optimizer)
+        for name, workload, optimizer in (
+            ("default", float32, load_optimizer("adam")),
+            (f"learning rate {FAST_RATE}", float32, fast),
+            (f"learning rate {FAST_RATE}, bfloat16", bfloat16, fast),
         )
     }
-    best = list(found)[-1]
-    steps, ours = found[best]
-    others = "; ".join(f"{name}: {one[1] / theirs:.2f}" for name, one in found.items())
-    return Figure(
+    best = list(reached)[-1]
+    steps, best_seconds = reached[best]
+    ratios = (f"{name}: {time / baseline_seconds:.2f}" for name, (_, time) in reached.items())
+    yield Figure(
         "descent",
         f"time to the baseline's loss after {size.descent} steps, {best}",
-        ours / theirs,
+        best_seconds / baseline_seconds,
         most=0.5,
         aim="0.2",
-        detail=f"{ours:.1f} s ({steps} steps) / {theirs:.1f} s; {others}",
-        measured={**{name: list(one) for name, one in found.items()}, "baseline": theirs},
+        detail=f"{best_seconds:.1f} s ({steps} steps) / {baseline_seconds:.1f} s; "
+        + "; ".join(ratios),
+        measured={
+            **{name: list(values) for name, values in reached.items()},
+            "baseline": baseline_seconds,
+        },
     )
 
 
-def reach(
-    exact: Workload, side: Workload, goal: float, most: int, optimizer: OptimizerChoice
+def steps_to_loss(
+    float32: Workload, workload: Workload, goal: float, expected: int, optimizer: OptimizerChoice
 ) -> tuple[int, float]:
-    """Steps and seconds until a loss is reached; infinitely many seconds where it is not."""
-    optimization = side.optimization(1, optimizer=optimizer)
+    """Steps and seconds until a loss is reached; infinite seconds if not in twice as expected."""
+    optimization = workload.optimization(workload.batch(1), optimizer=optimizer)
     optimization.begin()
     seconds = 0.0
-    for step in range(1, 2 * most + 1):
+    for step in range(1, 2 * expected + 1):
         seconds += seconds_of(optimization.run)
-        if total_losses(exact, np.asarray(optimization.pictures))[0] <= goal:
+        if total_losses(float32, np.asarray(optimization.pictures))[0] <= goal:
             return step, seconds
-    return 2 * most, float("inf")
+    return 2 * expected, float("inf")
 
 
-def total_losses(exact: Workload, pictures: np.ndarray) -> np.ndarray:
-    """Total loss of each picture, in float32."""
-    return np.asarray(exact.optimization(len(pictures), start=pictures).run()[0], float)
+def total_losses(float32: Workload, pictures: np.ndarray) -> np.ndarray:
+    """Total loss of each picture (N, S, S, 3), in float32."""
+    batch = replace(float32.batch(len(pictures)), start=pictures)
+    return np.asarray(float32.optimization(batch).run()[0], float)
 
 
-def baseline(size: Size, like: Workload) -> Transfer:
-    """The baseline on the first content picture, with the same weights."""
+def example_timer(workload: Workload, batch: Batch, steps: int) -> Callable[[], float]:
+    """A function that measures the seconds of a step, divided by the examples in the batch."""
+    optimization = workload.optimization(batch)
+    optimization.begin()
+    return lambda: step_seconds(optimization, steps) / optimization.examples
+
+
+def baseline_transfer(workload: Workload, agg: str = "simple") -> Transfer:
+    """The baseline on the first content picture and artist, with the same weights."""
     return Transfer(
-        baseline_network(configured(size), like.backbone),
-        like.contents[0],
-        like.paintings,
-        content_weight=like.loss.weights.content,
-        style_weight=like.loss.weights.style,
+        baseline_network(workload.backbone),
+        workload.contents[0],
+        workload.paintings[0],
+        content_weight=workload.loss.weights.content,
+        style_weight=workload.loss.weights.style,
+        agg=agg,
     )
 
 
-def step_timer(optimization: BatchOptimization, steps: int) -> Callable[[], float]:
-    """Metrics seconds of a step and example."""
-    optimization.begin()
-    return partial(_step_seconds, optimization, steps)
+def baseline_network(backbone: Backbone) -> Network:
+    """A backbone, weights and all, as the baseline takes it."""
+    architecture = backbone.shared.architecture
+    shape = (architecture.image_size, architecture.image_size, 3)
 
+    def build() -> Any:
+        model: Any = import_callable(architecture.model)(
+            include_top=False, weights=None, input_shape=shape
+        )
+        backbone.shared.holding(backbone.arrays)
+        for layer in backbone.shared.cut.layers:
+            if layer.weights:
+                model.get_layer(layer.name).set_weights(layer.get_weights())
+        return model
 
-def _step_seconds(optimization: BatchOptimization, steps: int) -> float:
-    return seconds_of(lambda: optimization.run(steps)) / steps / optimization.examples
+    preprocess = import_callable(architecture.preprocessing)
+    return Network(build, preprocess, backbone.style_layers, backbone.content_layer)

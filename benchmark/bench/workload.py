@@ -1,206 +1,177 @@
-"""What the bench measures on: the sample's paintings and photographs, random weights.
+"""What is measured: a backbone with random weights on paintings and photographs, given as arrays.
 
-Speed does not depend on weights, and these need no download.
+Speed does not depend on weights, and random ones need no download. Needs only Keras and PyYAML
+beside the backend (the sample's images apart), for a GPU machine may have no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import yaml
 from keras import ops
 
+import backbones
 from backbones import Backbone
-from benchmark.bench.baseline import Network
-from benchmark.config.compose import composed
-from benchmark.config.schema import Config
-from benchmark.runs.prepare import prepare
+from benchmark.bench.timing import ROOT
 from benchmark.transfer.batch import Batch, BatchOptimization
 from benchmark.transfer.features import extract_features
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.step import Aggregation, Loss
+from benchmark.transfer.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
 from benchmark.transfer.targets import extract_targets
 from user_input import import_callable
 
-
-@dataclass(frozen=True)
-class Size:
-    """How much the bench does.
-
-    Attributes:
-        pixels: a side of the pictures.
-        repeats: of each comparison of steps.
-        sweep_repeats: of each comparison of sweeps.
-        steps: in one measurement.
-        descent: steps of the baseline whose loss is to be reached.
-        epochs: of the sweep.
-        paintings: in a style set.
-        jobs: that run one after the other in a process.
-        examples: batches whose growth is shown.
-        sizes: pixels whose growth is shown.
-        sets: numbers of paintings whose growth is shown.
-        lengths: numbers of steps whose growth is shown.
-        backbones: of the sweep.
-        aggregations: of the sweep.
-        artists: of the sweep.
-        contents: of the sweep.
-        cached_artists: of the sweep whose style targets are on disk.
-        memory_cases: whose peak is compared with the estimated.
-    """
-
-    pixels: int = 224
-    repeats: int = 7
-    sweep_repeats: int = 2
-    steps: int = 5
-    descent: int = 100
-    epochs: int = 20
-    paintings: int = 30
-    jobs: int = 1000
-    examples: tuple[int, ...] = (1, 2, 4, 8, 16)
-    sizes: tuple[int, ...] = (128, 256, 512, 1024)
-    sets: tuple[int, ...] = (1, 10, 30, 100, 300)
-    lengths: tuple[int, ...] = (5, 10, 20, 40)
-    backbones: tuple[str, ...] = ("vgg", "resnet")
-    aggregations: tuple[str, ...] = ("simple", "squared", "logged")
-    artists: int = 2
-    contents: int = 3
-    cached_artists: int = 6
-    memory_cases: int = 7
+Targets = Sequence[PaintingGrams]
+"""An artist's Gram matrices, one entry a style layer."""
 
 
-QUICK = Size(
-    pixels=48,
-    repeats=1,
-    sweep_repeats=1,
-    steps=1,
-    descent=3,
-    epochs=2,
-    paintings=3,
-    jobs=20,
-    examples=(1, 2),
-    sizes=(48, 64),
-    sets=(1, 3),
-    lengths=(1, 2),
-    backbones=("vgg",),
-    aggregations=("simple", "logged"),
-    artists=1,
-    contents=1,
-    cached_artists=1,
-    memory_cases=1,
-)
-"""For a look at whether everything works; its figures mean nothing."""
+def read_variant(group: str, name: str) -> dict[str, Any]:
+    """The YAML of a variant in `conf/`, over those that its defaults list names."""
+    own = yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text())
+    variant: dict[str, Any] = {}
+    for part in (*(read_variant(group, base) for base in own.pop("defaults", ())), own):
+        for key, value in part.items():
+            variant[key] = {**variant.get(key, {}), **value} if isinstance(value, dict) else value
+    return variant
 
 
-def configured(size: Size, *overrides: str) -> Config:
-    """The configuration of a run with random weights and nothing from disk."""
-    return composed(
-        [
-            "backbone.weights=random",
-            f"image_size={size.pixels}",
-            f"dataset.paintings={size.paintings}",
-            "cache=null",
-            "metrics=[]",
-            *overrides,
-        ]
+def load_backbone(name: str, pixels: int, precision: str = "float32") -> Backbone:
+    """A backbone of `conf/backbone/` with random weights."""
+    variant = read_variant("backbone", name)
+    return backbones.load(
+        name=name,
+        model=variant["model"],
+        preprocessing=variant["preprocessing"],
+        style_layers=tuple(variant["style_layers"]),
+        content_layer=variant["content_layer"],
+        weights="random",
+        random_scale=variant["random_scale"],
+        image_size=pixels,
+        precision=precision,
     )
+
+
+def study_weights(name: str) -> LossWeights:
+    """The weights of the study's losses that suit a backbone of `conf/backbone/`."""
+    loss = read_variant("backbone", name)["loss"]
+    # PyYAML reads 1.0e7 as text.
+    return LossWeights(*(float(loss[f"{key}_weight"]) for key in LossWeights._fields))
+
+
+def load_optimizer(name: str, **changes: float) -> OptimizerChoice:
+    """An optimiser of `conf/optimizer/`, with some of its arguments changed."""
+    constructor, arguments = _function_and_arguments("optimizer", name)
+    arguments |= changes
+    rate = float(arguments.pop("learning_rate"))
+    return OptimizerChoice(constructor, rate, tuple(arguments.items()))
+
+
+def load_aggregation(name: str) -> Aggregation:
+    """An aggregation of `conf/agg/`."""
+    function, arguments = _function_and_arguments("agg", name)
+    return Aggregation(function, {key: v for key, v in arguments.items() if key != "weights"})
+
+
+def _function_and_arguments(group: str, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    variant = read_variant(group, name)
+    del variant["name"]
+    return import_callable(variant.pop("_target_")), variant
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One artist's paintings and some photographs, as a backbone measures them.
+    """Some artists' paintings and some photographs, as a backbone sees them.
 
     Attributes:
         backbone: the network.
-        paintings: (n, S, S, 3) in [0, 1].
+        paintings: of each artist, (n, S, S, 3) in [0, 1].
         contents: (N, S, S, 3) in [0, 1].
-        targets: the paintings' Gram matrices, one entry a style layer.
+        targets: of each artist.
         activations: the content layer's, of the contents.
-        aggregation: over the paintings.
-        optimizer: Keras's.
-        loss: the total of an example.
+        loss: the study's, with the backbone's own weights.
     """
 
     backbone: Backbone
-    paintings: np.ndarray
+    paintings: Sequence[np.ndarray]
     contents: np.ndarray
-    targets: Sequence[PaintingGrams]
+    targets: Sequence[Targets]
     activations: np.ndarray
-    aggregation: Aggregation
-    optimizer: OptimizerChoice
     loss: Loss
 
-    def optimization(
-        self,
-        examples: int,
-        paintings: int | None = None,
-        start: np.ndarray | None = None,
-        optimizer: OptimizerChoice | None = None,
-    ) -> BatchOptimization:
-        """So many examples on their way, contents and paintings repeated where there are fewer."""
-        chosen = np.arange(examples) % len(self.contents)
-        targets = self.targets if paintings is None else repeated(self.targets, paintings)
-        contents = self.contents[chosen]
-        batch = Batch([targets], self.activations[chosen], contents if start is None else start)
-        return BatchOptimization(
-            self.backbone,
-            batch,
-            self.aggregation,
-            self.loss,
-            optimizer or self.optimizer,
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        paintings: Sequence[np.ndarray],
+        contents: np.ndarray,
+        precision: str = "float32",
+    ) -> Self:
+        """Extract what a backbone of `conf/backbone/` makes of the images."""
+        backbone = load_backbone(name, contents.shape[1], precision)
+        *_, activations = extract_features(backbone, contents)
+        return cls(
+            backbone,
+            paintings,
+            contents,
+            [extract_targets(backbone, one) for one in paintings],
+            activations,
+            Loss(STUDY_LOSSES, study_weights(name)),
         )
 
+    def batch(self, examples: int, targets: Sequence[Targets] | None = None) -> Batch:
+        """A batch of so many examples of each artist, contents repeated where there are fewer.
 
-def workload(config: Config) -> Workload:
-    """The first artist's paintings and the photographs of a configuration."""
-    prepared = prepare(config)
-    paintings = prepared.paintings[0].pixels / np.float32(255)
-    contents = prepared.content.pixels / np.float32(255)
-    *_, activations = extract_features(prepared.backbone, contents)
-    return Workload(
-        prepared.backbone,
-        paintings,
-        contents,
-        extract_targets(prepared.backbone, paintings),
-        activations,
-        prepared.aggregation,
-        prepared.optimizer,
-        prepared.loss,
-    )
+        The first artist's, unless the targets of others are given.
+        """
+        targets = targets or self.targets[:1]
+        chosen = np.tile(np.arange(examples) % len(self.contents), len(targets))
+        return Batch(targets, self.activations[chosen], self.contents[chosen])
+
+    def optimization(
+        self, batch: Batch, agg: str = "simple", optimizer: OptimizerChoice | None = None
+    ) -> BatchOptimization:
+        """The optimisation of a batch, with the defaults of a run."""
+        optimizer = optimizer or load_optimizer("adam")
+        return BatchOptimization(self.backbone, batch, load_aggregation(agg), self.loss, optimizer)
 
 
-def repeated(targets: Sequence[PaintingGrams], paintings: int) -> list[PaintingGrams]:
-    """Targets of so many paintings, made of fewer: what a step costs does not depend on them."""
+def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> Workload:
+    """VGG19 on two photographs and the first paintings of a painter of the embedded sample."""
+    from benchmark.images.pixels import to_float
+    from datasets import ImageSet, load_images, sample
+
+    def read(image_set: ImageSet, number: int) -> np.ndarray:
+        first = ImageSet(image_set.name, image_set.images[:number])
+        return to_float(load_images(first, pixels).pixels)
+
+    painter = sample.paintings()[0]
+    return Workload.of("vgg", [read(painter, paintings)], read(sample.content(), 2), precision)
+
+
+def noise_workload(
+    name: str,
+    pixels: int,
+    precision: str = "float32",
+    *,
+    artists: int = 1,
+    paintings: int = 1,
+    contents: int = 1,
+) -> Workload:
+    """A backbone of `conf/backbone/` on images of noise, which need no library to read them."""
+    random = np.random.default_rng(0)
+
+    def noise(number: int) -> np.ndarray:
+        return random.random((number, pixels, pixels, 3), dtype="float32")
+
+    return Workload.of(name, [noise(paintings) for _ in range(artists)], noise(contents), precision)
+
+
+def repeated(targets: Targets, paintings: int) -> Targets:
+    """Targets of so many paintings, made of fewer: their values do not change a step's cost."""
     chosen = np.arange(paintings) % targets[0].squared_deviations.shape[1]
     return [
-        PaintingGrams(
-            layer.mean,
-            ops.take(layer.deviations, chosen, axis=1),
-            ops.take(layer.squared_deviations, chosen, axis=1),
-            ops.take(layer.squared_norms, chosen, axis=1),
-        )
+        PaintingGrams(layer.mean, *(ops.take(part, chosen, axis=1) for part in layer[1:]))
         for layer in targets
     ]
-
-
-def baseline_network(config: Config, like: Backbone | None = None) -> Network:
-    """The same backbone as the baseline takes it; with the weights of ours where that is given."""
-    variant = config.backbone
-
-    def build() -> Any:
-        shape = (config.image_size, config.image_size, 3)
-        model: Any = import_callable(variant["model"])(
-            include_top=False, weights=None, input_shape=shape
-        )
-        if like is not None:
-            assert like.network is not None  # puts its weights into the layers read here
-            for layer in (one for one in like.shared.cut.layers if one.weights):
-                model.get_layer(layer.name).set_weights(layer.get_weights())
-        return model
-
-    return Network(
-        build,
-        import_callable(variant["preprocessing"]),
-        variant["style_layers"],
-        variant["content_layer"],
-    )
