@@ -13,7 +13,7 @@ from benchmark.config.arguments import Parser
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.metrics import scoring
+from benchmark.metrics.table import means
 from benchmark.runs.prepare import (
     evaluator,
     metric_of,
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed += 1
             output.print(f"  {run.name}: not scored: {error}", style="red", soft_wrap=True)
             continue
-        means = ", ".join(f"{name} {v:.3g}" for name, v in scoring.means(found.table).items())
-        output.print(f"  {run.name}: {means or 'nothing could be measured'}", soft_wrap=True)
+        values = ", ".join(f"{name} {v:.3g}" for name, v in means(found.table).items())
+        output.print(f"  {run.name}: {values or 'no metric could be computed'}", soft_wrap=True)
         for reason in dict.fromkeys(found.skipped.values()):
             lacking = ", ".join(name for name, why in found.skipped.items() if why == reason)
             output.print(f"    no {lacking}: {reason}", style="yellow", soft_wrap=True)

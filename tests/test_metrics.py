@@ -32,7 +32,9 @@ from benchmark.metrics.features import (
     kid,
     normalised_distances,
 )
+from benchmark.metrics.recognition import OutsideFeatures
 from benchmark.metrics.references import held_out, others
+from benchmark.metrics.table import COLUMNS, means
 from benchmark.runs.prepare import (
     all_artists,
     evaluation_setup,
@@ -270,7 +272,7 @@ def test_kid_of_one_distribution_is_0_on_average_and_grows_with_distance() -> No
 
 def test_recognition_is_by_the_right_artist() -> None:
     """Two artists whose statistics differ by 1 in every channel; scikit-learn agrees."""
-    outside = {"Ada": features(12, 1), "Bruno": features(12, 2, shift=1.0)}
+    outside = OutsideFeatures(Ada=features(12, 1), Bruno=features(12, 2, shift=1.0))
     results = features(6, 7, shift=1.0)
     np.testing.assert_array_equal(recognition.recognition(results, outside, "Bruno"), 1.0)
     np.testing.assert_array_equal(recognition.recognition(results, outside, "Ada"), 0.0)
@@ -287,10 +289,10 @@ def test_recognition_is_by_the_right_artist() -> None:
 def test_accuracy_is_not_that_on_the_training_set() -> None:
     """Labels that mean nothing are learnt by heart, and still recalled no better than by chance."""
     whole = features(60, 4)
-    halves = {
-        name: Features((), (), whole.pooled[s], None, whole.statistics[s])
+    halves = OutsideFeatures(
+        (name, Features((), (), whole.pooled[s], None, whole.statistics[s]))
         for name, s in (("Ada", slice(0, 30)), ("Bruno", slice(30, 60)))
-    }
+    )
     found = [recognition.classifier_accuracy(whole, halves, name)[0] for name in halves]
     assert 0.25 < np.mean(found) < 0.75
 
@@ -298,7 +300,7 @@ def test_accuracy_is_not_that_on_the_training_set() -> None:
 def test_recognition_needs_two_artists() -> None:
     for outside in ({"Ada": features(12)}, {"Ada": features(4), "Bruno": features(12)}):
         with pytest.raises(TooFewError, match="held-out paintings"):
-            recognition.recognition(features(), outside, "Ada")
+            recognition.recognition(features(), OutsideFeatures(outside), "Ada")
 
 
 def painted(name: str, number: int) -> ImageSet:
@@ -361,7 +363,7 @@ def test_every_measure_scores_every_example(scene: Any) -> None:
     assert sorted(one.name for one in given.metrics) == METRICS
     table, missing = scoring.scores(given, sets, content, results)
     assert missing == {}
-    assert list(table.columns) == scoring.COLUMNS
+    assert list(table.columns) == COLUMNS
     assert np.isfinite(table["value"].astype(float)).all()
     whole = table[table["layer"] == ""]
     for one in given.metrics:
@@ -375,7 +377,7 @@ def test_every_measure_scores_every_example(scene: Any) -> None:
     assert again.equals(table)
     backwards = load_images(part(content.image_set, 1, 0), 48)
     turned, _ = scoring.scores(given, sets, backwards, results[[1, 0, 3, 2]])
-    keys = scoring.COLUMNS[:-1]
+    keys = COLUMNS[:-1]
     one, other = (t.set_index(keys)["value"].sort_index().to_numpy() for t in (table, turned))
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
@@ -410,7 +412,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     table, missing = scoring.scores(unseen, sets, content, results)
     assert set(table["metric"]) == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
     assert set(missing.values()) == {"no weights"}
-    assert "through vgg" in missing
+    assert "metrics by vgg" in missing
     alone = scoring.EvaluationSetup(
         given.metrics,
         given.evaluators,
@@ -422,8 +424,28 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     table, missing = scoring.scores(alone, sets, content, results)
     assert "style_distance" in set(table["metric"])
     assert missing["held_out_distance"].startswith("Bruno: the dataset has no paintings outside")
-    assert "no others" in missing["others_distance"]
+    assert "no other artists" in missing["others_distance"]
     assert "held-out paintings of the artist" in missing["recognition"]
+
+
+def test_runs_that_share_a_cache_compute_features_once(
+    scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run's results are new; contents and paintings are those of the first."""
+    setup, sets, content, results = scene
+    computed: list[int] = []
+
+    def counted(pixels: Array, evaluator: Backbone) -> Features:
+        computed.append(len(pixels))
+        return features_of(pixels, evaluator)
+
+    features_of = scoring.features_of
+    monkeypatch.setattr(scoring, "features_of", counted)
+    cache = scoring.FeatureCache()
+    for expected in ([2, 2, 2, 4, 4, 7, 8, 8], [2, 2]):
+        scoring.scores(replace(setup, cache=cache), sets, content, results)
+        assert sorted(computed) == expected
+        computed.clear()
 
 
 def test_a_measure_of_some_artists_has_no_mean(scene: Any) -> None:
@@ -432,8 +454,8 @@ def test_a_measure_of_some_artists_has_no_mean(scene: Any) -> None:
     table, missing = scoring.scores(partly, sets, content, results)
     assert "Ada" in set(table[table["metric"] == "kid"]["artist"])
     assert missing["kid"].startswith("Bruno: ")
-    assert "kid.mobilenet" not in scoring.means(table)
-    assert "style_distance.mobilenet" in scoring.means(table)
+    assert "kid.mobilenet" not in means(table)
+    assert "style_distance.mobilenet" in means(table)
 
 
 def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:

@@ -17,17 +17,10 @@ from benchmark.analysis.statistics import (
     wins,
 )
 from benchmark.metrics.description import MetricDescription
-from benchmark.metrics.scoring import COLUMNS
+from benchmark.metrics.table import COLUMNS, EXAMPLE, RESULT
 from benchmark.runs.scores import RunScores, read_scores
 from benchmark.tracking.records import Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker
-
-EXAMPLE = ["artist", "content"]
-"""Columns that name an example."""
-
-
-RESULT, CONTENT, PAINTING = "result", "content", "painting"
-"""Subjects: a run's picture, its untouched content picture, a held-out painting of the artist."""
 
 DAGGER = "†"
 

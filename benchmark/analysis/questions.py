@@ -12,11 +12,9 @@ from PIL import Image
 
 from benchmark.analysis import comparison, peakiness
 from benchmark.analysis.comparison import (
-    CONTENT,
     DAGGER,
     DAGGER_NOTE,
     HARDLY,
-    PAINTING,
     Column,
     Scores,
 )
@@ -26,6 +24,7 @@ from benchmark.config.paths import ROOT
 from benchmark.config.schema import restored
 from benchmark.images import sheets
 from benchmark.images.pixels import to_float
+from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.runs.prepare import load_backbone, load_content
 from benchmark.tracking.records import CONFIG_FILE, EXAMPLES_FILE, RunRecord
 from benchmark.tracking.tracker import NotFoundError, Tracker

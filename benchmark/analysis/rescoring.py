@@ -13,7 +13,8 @@ from benchmark.runs.prepare import (
     load_paintings,
     metric_of,
 )
-from benchmark.runs.scores import RunScores, log_scores, read_scores, score
+from benchmark.runs.scores import RunScores, log_scores, read_scores
+from benchmark.runs.scoring import score
 from benchmark.tracking.records import (
     CONFIG_FILE,
     RESULTS,

@@ -9,6 +9,7 @@ import pandas as pd
 from benchmark.analysis import comparison
 from benchmark.analysis.comparison import Column, Scores
 from benchmark.analysis.statistics import Interval
+from benchmark.metrics.table import EXAMPLE
 from benchmark.tracking.records import EXAMPLES_FILE, RunRecord
 from benchmark.tracking.tracker import Tracker
 
@@ -130,9 +131,7 @@ def with_scores(examples: pd.DataFrame, measured: Scores) -> pd.DataFrame:
         values = measured.of_runs(column).melt(
             value_name=column.name, ignore_index=False, var_name="run_id"
         )
-        examples = examples.merge(
-            values.reset_index(), how="left", on=[*comparison.EXAMPLE, "run_id"]
-        )
+        examples = examples.merge(values.reset_index(), how="left", on=[*EXAMPLE, "run_id"])
     return examples
 
 

@@ -3,7 +3,7 @@
 A metric is a function whose arguments say what it needs, for one artist's N results at a time:
 
 - `pictures`, `contents`: results and their content pictures, (N, S, S, 3) in [0, 1];
-- `features`, `content_features`: the same as a fixed evaluator network sees them;
+- `features`, `content_features`: a pretrained evaluator's features of the same;
 - `reference`, `reference_features`: the paintings that its YAML names, n of them;
 - `outside`: features of paintings outside every style set, by artist; `artist`: whose results.
 

@@ -12,7 +12,7 @@ class TooFewError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What an evaluator sees in n pictures.
+    """An evaluator's features of n pictures.
 
     Attributes:
         layers: names of its style layers.
@@ -30,11 +30,11 @@ class Features:
     statistics: np.ndarray
 
 
-def together(parts: list[Features]) -> Features:
+def concatenated(parts: list[Features]) -> Features:
     """The features of several sets of paintings as one set's."""
     return Features(
         parts[0].layers,
-        tuple(np.concatenate(one) for one in zip(*(part.grams for part in parts), strict=True)),
+        tuple(np.concatenate(grams) for grams in zip(*(p.grams for p in parts), strict=True)),
         np.concatenate([part.pooled for part in parts]),
         None,
         np.concatenate([part.statistics for part in parts]),

@@ -1,7 +1,6 @@
-"""Which artist a result looks like, in the eyes of a classifier that saw none of the style sets."""
+"""Whose a result seems to be to a classifier that was trained on none of the style sets."""
 
-from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,43 @@ from benchmark.metrics.features import Features, TooFewError
 FOLDS = 5
 
 
-def recognition(features: Features, outside: Mapping[str, Features], artist: str) -> np.ndarray:
+class OutsideFeatures(dict[str, Features]):
+    """Features of paintings outside every style set by artist, and a classifier of the artists.
+
+    Logistic regression on the standardised channel statistics, of the artists who have a painting
+    for every fold; trained when it is asked for, once.
+    """
+
+    @property
+    def known(self) -> dict[str, Features]:
+        """The artists that the classifier knows."""
+        return {name: one for name, one in self.items() if len(one.statistics) >= FOLDS}
+
+    @cached_property
+    def classifier(self) -> Any:
+        """Trained on all paintings; predicts names from statistics (N, D)."""
+        return _untrained().fit(*self._samples)
+
+    @cached_property
+    def recalls(self) -> dict[str, float]:
+        """Each artist's share of paintings recognised in stratified five-fold cross-validation."""
+        statistics, names = self._samples
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+        predicted = cross_val_predict(_untrained(), statistics, names, cv=folds)
+        return {name: float(np.mean(predicted[names == name] == name)) for name in self.known}
+
+    @property
+    def _samples(self) -> tuple[np.ndarray, np.ndarray]:
+        """Statistics of all paintings, and whose they are."""
+        known = self.known
+        statistics = np.concatenate([features.statistics for features in known.values()])
+        return statistics, np.repeat([*known], [len(one.statistics) for one in known.values()])
+
+
+def recognition(features: Features, outside: OutsideFeatures, artist: str) -> np.ndarray:
     """Whether the classifier takes each result for the right artist's: 1 or 0.
 
-    Logistic regression on the standardised channel statistics of the evaluator, trained on
-    paintings outside every style set. The mean is the recognition rate, in [0, 1], by chance
-    1 / artists; higher is better.
+    The mean is the recognition rate, in [0, 1], by chance 1 / artists; higher is better.
 
     Raises:
         TooFewError: there are not two artists with enough paintings, or not this one.
@@ -28,37 +58,22 @@ def recognition(features: Features, outside: Mapping[str, Features], artist: str
     Source: the deception rate of Sanakoyeu et al., arXiv 1807.10201, section 4, with a classifier
     of our own.
     """
-    trained = classifier(_hashable(outside, artist))
-    return np.asarray(trained.predict(features.statistics) == artist, dtype="float64")
+    _check(outside, artist)
+    predicted = outside.classifier.predict(features.statistics)
+    return np.asarray(predicted == artist, dtype="float64")
 
 
-def classifier_accuracy(
-    features: Features, outside: Mapping[str, Features], artist: str
-) -> np.ndarray:
+def classifier_accuracy(features: Features, outside: OutsideFeatures, artist: str) -> np.ndarray:
     """The classifier's own accuracy on this artist's paintings that it was not trained on.
 
-    Recall in a stratified five-fold cross-validation, in [0, 1]: how far `recognition` can be
-    trusted. The same number for every result of an artist.
+    Recall in the cross-validation, in [0, 1]: how far `recognition` can be trusted. The same number
+    for every result of an artist.
 
     Raises:
         TooFewError: as `recognition`.
     """
-    return np.full(len(features.statistics), recalls(_hashable(outside, artist))[artist])
-
-
-@lru_cache(maxsize=32)
-def classifier(outside: tuple[tuple[str, Features], ...]) -> Any:
-    """The classifier, trained on all paintings."""
-    return _untrained().fit(*_table(outside))
-
-
-@lru_cache(maxsize=32)
-def recalls(outside: tuple[tuple[str, Features], ...]) -> dict[str, float]:
-    """Each artist's share of paintings that are recognised when left out of the training."""
-    statistics, names = _table(outside)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    found = cross_val_predict(_untrained(), statistics, names, cv=folds)
-    return {name: float(np.mean(found[names == name] == name)) for name, _ in outside}
+    _check(outside, artist)
+    return np.full(len(features.statistics), outside.recalls[artist])
 
 
 def _untrained() -> Any:
@@ -67,20 +82,9 @@ def _untrained() -> Any:
     )
 
 
-def _table(outside: tuple[tuple[str, Features], ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Statistics of all paintings, and whose they are."""
-    return (
-        np.concatenate([features.statistics for _, features in outside]),
-        np.concatenate([[name] * len(features.statistics) for name, features in outside]),
-    )
-
-
-def _hashable(outside: Mapping[str, Features], artist: str) -> tuple[tuple[str, Features], ...]:
-    """The artists with paintings enough for every fold."""
-    enough = tuple((n, f) for n, f in outside.items() if len(f.statistics) >= FOLDS)
-    if len(enough) < 2 or artist not in dict(enough):
+def _check(outside: OutsideFeatures, artist: str) -> None:
+    if len(outside.known) < 2 or artist not in outside.known:
         raise TooFewError(
             f"needs {FOLDS} held-out paintings of the artist and of another one; "
             "lower dataset.paintings or add paintings"
         )
-    return enough

@@ -10,15 +10,14 @@ import pandas as pd
 import vl_convert
 
 from benchmark.analysis.comparison import (
-    CONTENT,
     DAGGER,
-    PAINTING,
     Column,
     Compared,
     random_evaluators,
 )
 from benchmark.analysis.statistics import SIGNS, comparable
 from benchmark.analysis.tables import UNKNOWN, Model, shown
+from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import RunRecord, image_key
 from benchmark.tracking.tracker import Tracker
 

@@ -20,7 +20,7 @@ from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.variants import arguments_of, check_call, function_of
 from benchmark.metrics import references
 from benchmark.metrics.description import MetricDescription
-from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric, load_images
+from benchmark.metrics.scoring import INPUTS, EvaluationSetup, FeatureCache, Metric
 from benchmark.runs import style_sets as choose
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.style_sets import Selection
@@ -165,7 +165,7 @@ def load_paintings(config: Config) -> tuple[list[ImageSet], list[LoadedImages]]:
         if choice.uses_features
         else choose.select_by_position(groups, choice, config.seed)
     )
-    return groups, [load_images(one, config.image_size) for one in sets]
+    return groups, [FEATURES.load(one, config.image_size) for one in sets]
 
 
 def evaluation_setup(
@@ -193,6 +193,7 @@ def evaluation_setup(
         held_out=references.held_out(sets, groups, wanted.held_out),
         others=references.others(groups, other_artists, wanted.others, wanted.held_out),
         size=config.image_size,
+        cache=FEATURES,
     )
 
 
@@ -245,13 +246,14 @@ def metric_of(variant: dict[str, Any]) -> Metric:
         )
     keys = MetricDescription.model_fields
     numbers = arguments_of(group, variant, without=keys, named=found.inputs)
-    found = replace(found, numbers=numbers)
+    found = replace(found, arguments=numbers)
     if description.reference is None and found.inputs & {"reference", "reference_features"}:
         raise ConfigError(f"{group}.reference: must be style_set, held_out or others")
     return found
 
 
 BACKBONES = BackboneCache()
+FEATURES = FeatureCache()
 """What the backbones of this process's runs share."""
 
 
@@ -323,7 +325,7 @@ def load_content(config: Config) -> LoadedImages:
     else:
         split: Literal["train", "test"] = config.split.value
         found = contents.random_split(available, split, wanted.train, wanted.test, config.seed)
-    return load_images(found, config.image_size)
+    return FEATURES.load(found, config.image_size)
 
 
 def keys_of(group: str, variant: dict[str, Any], kind: type[Model]) -> Model:

@@ -20,7 +20,8 @@ from benchmark.runs.log import (
 )
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import EpochProgress, busy
-from benchmark.runs.scores import log_scores, score
+from benchmark.runs.scores import log_scores
+from benchmark.runs.scoring import score
 from benchmark.runtime import interrupt
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts, RunRecord
