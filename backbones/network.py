@@ -1,6 +1,6 @@
 """Building a backbone: architecture, weights, pooling, and the cut at the deepest layer used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +17,10 @@ from user_input import did_you_mean, import_callable
 
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
+
+
+Head = Callable[[Sequence[Any]], Sequence[Any]]
+"""What a model computes from a network's outputs."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Network:
                 images, [smoothed(architecture.smoothing, layer, size) for layer in features]
             )
         self._held: object = None
+        self._with_heads: dict[Head, keras.Model] = {}
 
     def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
         """Seeded random weights for it; drawing them costs it the weights it holds."""
@@ -76,6 +81,12 @@ class Network:
             self.cut.set_weights(weights)
             self._held = weights
         return self.model
+
+    def with_head(self, head: Head) -> keras.Model:
+        """The model with a function of its outputs in place of them, built once a function."""
+        if head not in self._with_heads:
+            self._with_heads[head] = keras.Model(self.model.input, head(self.model.outputs))
+        return self._with_heads[head]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +121,11 @@ class Backbone:
         again after using another backbone: the shared network holds one's weights at a time.
         """
         return self.shared.holding(self.arrays)
+
+    def network_with(self, head: Head) -> keras.Model:
+        """`network` with a function of its outputs in place of them, built once a function."""
+        self.shared.holding(self.arrays)
+        return self.shared.with_head(head)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,9 @@ from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.metrics.table import means
-from benchmark.runs.prepare import (
-    evaluator,
-    metric_of,
-)
+from benchmark.runs.prepare import metric_of
 from benchmark.runs.progress import console
+from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
 
@@ -26,6 +24,7 @@ from user_input import InputError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score the runs of one sweep, run or experiment; returns the exit code."""
     options = _parser().parse_args(arguments)
+    workspace = Workspace()
     try:
         wrong = [one for one in options.overrides if not one.lstrip("+~").startswith(ALLOWED)]
         if wrong:
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             metric_of(one)
         if "evaluation.evaluators" in typed:
             for name in wanted.evaluation.evaluators:
-                evaluator(name, wanted.evaluation.weights, wanted.image_size)
+                workspace.evaluator(name, wanted.evaluation.weights, wanted.image_size)
     except (InputError, *CompositionError, OSError) as error:
         return refuse(error)
     output = console()
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     for run in track(records, "scoring", console=output, disable=not output.is_terminal):
         try:
-            found = scored(tracker, run, wanted, typed, roots)
+            found = scored(tracker, run, wanted, typed, roots, workspace)
         except (InputError, OmegaConfBaseException) as error:
             failed += 1
             output.print(f"  {run.name}: not scored: {error}", style="red", soft_wrap=True)

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError
-from benchmark.runs.prepare import load_layers
+from benchmark.runs.networks import load_layers
 from benchmark.runs.progress import console
 from user_input import InputError
 

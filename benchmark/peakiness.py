@@ -19,8 +19,10 @@ from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.errors import CompositionError
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.images.pixels import to_float
-from benchmark.runs.prepare import load_backbone, load_content
+from benchmark.runs.networks import load_backbone
+from benchmark.runs.prepare import load_content
 from benchmark.runs.progress import console
+from benchmark.runs.workspace import Workspace
 from user_input import InputError
 
 
@@ -29,14 +31,14 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    output = console()
+    output, workspace = console(), Workspace()
     try:
         check_folder("mlruns", str(ROOT / FOLDER))
         configs = [composed(overrides) for overrides in one_by_one(arguments)]
         found = {}
         for config in configs:
-            backbone = load_backbone(config)
-            pictures = to_float(load_content(config).pixels)
+            backbone = load_backbone(config, workspace.backbones)
+            pictures = to_float(load_content(config, workspace).pixels)
             table = by_depth(backbone, pictures)
             output.print(shown(table, f"{backbone.name} · weights: {backbone.weights}"))
             if backbone.weights_note:

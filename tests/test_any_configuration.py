@@ -34,6 +34,7 @@ from benchmark.transfer.stopping import ADVICE
 from datasets.selection import Method
 from tests.archive import make_archive
 from tests.test_bad_input import picture
+from tests.workspace import WORKSPACE
 
 pytestmark = [
     # MLflow's log_table, with pandas 3.
@@ -271,7 +272,12 @@ def check_runs(data: Data, options: Overrides) -> None:
     note(shlex.join(["python", "-m", "benchmark", *line]))
     config, context = composed(line), RunContext("any", options)
     outcome = tracked_run(
-        config, partial(prepare, config), data.tracker, context, Checkpoint(None), console()
+        config,
+        partial(prepare, config, WORKSPACE),
+        data.tracker,
+        context,
+        Checkpoint(None),
+        console(),
     )
     status = outcome.status
     record = data.tracker.all_runs()[-1]
@@ -279,7 +285,7 @@ def check_runs(data: Data, options: Overrides) -> None:
     numbers = [*record.results.model_dump(exclude_none=True).values(), *record.scores.values()]
     assert all(math.isfinite(number) for number in numbers)
     if status == "diverged":
-        assert ADVICE in record.reason, outcome.ending
+        assert ADVICE in record.reason, outcome.stop_reason
         return
     results = record.results
     for loss in (results.final_total_loss, results.final_style_loss, results.final_content_loss):

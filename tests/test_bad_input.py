@@ -30,7 +30,8 @@ import backbones
 from backbones.weights import named_layers
 from benchmark.config.paths import ROOT
 from benchmark.config.registry import owners
-from benchmark.runs import prepare
+from benchmark.runs.workspace import Workspace
+from benchmark.sweeps import sweep
 from benchmark.tracking.tracker import Tracker
 from tests.commands import TINY, here, store
 
@@ -862,7 +863,7 @@ def test_a_damaged_download_of_weights(
     whole.save_weights(tmp_path / "other_layout.weights.h5")
     for content in (b"<html>", (tmp_path / "other_layout.weights.h5").read_bytes()):
         file.write_bytes(content)
-        monkeypatch.setattr(prepare, "BACKBONES", backbones.BackboneCache())
+        monkeypatch.setattr(sweep, "WORKSPACE", Workspace())
         code = benchmark(["backbone.weights=imagenet"], tmp_path)
         check_refused(
             capfd.readouterr(), code, f"{tmp_path}/models is damaged", tmp_path / "mlflow.db"

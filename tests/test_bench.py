@@ -38,7 +38,7 @@ def test_the_baseline_has_the_same_losses(agg: str) -> None:
     np.testing.assert_allclose(losses, expected, rtol=1e-3)
     assert expected[4] < expected[0]
     # Pixels whose gradient is next to nothing may go either way, for Adam sees little but signs.
-    apart = np.abs(np.asarray(optimization.pictures)[0] - transfer.picture).mean()
+    apart = np.abs(np.asarray(optimization.images)[0] - transfer.picture).mean()
     assert apart < 0.1 * np.abs(transfer.picture - workload.contents[0]).mean()
 
 

@@ -9,17 +9,17 @@ import pytest
 from benchmark import calibrate as command
 from benchmark.analysis import calibration as calibrate
 from benchmark.analysis.calibration import SHARE, TOLERANCE, Trial
-from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
-from benchmark.runs.prepare import Prepared, prepare
+from benchmark.runs.prepare import Prepared
 from tests.commands import TINY
+from tests.workspace import prepared_run
 
 OVERRIDES = ["backbone=mobilenet", *TINY, *calibrate.TRIAL, "epochs=2", "content.train=2"]
 
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    return prepare(composed(OVERRIDES))
+    return prepared_run(*OVERRIDES)
 
 
 @pytest.mark.parametrize("half", [1e-3, 40.0, 1e9])

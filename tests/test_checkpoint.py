@@ -14,21 +14,21 @@ from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint, Saved
 from benchmark.runtime import processes
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.runtime.processes import Owner, here
-from benchmark.transfer.loop import Kept, Progress
+from benchmark.transfer.loop import KeptImages, LoopState
 
 
-def progress(epoch: int) -> Progress:
+def state(epoch: int) -> LoopState:
     random = np.random.default_rng(epoch)
     pictures = random.random((2, 4, 4, 3), dtype=np.float32)
-    kept = Kept(lambda: pictures, random.random((3, 2)), np.array([epoch, epoch]))
+    kept = KeptImages(lambda: pictures, random.random((3, 2)), np.array([epoch, epoch]))
     states = [[pictures, np.int64(epoch)], [pictures[:1], np.int64(epoch)]]
-    return Progress(random.random((epoch + 1, 3, 2)), kept, states, (2.5, 1.5))
+    return LoopState(random.random((epoch + 1, 3, 2)), kept, states, (2.5, 1.5))
 
 
 def written(folder: Path, fingerprint: str = "f") -> Checkpoint:
     found = Checkpoint(folder, fingerprint, every_epochs=1)
     assert found.open() is None
-    found.save(progress(3), batch=2)
+    found.save(state(3), batch=2)
     return found
 
 
@@ -38,16 +38,16 @@ def read(folder: Path, fingerprint: str = "f") -> Saved | None:
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     written(tmp_path)
-    saved, wanted = read(tmp_path), progress(3)
+    saved, wanted = read(tmp_path), state(3)
     assert saved is not None
     assert saved.batch == 2
-    found = saved.progress
+    found = saved.state
     np.testing.assert_array_equal(found.history, wanted.history)
-    np.testing.assert_array_equal(found.kept.pictures(), wanted.kept.pictures())
-    assert found.clock == (2.5, 1.5)
-    assert [len(state) for state in found.states] == [2, 2]
-    np.testing.assert_array_equal(found.states[0][0], wanted.states[0][0])
-    assert found.states[0][1] == 3
+    np.testing.assert_array_equal(found.kept.images(), wanted.kept.images())
+    assert found.seconds == (2.5, 1.5)
+    assert [len(state) for state in found.batches] == [2, 2]
+    np.testing.assert_array_equal(found.batches[0][0], wanted.batches[0][0])
+    assert found.batches[0][1] == 3
 
 
 def test_another_fingerprint_begins_anew(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_changed_byte_is_noticed_and_no_pickle_is_loaded(tmp_path: Path) -> No
     written(tmp_path)
     file = tmp_path / FILE
     whole = bytearray(file.read_bytes())
-    place = whole.index(progress(3).states[0][0].tobytes()[:8])
+    place = whole.index(state(3).batches[0][0].tobytes()[:8])
     whole[place] ^= 1
     file.write_bytes(bytes(whole))
     assert read(tmp_path) is None
@@ -78,19 +78,19 @@ def test_a_changed_byte_is_noticed_and_no_pickle_is_loaded(tmp_path: Path) -> No
 def test_the_last_state_is_written_when_a_run_ends_early(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path, "f")
     checkpoint.open()
-    checkpoint.save(progress(4), batch=1)
+    checkpoint.save(state(4), batch=1)
     assert read(tmp_path) is None
     checkpoint.flush()
     saved = read(tmp_path)
     assert saved is not None
-    assert len(saved.progress.history) == 5
+    assert len(saved.state.history) == 5
 
 
 def test_without_room_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "run").mkdir()
     checkpoint = written(tmp_path / "run")
     (tmp_path / "run").rename(tmp_path / "away")
-    checkpoint.save(progress(4), batch=2)
+    checkpoint.save(state(4), batch=2)
     assert "no checkpoint written" in caplog.text
     assert read(tmp_path / "away") is not None
 

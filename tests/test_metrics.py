@@ -21,7 +21,8 @@ from backbones import Backbone
 from benchmark.analysis import calibration
 from benchmark.config.compose import composed
 from benchmark.images import upscale
-from benchmark.images.pixels import luma, luma_ssim
+from benchmark.images.pixels import luma
+from benchmark.images.similarity import luma_ssim
 from benchmark.metrics import pixels, recognition, scoring
 from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.features import (
@@ -42,6 +43,7 @@ from benchmark.runs.prepare import (
     metric_of,
 )
 from datasets import ImageSet, LazyImage, LoadedImages, load_images, sample
+from tests.workspace import WORKSPACE
 from user_input import InputError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -347,7 +349,8 @@ def scene() -> tuple[scoring.EvaluationSetup, list[LoadedImages], LoadedImages, 
     config = composed(["image_size=48", *EVALUATORS])
     groups = [painted("Ada", 12), painted("Bruno", 12)]
     sets = [load_images(part(group, 0, 1, 2, 3), 48) for group in groups]
-    given = evaluation_setup(config, [metric_of(v) for v in config.metrics.values()], groups, sets)
+    metrics = [metric_of(variant) for variant in config.metrics.values()]
+    given = evaluation_setup(config, metrics, groups, sets, WORKSPACE)
     others = [painted("Cyprian", 7)]
     given = scoring.EvaluationSetup(
         given.metrics, given.evaluators, {}, given.held_out, others, given.size
@@ -473,8 +476,8 @@ def test_a_broken_measure_costs_no_other_its_value(scene: Any) -> None:
 
 def test_evaluators_see_other_artists_of_the_dataset() -> None:
     config = composed(["image_size=32", "dataset.paintings=2", *EVALUATORS, "evaluation.others=2"])
-    groups, sets = load_paintings(config)
-    given = evaluation_setup(config, [metric_of(config.metrics["kid"])], groups, sets)
+    groups, sets = load_paintings(config, WORKSPACE)
+    given = evaluation_setup(config, [metric_of(config.metrics["kid"])], groups, sets, WORKSPACE)
     own = [one.name for one in sets]
     assert [one.name for one in given.others] == [
         g.name for g in all_artists(config) if g.name not in own
@@ -509,7 +512,7 @@ def test_wrong_measures_are_one_line(overrides: list[str], message: str) -> None
     def score() -> None:
         config = composed(["image_size=32", "dataset.paintings=2", *overrides])
         metrics = [metric_of(variant) for variant in config.metrics.values()]
-        evaluation_setup(config, metrics, *load_paintings(config))
+        evaluation_setup(config, metrics, *load_paintings(config, WORKSPACE), WORKSPACE)
 
     with pytest.raises(InputError, match=re.escape(message)) as raised:
         score()

@@ -10,8 +10,9 @@ from PIL import Image
 from benchmark import peakiness as command
 from benchmark.analysis import peakiness
 from benchmark.config.compose import composed
-from benchmark.runs.prepare import load_backbone
+from benchmark.runs.networks import load_backbone
 from tests.commands import TINY
+from tests.workspace import WORKSPACE
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_by_depth_is_measured_in_the_backbones_own_layers(smoothing: str) -> Non
     """Where the network gives a layer's activations itself, they are what was measured."""
     config = composed([*TINY, "backbone=resnet", f"backbone.smoothing={smoothing}"])
     pictures = np.random.default_rng(6).random((2, 48, 48, 3), dtype=np.float32)
-    backbone = load_backbone(config)
+    backbone = load_backbone(config, WORKSPACE.backbones)
     table = peakiness.by_depth(backbone, pictures)
     assert list(table.columns) == ["layer", "kind", "depth", "entropy", "peak"]
     assert set(table["kind"]) == {"Conv2D", "Activation", "Add"}

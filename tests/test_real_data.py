@@ -11,19 +11,20 @@ from keras import ops
 from PIL import Image
 
 from backbones import Backbone, BackboneError
-from benchmark.config.compose import composed
 from benchmark.runs.batches import batches_of
-from benchmark.runs.prepare import Prepared, prepare
+from benchmark.runs.prepare import Prepared
 from benchmark.transfer import losses
-from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.aggregation import SIMPLE, power_mean
 from benchmark.transfer.features import extract_features
-from benchmark.transfer.loop import stylize
-from benchmark.transfer.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
+from benchmark.transfer.loop import optimize
+from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossWeights
 from benchmark.transfer.stopping import Stopping
+from benchmark.transfer.style_transfer import StyleTransfer
 from benchmark.transfer.targets import extract_targets
 from tests.commands import command, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss
+from tests.workspace import prepared_run
 
 pytestmark = pytest.mark.real_data
 
@@ -42,7 +43,7 @@ REAL = [
 
 
 def prepared(backbone: str, *overrides: str) -> Prepared:
-    return prepare(composed([f"backbone={backbone}", *REAL, "metrics=[]", *overrides]))
+    return prepared_run(f"backbone={backbone}", *REAL, "metrics=[]", *overrides)
 
 
 def activations(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
@@ -126,15 +127,10 @@ def test_simple_is_matching_the_mean_gram() -> None:
     mean_only = [losses.centre(layer.mean) for layer in batch.style[0]]
     pictures = []
     for style in (batch.style, [mean_only]):
-        outcome = stylize(
-            real.backbone,
-            [type(batch)(style, batch.content, batch.start)],
-            Aggregation(power_mean, {"p": 1.0}),
-            Loss(STUDY_LOSSES, LossWeights(1e-6, 0.04, 0.0)),
-            real.optimizer,
-            Stopping(5, patience=None),
-        )
-        pictures.append(outcome.pictures)
+        loss = Loss(STUDY_LOSSES, LossWeights(1e-6, 0.04, 0.0))
+        transfer = StyleTransfer(real.backbone, SIMPLE, loss, real.optimizer)
+        batches = [type(batch)(style, batch.content, batch.start)]
+        pictures.append(optimize(transfer, batches, Stopping(5, patience=None)).images)
     assert np.abs(pictures[0] - batch.start).mean() > 0.01
     assert np.abs(pictures[0] - pictures[1]).mean() < 1e-3
 
@@ -143,15 +139,8 @@ def test_simple_is_matching_the_mean_gram() -> None:
 @pytest.mark.parametrize("backbone", ["vgg_shallow", "mobilenet"])
 def test_every_optimizer_lowers_the_loss_with_its_defaults(backbone: str, optimizer: str) -> None:
     real = prepared(backbone, f"optimizer={optimizer}")
-    outcome = stylize(
-        real.backbone,
-        batches_of(real)[:1],
-        real.aggregation,
-        real.loss,
-        real.optimizer,
-        Stopping(5, min_improvement=0.0),
-    )
-    assert outcome.ending.stopped_by == "epochs", outcome.ending
+    outcome = optimize(real.transfer, batches_of(real)[:1], Stopping(5, min_improvement=0.0))
+    assert outcome.stop_reason.stopped_by == "epochs", outcome.stop_reason
     assert outcome.losses[0].mean() < 0.995 * outcome.first_losses[0].mean()
 
 

@@ -17,22 +17,16 @@ from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import optimizer_choice
 from benchmark.transfer import losses
-from benchmark.transfer.aggregation import power_mean
+from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization
 from benchmark.transfer.features import extract_features
-from benchmark.transfer.loop import Epoch, Outcome, Progress, stylize
+from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
+from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
 from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.step import (
-    STUDY_LOSSES,
-    Aggregation,
-    Loss,
-    LossFunctions,
-    LossWeights,
-    StepInputs,
-    Stylization,
-    compiled_step,
-)
+from benchmark.transfer.session import Session
+from benchmark.transfer.step import StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping, stopping_reason
+from benchmark.transfer.style_transfer import StyleTransfer
 from benchmark.transfer.targets import extract_targets
 
 SIZE = 32
@@ -65,6 +59,11 @@ def tiny_backbone(precision: str = "float32") -> Backbone:
 
 
 @pytest.fixture(scope="module")
+def session() -> Session:
+    return Session()
+
+
+@pytest.fixture(scope="module")
 def pictures() -> tuple[np.ndarray, np.ndarray]:
     """Four paintings and three content pictures."""
     random = np.random.default_rng(5)
@@ -75,7 +74,9 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Callable[..., Outcome]:
+def transfer(
+    backbone: Backbone, session: Session, pictures: tuple[np.ndarray, np.ndarray]
+) -> Callable[..., Result]:
     """Runs a small transfer, its examples split into batches as asked."""
     paintings, contents = pictures
     *_, activations = extract_features(backbone, contents)
@@ -88,42 +89,49 @@ def transfer(backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]) -> Cal
         start: np.ndarray = contents,
         loss: Loss = LOSS,
         **options: Any,
-    ) -> Outcome:
+    ) -> Result:
         batches = [
             Batch(
                 [extract_targets(backbone, paintings)], activations[list(part)], start[list(part)]
             )
             for part in parts
         ]
-        aggregation = Aggregation(power_mean, {"p": p})
-        return stylize(backbone, batches, aggregation, loss, optimizer, stopping, **options)
+        transfer = StyleTransfer(
+            backbone, Aggregation(power_mean, {"p": p}), loss, optimizer, session
+        )
+        return optimize(transfer, batches, stopping, **options)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def stylized(backbone: Backbone) -> Callable[..., Outcome]:
+def stylized(backbone: Backbone, session: Session) -> Callable[..., Result]:
     """Stylises batches as given."""
 
-    def run(batches: Sequence[Batch], **options: Any) -> Outcome:
+    def run(
+        batches: Sequence[Batch],
+        optimizer: OptimizerChoice = OPTIMIZERS["adam"],
+        stopping: Stopping = SIX_EPOCHS,
+        **options: Any,
+    ) -> Result:
         aggregation = Aggregation(power_mean, {"p": 2.0})
-        chosen = {"optimizer": OPTIMIZERS["adam"], "stopping": SIX_EPOCHS, **options}
-        return stylize(backbone, batches, aggregation, LOSS, **chosen)
+        transfer = StyleTransfer(backbone, aggregation, LOSS, optimizer, session)
+        return optimize(transfer, batches, stopping, **options)
 
     return run
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_batches_change_no_result(transfer: Callable[..., Outcome], name: str) -> None:
+def test_batches_change_no_result(transfer: Callable[..., Result], name: str) -> None:
     together = transfer(optimizer=OPTIMIZERS[name])
     apart = transfer([[0], [1, 2]], optimizer=OPTIMIZERS[name])
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-4)
-    assert np.abs(together.pictures - apart.pictures).mean() < 1e-4
+    assert np.abs(together.images - apart.images).mean() < 1e-4
     assert together.losses[0].mean() < together.first_losses[0].mean()
 
 
 def test_several_artists_together_change_no_result(
-    backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray], stylized: Callable[..., Outcome]
+    backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray], stylized: Callable[..., Result]
 ) -> None:
     paintings, contents = pictures
     artists = [extract_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
@@ -132,7 +140,7 @@ def test_several_artists_together_change_no_result(
     together = stylized([both])
     apart = stylized([Batch([one], activations, contents) for one in artists])
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-4)
-    assert np.abs(together.pictures - apart.pictures).mean() < 1e-4
+    assert np.abs(together.images - apart.images).mean() < 1e-4
     assert np.abs(apart.losses[1, :3] / apart.losses[1, 3:] - 1).min() > 0.01
 
 
@@ -143,7 +151,8 @@ def test_several_artists_together_change_no_result(
 def test_without_memory_batches_are_halved_and_go_on(
     backbone: Backbone,
     pictures: tuple[np.ndarray, np.ndarray],
-    stylized: Callable[..., Outcome],
+    stylized: Callable[..., Result],
+    session: Session,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     done_before: int,
@@ -161,18 +170,18 @@ def test_without_memory_batches_are_halved_and_go_on(
         "keep_best": True,
     }
     undisturbed = stylized([batch], **options)
-    compiled_step.cache_clear()
+    session.compiled_step.cache_clear()
     done: list[int] = []
     told: list[int] = []
     whole = Stylization.train_on_batch
 
     def scarce(self: Stylization, inputs: StepInputs) -> Any:
-        examples = self.pictures.shape[0]
+        examples = self.images.shape[0]
         done.append(examples)
         if examples > 2 and len(done) > done_before:
             # As a step leaves it that failed halfway.
             self.optimizer.iterations.assign_add(1)
-            self.pictures.assign(self.pictures * 0.0)
+            self.images.assign(self.images * 0.0)
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
         held = [t.examples for t in gc.get_objects() if isinstance(t, BatchOptimization)]
         assert max(held) <= examples or examples < 2, "what was halved is still in memory"
@@ -183,40 +192,42 @@ def test_without_memory_batches_are_halved_and_go_on(
     assert told == [3, 2]
     assert set(done) == {1, 2, 3, 6}
     np.testing.assert_allclose(halved.losses, undisturbed.losses, rtol=1e-4)
-    assert np.abs(halved.pictures - undisturbed.pictures).mean() < 1e-4
+    assert np.abs(halved.images - undisturbed.images).mean() < 1e-4
 
 
 def test_without_memory_for_one_picture_the_run_says_so(
-    transfer: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+    transfer: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(self: Stylization, inputs: StepInputs) -> Any:
         raise MemoryError
 
     monkeypatch.setattr(Stylization, "train_on_batch", none)
-    with pytest.raises(MemoryError, match="single picture: lower image_size"):
+    with pytest.raises(MemoryError, match="single image: lower image_size"):
         transfer()
 
 
 def test_a_run_repeats_to_the_bit_and_is_left_alone_by_others(
-    transfer: Callable[..., Outcome],
+    transfer: Callable[..., Result],
 ) -> None:
     first = transfer()
     transfer(p=0.0, optimizer=replace(OPTIMIZERS["adam"], learning_rate=0.05))
     again = transfer()
-    np.testing.assert_array_equal(first.pictures, again.pictures)
+    np.testing.assert_array_equal(first.images, again.images)
     np.testing.assert_array_equal(first.losses, again.losses)
 
 
-def test_jobs_of_one_shape_share_the_compiled_step(transfer: Callable[..., Outcome]) -> None:
+def test_runs_of_one_shape_share_the_compiled_step(
+    transfer: Callable[..., Result], session: Session
+) -> None:
     transfer()
-    before = compiled_step.cache_info().misses
+    before = session.compiled_step.cache_info().misses
     transfer(p=0.0)
     transfer(p=1.0, optimizer=replace(OPTIMIZERS["adam"], learning_rate=0.02))
-    assert compiled_step.cache_info().misses == before
+    assert session.compiled_step.cache_info().misses == before
 
 
 def test_the_loss_is_the_one_asked_for(
-    transfer: Callable[..., Outcome],
+    transfer: Callable[..., Result],
     backbone: Backbone,
     pictures: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -238,50 +249,50 @@ def test_the_loss_is_the_one_asked_for(
     np.testing.assert_array_equal(transfer().losses, before.losses)
 
 
-def test_an_epoch_is_so_many_steps(transfer: Callable[..., Outcome]) -> None:
+def test_an_epoch_is_so_many_steps(transfer: Callable[..., Result]) -> None:
     six = transfer([[0, 1], [2]], stopping=Stopping(6, patience=None))
     three = transfer([[0, 1], [2]], stopping=Stopping(3, steps_per_epoch=2, patience=None))
     assert (six.epochs, three.epochs) == (6, 3)
-    np.testing.assert_array_equal(six.pictures, three.pictures)
+    np.testing.assert_array_equal(six.images, three.images)
 
 
 def test_epoch_0_is_the_start_and_losses_belong_to_their_pictures(
-    transfer: Callable[..., Outcome], pictures: tuple[np.ndarray, np.ndarray]
+    transfer: Callable[..., Result], pictures: tuple[np.ndarray, np.ndarray]
 ) -> None:
     seen: list[tuple[Epoch, np.ndarray]] = []
-    outcome = transfer(on_epoch=lambda epoch: seen.append((epoch, epoch.pictures())))
+    outcome = transfer(on_epoch=lambda epoch: seen.append((epoch, epoch.images())))
     assert [epoch.number for epoch, _ in seen] == list(range(7))
     np.testing.assert_array_equal(seen[0][1], pictures[1])
     np.testing.assert_allclose(seen[0][0].losses[2], 0.0)  # content loss at the content picture
-    np.testing.assert_array_equal(seen[-1][1], outcome.pictures)
+    np.testing.assert_array_equal(seen[-1][1], outcome.images)
     # A run that starts where another was after 4 epochs has that one's losses first.
     resumed = transfer(start=seen[4][1], stopping=Stopping(1, patience=None))
     np.testing.assert_allclose(resumed.first_losses, seen[4][0].losses, rtol=1e-5)
 
 
-def test_pictures_stay_in_range(transfer: Callable[..., Outcome]) -> None:
+def test_pictures_stay_in_range(transfer: Callable[..., Result]) -> None:
     violent = replace(OPTIMIZERS["adam"], learning_rate=0.5)
-    pictures = transfer(optimizer=violent, stopping=Stopping(3, patience=None)).pictures
+    pictures = transfer(optimizer=violent, stopping=Stopping(3, patience=None)).images
     assert pictures.min() == 0.0
     assert pictures.max() == 1.0
 
 
-def test_divergence_keeps_the_last_finite_pictures(transfer: Callable[..., Outcome]) -> None:
+def test_divergence_keeps_the_last_finite_pictures(transfer: Callable[..., Result]) -> None:
     wild = replace(OPTIMIZERS["sgd"], learning_rate=float("1e38"))
     outcome = transfer(
         optimizer=wild,
         start=np.full((3, SIZE, SIZE, 3), 0.5, "float32"),
         stopping=Stopping(9, patience=None, divergence_factor=1.0),
     )
-    assert outcome.ending.stopped_by == "diverged"
-    assert "lower optimizer.learning_rate" in outcome.ending.message
+    assert outcome.stop_reason.stopped_by == "diverged"
+    assert "lower optimizer.learning_rate" in outcome.stop_reason.message
     assert outcome.epochs < 9
     assert np.isfinite(outcome.losses).all()
-    assert np.isfinite(outcome.pictures).all()
+    assert np.isfinite(outcome.images).all()
     assert (outcome.kept_epochs == outcome.epochs - 1).all()
 
 
-def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Outcome]) -> None:
+def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Result]) -> None:
     jumpy = replace(OPTIMIZERS["adam"], learning_rate=0.2)
     history: list[np.ndarray] = []
     outcome = transfer(
@@ -295,7 +306,7 @@ def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Outc
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("keep_best", [False, True])
 def test_going_on_from_a_checkpoint_leads_to_the_same_end(
-    transfer: Callable[..., Outcome], name: str, keep_best: bool, tmp_path: Path
+    transfer: Callable[..., Result], name: str, keep_best: bool, tmp_path: Path
 ) -> None:
     options = {
         "parts": [[0, 1], [2]],
@@ -305,33 +316,31 @@ def test_going_on_from_a_checkpoint_leads_to_the_same_end(
     }
     checkpoint = Checkpoint(tmp_path, "these options", every_epochs=2)
     checkpoint.open()
-    whole = transfer(**options, on_progress=partial(checkpoint.save, batch=2))
+    whole = transfer(**options, on_state=partial(checkpoint.save, batch=2))
     saved = Checkpoint(tmp_path, "these options").open()
     assert saved is not None
-    after = saved.progress
-    assert (len(after.history), saved.batch) == (3, 2)
+    state = saved.state
+    assert (len(state.history), saved.batch) == (3, 2)
     epochs: list[int] = []
-    second = transfer(**options, after=after, on_epoch=lambda epoch: epochs.append(epoch.number))
+    second = transfer(**options, resume=state, on_epoch=lambda epoch: epochs.append(epoch.number))
     assert epochs == [3, 4]
-    np.testing.assert_array_equal(second.pictures, whole.pictures)
+    np.testing.assert_array_equal(second.images, whole.images)
     np.testing.assert_array_equal(second.losses, whole.losses)
     np.testing.assert_array_equal(second.history, whole.history)
     np.testing.assert_array_equal(second.kept_epochs, whole.kept_epochs)
-    assert second.ending == whole.ending
+    assert second.stop_reason == whole.stop_reason
 
 
 def test_a_checkpoint_of_halved_batches_goes_on_in_halves(
-    transfer: Callable[..., Outcome],
+    transfer: Callable[..., Result],
 ) -> None:
-    seen: list[Progress] = []
-    transfer([[0], [1], [2]], on_progress=seen.append)
+    seen: list[LoopState] = []
+    transfer([[0], [1], [2]], on_state=seen.append)
     # The other way into the same parts: a batch of three in halves of one, and of two in ones.
-    second = transfer([[0, 1, 2]], after=seen[2])
-    np.testing.assert_array_equal(
-        second.pictures, transfer([[0], [1], [2]], after=seen[2]).pictures
-    )
+    second = transfer([[0, 1, 2]], resume=seen[2])
+    np.testing.assert_array_equal(second.images, transfer([[0], [1], [2]], resume=seen[2]).images)
     with pytest.raises(ValueError, match="of more batches"):
-        transfer([[0, 1]], after=seen[2])
+        transfer([[0, 1]], resume=seen[2])
 
 
 @pytest.mark.parametrize(

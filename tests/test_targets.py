@@ -9,22 +9,26 @@ import pytest
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
+from benchmark.images.pixels import to_float
 from benchmark.runs import target_cache
-from benchmark.runs.batches import artists_together, batches_of, largest_batch
+from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.prepare import Prepared, prepare
+from benchmark.runs.target_cache import style_targets
+from benchmark.runs.workspace import Workspace
 from benchmark.transfer import backend, memory, targets
-from benchmark.transfer.losses import PaintingGrams
+from benchmark.transfer.batch import plan_batches
+from benchmark.transfer.targets import StyleTargets
 from tests.commands import TINY
+from tests.workspace import prepared_run
 
 
 def prepared(*overrides: str) -> Prepared:
-    return prepare(composed([*TINY, "backbone=mobilenet", *overrides]))
+    return prepared_run(*TINY, "backbone=mobilenet", *overrides)
 
 
-def read(run: Prepared, cache: Path | None) -> list[PaintingGrams]:
+def read(run: Prepared, cache: Path | None) -> StyleTargets:
     """Style targets as a new process would get them."""
-    target_cache.style_targets.cache_clear()
-    return target_cache.style_targets(run.backbone, run.paintings[0], cache)
+    return style_targets(run.backbone, run.paintings[0], cache)
 
 
 class Trap:
@@ -36,7 +40,7 @@ class Trap:
         return Trap.sprung.append, ("loaded",)
 
 
-def assert_equal(first: list[PaintingGrams], second: list[PaintingGrams]) -> None:
+def assert_equal(first: StyleTargets, second: StyleTargets) -> None:
     for one, other in zip(first, second, strict=True):
         for part, same in zip(one, other, strict=True):
             np.testing.assert_array_equal(np.asarray(part), np.asarray(same))
@@ -98,7 +102,7 @@ def test_without_room_on_disk_the_targets_are_there_all_the_same(
     (tmp_path / "file").write_text("not a folder")
     run = prepared()
     assert_equal(read(run, tmp_path / "file"), read(run, None))
-    assert "style targets are not kept" in caplog.text
+    assert "style targets not cached" in caplog.text
 
 
 def test_the_cache_keeps_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,24 +122,19 @@ def test_artists_share_a_batch_that_has_room(
     contents: int, batch: int, groups: list[int], largest: int
 ) -> None:
     run = prepared(f"content.count={contents}", f"batch={batch}")
-    assert [len(group) for group in artists_together(run)] == groups
+    plans = plans_of(run)
+    assert [len(plan.artists) for plan in plans if 0 in plan.contents] == groups
     batches = batches_of(run)
-    assert max(len(one.start) for one in batches) == largest_batch(run) == largest
+    assert max(plan.examples for plan in plans) == largest
+    assert [len(batch.start) for batch in batches] == [plan.examples for plan in plans]
     starts = np.concatenate([one.start for one in batches])
-    expected = np.tile(run.content.pixels / np.float32(255), (2, 1, 1, 1))
+    expected = np.tile(to_float(run.content.pixels), (2, 1, 1, 1))
     np.testing.assert_array_equal(starts, expected)
 
 
 def test_artists_with_other_numbers_of_paintings_are_apart() -> None:
-    run = prepared("content.count=1")
-    first, second = run.paintings
-    fewer = replace(
-        second,
-        image_set=replace(second.image_set, images=second.image_set.images[:2]),
-        pixels=second.pixels[:2],
-        digests=second.digests[:2],
-    )
-    assert artists_together(replace(run, paintings=[first, fewer])) == [[first], [fewer]]
+    plans = plan_batches([3, 3, 2, 3], contents=1, batch_size=4)
+    assert [plan.artists for plan in plans] == [[0, 1], [2], [3]]
 
 
 def test_noise_is_an_examples_own_however_artists_are_batched() -> None:
@@ -175,25 +174,33 @@ def test_a_containers_limit_counts_and_files_read_do_not(tmp_path: Path) -> None
 
 
 def test_what_did_not_fit_is_not_tried_again() -> None:
-    run = prepared("content.count=4")
-    memory.learn(run.backbone, 3)
-    assert prepared("content.count=4").batch == 3
-    assert prepared("content.count=4", "batch=2").batch == 2
-    memory.learn(run.backbone, 1000)
+    workspace = Workspace()
+
+    def batch(*overrides: str) -> int:
+        config = composed([*TINY, "backbone=mobilenet", "content.count=4", *overrides])
+        run = prepare(config, workspace)
+        workspace.session.reduce_batch(run.backbone, 3)
+        return run.batch
+
+    assert (batch(), batch(), batch("batch=2")) == (4, 3, 2)
+    assert prepared("content.count=4").batch == 4
 
 
 def test_the_batch_grows_with_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     free = int(0.8e9)
     monkeypatch.setattr(backend, "free_memory", lambda: free)
-    memory.budget.cache_clear()
-    wanted = ["batch=auto", "image_size=224", "content.count=8"]
-    found = [prepared(*wanted, f"memory_gb={gb}").batch for gb in (0.001, 0.5, 0.7, 100)]
+    workspace = Workspace()
+    wanted = [*TINY, "backbone=mobilenet", "batch=auto", "image_size=224", "content.count=8"]
+
+    def batch(*overrides: str) -> int:
+        return prepare(composed([*wanted, *overrides]), workspace).batch
+
+    found = [batch(f"memory_gb={gb}") for gb in (0.001, 0.5, 0.7, 100)]
     assert found[0] == 1
     assert found[-1] == 16  # two artists × eight contents
     assert found == sorted(found)
     assert 1 < found[1] < found[2] < 16
-    assert 1 <= prepared(*wanted).batch <= found[2]
-    memory.budget.cache_clear()
+    assert 1 <= batch() <= found[2]
 
 
 def test_memory_gb_needs_batch_auto() -> None:
@@ -203,15 +210,11 @@ def test_memory_gb_needs_batch_auto() -> None:
 
 def test_a_step_takes_the_memory_foretold_for_its_arrays() -> None:
     """Against the sizes of VGG19's activations up to block2, counted by hand."""
-    run = prepare(
-        composed(
-            [
-                *TINY,
-                "backbone=vgg",
-                "backbone.style_layers=[block1_conv1,block1_conv2]",
-                "backbone.content_layer=block2_conv1",
-            ]
-        )
+    run = prepared_run(
+        *TINY,
+        "backbone=vgg",
+        "backbone.style_layers=[block1_conv1,block1_conv2]",
+        "backbone.content_layer=block2_conv1",
     )
     kept = 48 * 48 * 64 * 2 + 24 * 24 * 64 + 24 * 24 * 128
     largest = 48 * 48 * 64

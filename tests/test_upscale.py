@@ -8,16 +8,15 @@ import pytest
 from PIL import Image
 
 from backbones import Backbone, load
-from benchmark.config.compose import composed
 from benchmark.images.upscale import to_original_size
 from benchmark.runs.batches import batches_of
-from benchmark.runs.prepare import prepare
 from benchmark.transfer import losses
-from benchmark.transfer.loop import stylize
+from benchmark.transfer.loop import optimize
 from benchmark.transfer.stopping import Stopping
 from datasets import sample
 from datasets.images import read_file
 from tests.conftest import SHARED
+from tests.workspace import prepared_run
 
 SIZE = 96
 
@@ -141,31 +140,20 @@ def centre(picture: np.ndarray, size: int) -> np.ndarray:
 def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
     """At the photographs' and the paintings' own sizes, centre against centre."""
     weights, crop = str(SHARED / "weights"), 256
-    real = prepare(
-        composed(
-            [
-                "backbone=vgg_shallow",
-                f"backbone.weights={weights}",
-                "dataset=folder",
-                f"dataset.root={SHARED / 'data' / 'best-artworks' / 'images' / 'images'}",
-                "dataset.paintings=25",
-                "content=folder",
-                f"content.root={SHARED / 'data' / 'content'}",
-                "content.names=[chicago,tubingen]",
-                f"image_size={SIZE}",
-                "metrics=[]",
-            ]
-        )
+    real = prepared_run(
+        "backbone=vgg_shallow",
+        f"backbone.weights={weights}",
+        "dataset=folder",
+        f"dataset.root={SHARED / 'data' / 'best-artworks' / 'images' / 'images'}",
+        "dataset.paintings=25",
+        "content=folder",
+        f"content.root={SHARED / 'data' / 'content'}",
+        "content.names=[chicago,tubingen]",
+        f"image_size={SIZE}",
+        "metrics=[]",
     )
-    outcome = stylize(
-        real.backbone,
-        batches_of(real),
-        real.aggregation,
-        real.loss,
-        real.optimizer,
-        Stopping(6, patience=None),
-    )
-    results = (outcome.pictures * 255).round().astype("uint8")
+    outcome = optimize(real.transfer, batches_of(real), Stopping(6, patience=None))
+    results = (outcome.images * 255).round().astype("uint8")
     backbone = load(
         name="vgg_shallow",
         model="keras.applications.VGG19",

@@ -11,11 +11,10 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import groups
 from benchmark.config.schema import Config, flat
+from benchmark.runs.networks import load_backbone, load_layers
 from benchmark.runs.prepare import (
     aggregation,
-    load_backbone,
     load_content,
-    load_layers,
     loss_of,
     optimizer_choice,
     prepare,
@@ -24,6 +23,7 @@ from benchmark.transfer import losses
 from benchmark.transfer.optimizers import OptimizerChoice
 from datasets import DatasetError
 from datasets.selection import Method
+from tests.workspace import WORKSPACE, prepared_run
 from user_input import InputError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -61,7 +61,7 @@ def test_a_new_backbone_is_a_few_lines_over_the_base(tmp_path: Path) -> None:
     searched = f"hydra.searchpath=[file://{tmp_path}/conf]"
     options = ["backbone=densenet121", "backbone.weights=random", "image_size=32"]
     config = composed([searched, *options])
-    assert load_backbone(config).weights == "random"
+    assert load_backbone(config, WORKSPACE.backbones).weights == "random"
     assert config.loss.content_weight == 10.0
     with pytest.raises(ConfigError, match="no such option") as raised:
         composed(["backbone=_base"])
@@ -72,7 +72,7 @@ def test_a_new_backbone_is_a_few_lines_over_the_base(tmp_path: Path) -> None:
 @pytest.mark.parametrize("choice", choices("backbone"))
 def test_backbone(choice: str) -> None:
     config = config_of("backbone", choice, "backbone.weights=random", "image_size=96")
-    loaded = load_backbone(config)
+    loaded = load_backbone(config, WORKSPACE.backbones)
     assert len(loaded.style_layers) == len(set(loaded.style_layers)) == 5
     kinds = {layer.name: layer.kind for layer in load_layers(config)}
     for layer in (*loaded.style_layers, loaded.content_layer):
@@ -157,14 +157,14 @@ def test_dataset(choice: str, selection: str, picture_folder: Path, archive: Pat
     roots = {"folder": picture_folder, "best_artworks": archive, "best_artworks_or_sample": archive}
     root = [f"dataset.root={roots[choice]}"] if choice in roots else []
     overrides = [*SMALL, "dataset.clusters=2", f"dataset.selection={selection}", *root]
-    sets = prepare(config_of("dataset", choice, *overrides)).paintings
+    sets = prepare(config_of("dataset", choice, *overrides), WORKSPACE).paintings
     assert len(sets) == (4 if selection == "cluster" else 2)
     for loaded in sets:
         assert len(loaded.names) == 2 or (selection == "cluster" and len(loaded.names) == 1)
         assert loaded.pixels.shape == (len(loaded.names), 32, 32, 3)
         assert loaded.pixels.dtype == np.uint8
         assert len(set(loaded.digests)) == len(set(loaded.names)) == len(loaded.names)
-    again = prepare(config_of("dataset", choice, *overrides)).paintings
+    again = prepare(config_of("dataset", choice, *overrides), WORKSPACE).paintings
     assert all(a is b for a, b in zip(again, sets, strict=True))
 
 
@@ -176,7 +176,7 @@ def test_content(choice: str, picture_folder: Path, photographs: Path) -> None:
 
     def names(*overrides: str) -> tuple[str, ...]:
         small = ["content.train=3", "content.test=2", "image_size=32", *root, *overrides]
-        return load_content(config_of("content", choice, *small)).names
+        return load_content(config_of("content", choice, *small), WORKSPACE).names
 
     train, test = names("split=train"), names("split=test")
     assert (len(train), len(test)) == (3, 2)
@@ -244,7 +244,7 @@ def test_experiment_composes(choice: str) -> None:
 )
 def test_wrong_values_are_one_clear_line(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
-        prepare(composed([*SMALL, override]))
+        prepared_run(*SMALL, override)
     assert "\n" not in str(raised.value)
 
 

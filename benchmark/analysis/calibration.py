@@ -19,8 +19,9 @@ from benchmark.runs.log import weights_caption
 from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
 from benchmark.runs.progress import console
+from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
-from benchmark.transfer.loop import stylize
+from benchmark.transfer.loop import optimize
 
 FOLDER = Path("mlruns", "calibration")
 """What is drawn of the trials."""
@@ -56,7 +57,7 @@ class Trial:
 def calibrate(overrides: Sequence[str]) -> None:
     """Find the weights of one backbone, and print and draw how."""
     config = composed(overrides)
-    prepared = prepare(config)
+    prepared = prepare(config, Workspace())
     weights = prepared.loss.weights
     if weights.content == 0:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
@@ -134,18 +135,12 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
     else:
         weights = weights._replace(content=0.0)
     batches = batches_of(prepared)
-    outcome = stylize(
-        prepared.backbone,
-        batches,
-        prepared.aggregation,
-        prepared.loss._replace(weights=weights),
-        prepared.optimizer,
-        replace(prepared.stopping, patience=None),
-    )
+    transfer = replace(prepared.transfer, loss=prepared.loss._replace(weights=weights))
+    outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
     contents = np.concatenate([batch.start for batch in batches])
-    kept = float(ssim(outcome.pictures, contents).mean())
+    kept = float(ssim(outcome.images, contents).mean())
     ratio = outcome.losses[1].mean() / outcome.first_losses[1].mean()
-    return Trial(style_weight, float(ratio), kept, outcome.pictures)
+    return Trial(style_weight, float(ratio), kept, outcome.images)
 
 
 def first_step(prepared: Prepared) -> float:
@@ -153,11 +148,9 @@ def first_step(prepared: Prepared) -> float:
     sgd = optimizer_choice(composed(["optimizer=sgd"]).optimizer)
     moves = []
     for batch in batches_of(prepared):
-        optimizations = [
-            BatchOptimization(prepared.backbone, batch, prepared.aggregation, prepared.loss, sgd)
-        ]
+        optimizations = [BatchOptimization(replace(prepared.transfer, optimizer=sgd), batch)]
         map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
-        moved = np.concatenate([np.asarray(one.pictures) for one in optimizations])
+        moved = np.concatenate([np.asarray(one.images) for one in optimizations])
         moves.append(moved - batch.start)
     return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
 

@@ -25,7 +25,9 @@ from benchmark.config.schema import restored
 from benchmark.images import sheets
 from benchmark.images.pixels import to_float
 from benchmark.metrics.table import CONTENT, PAINTING
-from benchmark.runs.prepare import load_backbone, load_content
+from benchmark.runs.networks import load_backbone
+from benchmark.runs.prepare import load_content
+from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import CONFIG_FILE, EXAMPLES_FILE, RunRecord
 from benchmark.tracking.tracker import NotFoundError, Tracker
 from user_input import InputError
@@ -334,15 +336,17 @@ def peaks(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
         for r in cells.runs.values()
         if r.backbone in backbones and r.params["backbone.smoothing"] == "none"
     }
-    found = {key: activations(cells.tracker, run) for key, run in plain.items()}
+    workspace = Workspace()
+    found = {key: activations(cells.tracker, run, workspace) for key, run in plain.items()}
     return {key: table for key, table in found.items() if table is not None}
 
 
-def activations(tracker: Tracker, run: RunRecord) -> pd.DataFrame | None:
+def activations(tracker: Tracker, run: RunRecord, workspace: Workspace) -> pd.DataFrame | None:
     """The peakiness of a run's backbone on its content pictures; None where they are gone."""
     config = restored(tracker.read_json(run.run_id, CONFIG_FILE))
     try:
-        content, backbone = load_content(config), load_backbone(config)
+        content = load_content(config, workspace)
+        backbone = load_backbone(config, workspace.backbones)
     except InputError:
         return None
     now = content.digest, backbone.digest

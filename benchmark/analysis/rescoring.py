@@ -15,6 +15,7 @@ from benchmark.runs.prepare import (
 )
 from benchmark.runs.scores import RunScores, log_scores, read_scores
 from benchmark.runs.scoring import score
+from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import (
     CONFIG_FILE,
     RESULTS,
@@ -52,6 +53,7 @@ def scored(
     wanted: Config,
     typed: Sequence[str],
     roots: Mapping[str, str],
+    workspace: Workspace,
 ) -> RunScores:
     """Score one run and write that into it, beside what it has of other metrics.
 
@@ -65,8 +67,8 @@ def scored(
     if "content.root" in roots:
         config.content["root"] = roots["content.root"]
     metrics = [metric_of(variant) for variant in config.metrics.values()]
-    content = load_content(config)
-    groups, paintings = load_paintings(config)
+    content = load_content(config, workspace)
+    groups, paintings = load_paintings(config, workspace)
     for what, option, recorded, digest in (
         ("style", "dataset.root", run.style_digest, digest_of(paintings)),
         ("content", "content.root", run.content_digest, content.digest),
@@ -76,7 +78,7 @@ def scored(
                 f"its {what} pictures are not those that it was made with: restore them, or give "
                 f"{option}=PATH"
             )
-    setup = evaluation_setup(config, metrics, groups, paintings)
+    setup = evaluation_setup(config, metrics, groups, paintings, workspace)
     pictures = [
         tracker.read_picture(run.run_id, result_file(one.name, name))
         for one in paintings

@@ -20,13 +20,14 @@ from benchmark.bench.figures import Figure
 from benchmark.bench.size import Size
 from benchmark.bench.timing import ROOT, run_module
 from benchmark.config.compose import composed
-from benchmark.runs.batches import batches_of, largest_batch
+from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
 from benchmark.runs.run import RunContext, tracked_run
+from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend, memory
-from benchmark.transfer.loop import stylize
+from benchmark.transfer.loop import optimize
 from benchmark.transfer.stopping import Stopping
 
 GIB = 2**30
@@ -114,23 +115,17 @@ def measure_peak(
                 f"content.count={min(int(examples), 8)}",
                 f"dataset.paintings={paintings}",
             ]
-        )
+        ),
+        Workspace(),
     )
     before, highest = backend.memory_in_use(), backend.peak_memory() or 0
     estimated = before + memory.estimate_bytes(
         prepared.backbone,
         artists=len(prepared.paintings),
         paintings=int(paintings),
-        examples=largest_batch(prepared),
+        examples=max(plan.examples for plan in plans_of(prepared)),
     )
-    stylize(
-        prepared.backbone,
-        batches_of(prepared),
-        prepared.aggregation,
-        prepared.loss,
-        prepared.optimizer,
-        Stopping(2, patience=None),
-    )
+    optimize(prepared.transfer, batches_of(prepared), Stopping(2, patience=None))
     measured = backend.peak_memory() or float("nan")
     return {"before": before, "estimated": max(estimated, highest), "measured": measured}
 
@@ -144,7 +139,7 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
         for optimizer in ("adam", "sgd", "rmsprop")
     ]
     silent = Console(quiet=True)
-    held = []
+    held, workspace = [], Workspace()
     with tempfile.TemporaryDirectory() as folder:
         tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "jobs", ROOT)
         for index in track(range(int(number)), "jobs", console=Console(stderr=True)):
@@ -158,9 +153,8 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
                 f"loss.variation_weight={index}",
             ]
             config, context = composed(overrides), RunContext(f"job {index}", {})
-            tracked_run(
-                config, partial(prepare, config), tracker, context, Checkpoint(None), silent
-            )
+            prepared = partial(prepare, config, workspace)
+            tracked_run(config, prepared, tracker, context, Checkpoint(None), silent)
             held.append(float(backend.memory_in_use()))
     return {"memory": held}
 

@@ -28,11 +28,11 @@ from backbones import Backbone
 from benchmark.bench.arithmetic import matrix_timer, operations
 from benchmark.bench.size import QuickStudySize, StudySize
 from benchmark.bench.timing import ROOT, median_step_seconds, seconds_of
-from benchmark.bench.workload import Workload, load_aggregation, load_optimizer, noise_workload
+from benchmark.bench.workload import Workload, load_optimizer, noise_workload
 from benchmark.transfer import backend, memory
 from benchmark.transfer.aggregation import power_mean
 from benchmark.transfer.batch import Batch
-from benchmark.transfer.loop import stylize
+from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.step import LOSS_NAMES, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping
@@ -143,7 +143,7 @@ def study_workload(size: StudySize, name: str, precision: str) -> Workload:
 
 def study_batches(size: StudySize, workload: Workload) -> list[Batch]:
     """The study's examples, with as many artists in a batch as the memory holds."""
-    most = memory.largest_batch(
+    most = workload.session.largest_batch(
         workload.backbone,
         None,
         artists=size.artists,
@@ -162,17 +162,16 @@ def study_run(
 ) -> dict[str, float]:
     """One run of the study: seconds in all, compilation included, and without."""
     began = perf_counter()
-    outcome = stylize(
-        workload.backbone,
+    outcome = optimize(
+        workload.transfer(agg, load_optimizer(optimizer)),
         batches,
-        load_aggregation(agg),
-        workload.loss,
-        load_optimizer(optimizer),
         # Neither convergence nor divergence ends it: the study at its longest.
         Stopping(size.epochs, patience=None, divergence_factor=float("inf")),
     )
     if outcome.epochs != size.epochs:
-        raise RuntimeError(f"{workload.backbone.name} {agg} {optimizer}: {outcome.ending.message}")
+        raise RuntimeError(
+            f"{workload.backbone.name} {agg} {optimizer}: {outcome.stop_reason.message}"
+        )
     return {
         "wall": perf_counter() - began,
         "steps": outcome.seconds,
@@ -185,7 +184,7 @@ class BareStep(Stylization):
 
     def call(self, inputs: StepInputs) -> Tensor:
         """The mean of all activations."""
-        features = self.feature_extractor(self.pictures, training=False)
+        features = self.feature_extractor(self.images, training=False)
         total = sum(ops.mean(ops.cast(layer, "float32")) for layer in features)
         self.add_loss(total)
         return total
@@ -203,7 +202,7 @@ def bare_step_seconds(workload: Workload, batch: Batch, steps: int) -> float:
         for _ in range(steps):
             model.train_on_batch(inputs)
         # Asked for one number, because backends return before they are done.
-        ops.convert_to_numpy(model.pictures[:1, :1, :1])
+        ops.convert_to_numpy(model.images[:1, :1, :1])
 
     run()
     return median(seconds_of(run) / steps for _ in range(5))

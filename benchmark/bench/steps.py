@@ -101,7 +101,7 @@ def bfloat16_loss(size: Size) -> Iterator[Figure]:
         workload = sample_workload(size.pixels, size.paintings, precision)
         optimization = workload.optimization(workload.batch(len(workload.contents)))
         optimization.run(size.descent)
-        final[precision] = total_losses(float32, np.asarray(optimization.pictures))
+        final[precision] = total_losses(float32, np.asarray(optimization.images))
     ratios = final["bfloat16"] / final["float32"]
     yield Figure(
         "bfloat16_loss",
@@ -164,7 +164,7 @@ def steps_to_loss(
     seconds = 0.0
     for step in range(1, 2 * expected + 1):
         seconds += seconds_of(optimization.run)
-        if total_losses(float32, np.asarray(optimization.pictures))[0] <= goal:
+        if total_losses(float32, np.asarray(optimization.images))[0] <= goal:
             return step, seconds
     return 2 * expected, float("inf")
 

@@ -5,7 +5,7 @@ beside the backend (the sample's images apart), for a GPU machine may have no mo
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -15,11 +15,13 @@ from keras import ops
 import backbones
 from backbones import Backbone
 from benchmark.bench.timing import ROOT
+from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.batch import Batch, BatchOptimization
 from benchmark.transfer.features import extract_features
-from benchmark.transfer.losses import PaintingGrams
+from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossWeights, PaintingGrams
 from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.step import STUDY_LOSSES, Aggregation, Loss, LossWeights
+from benchmark.transfer.session import Session
+from benchmark.transfer.style_transfer import StyleTransfer
 from benchmark.transfer.targets import extract_targets
 from user_input import import_callable
 
@@ -91,6 +93,7 @@ class Workload:
         targets: of each artist.
         activations: the content layer's, of the contents.
         loss: the study's, with the backbone's own weights.
+        session: keeps compiled steps.
     """
 
     backbone: Backbone
@@ -99,6 +102,7 @@ class Workload:
     targets: Sequence[Targets]
     activations: np.ndarray
     loss: Loss
+    session: Session = field(default_factory=Session)
 
     @classmethod
     def of(
@@ -133,8 +137,15 @@ class Workload:
         self, batch: Batch, agg: str = "simple", optimizer: OptimizerChoice | None = None
     ) -> BatchOptimization:
         """The optimisation of a batch, with the defaults of a run."""
+        return BatchOptimization(self.transfer(agg, optimizer), batch)
+
+    def transfer(
+        self, agg: str = "simple", optimizer: OptimizerChoice | None = None
+    ) -> StyleTransfer:
+        """A style transfer with an aggregation and an optimiser of `conf/`."""
         optimizer = optimizer or load_optimizer("adam")
-        return BatchOptimization(self.backbone, batch, load_aggregation(agg), self.loss, optimizer)
+        aggregation = load_aggregation(agg)
+        return StyleTransfer(self.backbone, aggregation, self.loss, optimizer, self.session)
 
 
 def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> Workload:

@@ -1,43 +1,22 @@
-"""Pixels: uint8 and float32 in [0, 1], luma, and structural similarity, each defined once."""
-
-from collections.abc import Callable
-from typing import Any
+"""Pixels: uint8 and float32 in [0, 1], and luma, each defined once; needs only NumPy."""
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue, ITU-R BT.601."""
 
 
-def to_float(pictures: np.ndarray) -> np.ndarray:
-    """8-bit pixels as float32 in [0, 1]."""
-    return np.asarray(pictures, "float32") / np.float32(255)
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Images as float32 in [0, 1]: uint8 ones are divided by 255, float ones stay what they are."""
+    floats = np.asarray(images, "float32")
+    return floats / np.float32(255) if images.dtype == np.uint8 else floats
 
 
-def to_uint8(pictures: np.ndarray) -> np.ndarray:
-    """Pixels in [0, 1] as 8-bit ones, rounded; values outside are clipped."""
-    return np.clip(np.round(pictures * 255.0), 0, 255).astype("uint8")
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as uint8, rounded; values outside are clipped."""
+    return np.clip(np.round(images * 255.0), 0, 255).astype("uint8")
 
 
 def luma(pictures: np.ndarray) -> np.ndarray:
     """Luma Y = 0.299 R + 0.587 G + 0.114 B of pictures (…, 3), float64, shape (…)."""
     return np.asarray(np.asarray(pictures, "float64") @ LUMA)
-
-
-def luma_ssim(x: np.ndarray, y: np.ndarray, **constants: float) -> float:
-    """Structural similarity of two lumas (S, S) in [0, 1], S ≥ 11; in [−1, 1], 1 where equal.
-
-    Mean over Gaussian windows, σ = 1.5 in 11 × 11, of
-    (2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)).
-
-    Args:
-        x: luma of a picture.
-        y: luma of another one.
-        constants: K1 and K2 where C1 = K1² and C2 = K2² are not the source's.
-
-    Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004, equation 13.
-    """
-    similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
-    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return float(similarity(x, y, data_range=1.0, **window, **constants))

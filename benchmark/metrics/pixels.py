@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
-from benchmark.images.pixels import luma, luma_ssim
+from benchmark.images.pixels import luma
+from benchmark.images.similarity import luma_ssim
 
 WINDOW = 11
 """Pixels a side of the Gaussian window of SSIM."""

@@ -17,7 +17,7 @@ from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.features import Features, TooFewError, concatenated
 from benchmark.metrics.recognition import OutsideFeatures
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT
-from benchmark.transfer.features import energies_of, extract_features
+from benchmark.transfer.features import channel_energies, extract_features
 from datasets import ImageSet, LoadedImages
 
 FEATURE_INPUTS = ("features", "content_features", "reference_features", "outside")
@@ -238,9 +238,9 @@ def scores(
 
 def features_of(pixels: np.ndarray, evaluator: Backbone) -> Features:
     """An evaluator's features of pictures, uint8 (n, S, S, 3)."""
-    *grams, content = extract_features(evaluator, to_float(pixels))
+    *grams, content = extract_features(evaluator, pixels)
     pooled = content.mean(axis=(1, 2), dtype="float64")
-    statistics = np.concatenate(energies_of(grams, content), axis=1)
+    statistics = np.concatenate(channel_energies(grams, content), axis=1)
     return Features(evaluator.style_layers, tuple(grams), pooled, content, statistics)
 
 

@@ -1,68 +1,38 @@
-"""A run's examples in batches, with their targets and where they start."""
+"""A run's examples in batches, with their targets and the images that they start from."""
 
 import zlib
 
 import numpy as np
 
-from benchmark.images.pixels import to_float
 from benchmark.runs.prepare import Prepared
-from benchmark.runs.target_cache import style_targets
-from benchmark.transfer.batch import Batch
-from benchmark.transfer.features import extract_features
-from datasets import LoadedImages
+from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 
 
 def batches_of(prepared: Prepared) -> list[Batch]:
-    """The examples in batches: an artist's contents a few at a time, or several artists at once."""
-    contents = to_float(prepared.content.pixels)
-    *_, activations = extract_features(prepared.backbone, contents)
-    parts = np.array_split(np.arange(len(contents)), -(-len(contents) // prepared.batch))
-    return [
-        Batch(
-            [style_targets(prepared.backbone, one, prepared.cache) for one in artists],
-            np.concatenate([activations[part]] * len(artists)),
-            np.concatenate(
-                [
-                    noise(prepared, paintings.name, part) if prepared.from_noise else contents[part]
-                    for paintings in artists
-                ]
-            ),
-        )
-        for artists in artists_together(prepared)
-        for part in parts
+    """All examples in batches."""
+    targets = [
+        prepared.workspace.style_targets(prepared.backbone, paintings, prepared.cache)
+        for paintings in prepared.paintings
     ]
+    start = noise(prepared) if prepared.from_noise else None
+    return make_batches(prepared.backbone, prepared.content.pixels, targets, prepared.batch, start)
 
 
-def largest_batch(prepared: Prepared) -> int:
-    """Examples in the largest of a run's batches."""
-    contents = len(prepared.content.names)
-    artists = max(len(group) for group in artists_together(prepared))
-    return artists * -(-contents // -(-contents // prepared.batch))
+def plans_of(prepared: Prepared) -> list[BatchPlan]:
+    """Which examples each of these batches has."""
+    paintings = [len(images.names) for images in prepared.paintings]
+    return plan_batches(paintings, len(prepared.content.names), prepared.batch)
 
 
-def artists_together(prepared: Prepared) -> list[list[LoadedImages]]:
-    """The artists in order, as many together as a batch has room for all their examples.
+def noise(prepared: Prepared) -> np.ndarray:
+    """Uniform noise to start from, (artists, contents, S, S, 3) in [0, 1].
 
-    Only neighbours with equally many paintings: their Gram matrices are stacked.
+    An example's depends on the seed and its names alone, not on its place in a batch or sweep.
     """
-    room = max(prepared.batch // len(prepared.content.names), 1)
-    groups: list[list[LoadedImages]] = []
-    for paintings in prepared.paintings:
-        if groups and len(groups[-1]) < room and len(groups[-1][0].names) == len(paintings.names):
-            groups[-1].append(paintings)
-        else:
-            groups.append([paintings])
-    return groups
 
+    def generator(*names: str) -> np.random.Generator:
+        return np.random.default_rng([prepared.seed, *(zlib.crc32(n.encode()) for n in names)])
 
-def noise(prepared: Prepared, artist: str, part: np.ndarray) -> np.ndarray:
-    """Uniform noise to start from; an example's own, wherever it stands in a batch or sweep."""
-    names = [prepared.content.names[index] for index in part]
-    return np.stack(
-        [
-            np.random.default_rng(
-                [prepared.seed, zlib.crc32(artist.encode()), zlib.crc32(content.encode())]
-            ).random(prepared.content.pixels.shape[1:], dtype=np.float32)
-            for content in names
-        ]
-    )
+    shape = prepared.content.pixels.shape[1:]
+    drawn = [generator(*names).random(shape, dtype=np.float32) for names in prepared.examples]
+    return np.reshape(drawn, (len(prepared.paintings), -1, *shape))

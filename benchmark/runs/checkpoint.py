@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.runtime.processes import Owner, here
-from benchmark.transfer.loop import Kept, Progress
+from benchmark.transfer.loop import KeptImages, LoopState
 
 FILE = "checkpoint.npz"
 OWNER = "owner.json"
@@ -30,11 +30,11 @@ class Saved(NamedTuple):
     """What a checkpoint holds.
 
     Attributes:
-        progress: the optimisation after its last epoch.
+        state: of the optimisation after its last epoch.
         batch: most examples optimised together, which may shape the last digits.
     """
 
-    progress: Progress
+    state: LoopState
     batch: int
 
 
@@ -94,10 +94,10 @@ class Checkpoint:
             return Owner(*json.loads(self._owner())) == owner
         return False
 
-    def save(self, progress: Progress, batch: int) -> None:
-        """Take note of where the run stands, and write it if that is due."""
-        self._unwritten = Saved(progress, batch)
-        epoch = len(progress.history) - 1
+    def save(self, state: LoopState, batch: int) -> None:
+        """Take a state, and write it if that is due."""
+        self._unwritten = Saved(state, batch)
+        epoch = len(state.history) - 1
         seconds = monotonic() - self._last_write
         by_time = self._every_seconds is not None and seconds >= self._every_seconds
         by_epoch = self._every_epochs is not None and epoch % self._every_epochs == 0
@@ -114,7 +114,7 @@ class Checkpoint:
                 with replacing(self.folder / FILE) as part:
                     np.savez(
                         part,
-                        **_arrays(saved.progress),
+                        **_arrays(saved.state),
                         batch=np.array(saved.batch),
                         fingerprint=np.array(self._fingerprint),
                     )
@@ -142,7 +142,7 @@ class Checkpoint:
             # Reading checks the checksums that the format holds; pickles are refused.
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
                 if str(stored["fingerprint"]) == self._fingerprint:
-                    return Saved(_progress(stored), int(stored["batch"]))
+                    return Saved(_state(stored), int(stored["batch"]))
         except FileNotFoundError:
             pass
         except Exception as error:  # A damaged zip file raises errors of many kinds.
@@ -150,28 +150,28 @@ class Checkpoint:
         return None
 
 
-def _arrays(progress: Progress) -> dict[str, Any]:
-    states = {
-        f"state_{batch}_{index}": np.asarray(value)
-        for batch, state in enumerate(progress.states)
-        for index, value in enumerate(state)
+def _arrays(state: LoopState) -> dict[str, Any]:
+    variables = {
+        f"batch_{batch}_{index}": np.asarray(value)
+        for batch, values in enumerate(state.batches)
+        for index, value in enumerate(values)
     }
-    return states | {
-        "history": progress.history,
-        "kept_pictures": progress.kept.pictures(),
-        "kept_losses": progress.kept.losses,
-        "kept_epochs": progress.kept.epochs,
-        "clock": np.array(progress.clock, "float64"),
-        "sizes": np.array([len(state) for state in progress.states]),
+    return variables | {
+        "history": state.history,
+        "kept_images": state.kept.images(),
+        "kept_losses": state.kept.losses,
+        "kept_epochs": state.kept.epochs,
+        "seconds": np.array(state.seconds, "float64"),
+        "variables": np.array([len(values) for values in state.batches]),
     }
 
 
-def _progress(stored: Any) -> Progress:
-    states = [
-        [stored[f"state_{batch}_{index}"] for index in range(size)]
-        for batch, size in enumerate(stored["sizes"])
+def _state(stored: Any) -> LoopState:
+    batches = [
+        [stored[f"batch_{batch}_{index}"] for index in range(variables)]
+        for batch, variables in enumerate(stored["variables"])
     ]
-    pictures = stored["kept_pictures"]
-    kept = Kept(lambda: pictures, stored["kept_losses"], stored["kept_epochs"])
-    seconds, lap = stored["clock"].tolist()
-    return Progress(stored["history"], kept, states, (seconds, lap))
+    images = stored["kept_images"]
+    kept = KeptImages(lambda: images, stored["kept_losses"], stored["kept_epochs"])
+    total, last_epoch = stored["seconds"].tolist()
+    return LoopState(stored["history"], kept, batches, (total, last_epoch))

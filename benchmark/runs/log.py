@@ -33,7 +33,7 @@ from benchmark.tracking.records import (
     style_set_file,
 )
 from benchmark.transfer import backend
-from benchmark.transfer.loop import Epoch, Outcome
+from benchmark.transfer.loop import Epoch, Result
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
 
@@ -144,14 +144,14 @@ def log_epoch(
     losses = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
     log.epoch(state.number, losses, state.seconds_per_step, len(examples))
     if state.number in snapshots and np.isfinite(state.losses).all():
-        for (artist, content), picture in zip(examples, to_uint8(state.pictures()), strict=True):
+        for (artist, content), picture in zip(examples, to_uint8(state.images()), strict=True):
             log.snapshot(f"{artist}/{content}", picture, state.number)
 
 
 def log_results(
     log: RunLog,
     prepared: Prepared,
-    outcome: Outcome,
+    outcome: Result,
     caption: str,
 ) -> None:
     """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
@@ -159,7 +159,7 @@ def log_results(
     With `prepared.original_size` each picture also at the size of its content picture, as in the
     study's test; else they stay square, as they were optimised.
     """
-    pictures = to_uint8(outcome.pictures)
+    pictures = to_uint8(outcome.images)
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
         log.picture(result_file(artist, content), picture)
@@ -188,7 +188,7 @@ def log_results(
         _log_original_sizes(log, prepared, pictures)
 
 
-def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
+def examples_table(prepared: Prepared, outcome: Result) -> pd.DataFrame:
     """One row per example: names, epoch of the picture kept, first and final losses."""
     table = pd.DataFrame(prepared.examples, columns=["artist", "content"])
     sizes = [len(paintings.names) for paintings in prepared.paintings]
@@ -202,7 +202,7 @@ def examples_table(prepared: Prepared, outcome: Outcome) -> pd.DataFrame:
     return table
 
 
-def final_numbers(outcome: Outcome) -> Results:
+def final_numbers(outcome: Result) -> Results:
     """Means over the examples of the pictures kept."""
     final, first = outcome.losses.mean(axis=1), outcome.first_losses[0].mean()
     total, style, content = final
@@ -217,10 +217,11 @@ def final_numbers(outcome: Outcome) -> Results:
     )
 
 
-def outcome_line(outcome: Outcome) -> str:
+def outcome_line(outcome: Result) -> str:
     """How a run ended, for people."""
     first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
-    return f"{outcome.ending.message}; total loss {first:.4g} → {last:.4g}, {outcome.seconds:.1f} s"
+    loss, seconds = f"total loss {first:.4g} → {last:.4g}", f"{outcome.seconds:.1f} s"
+    return f"{outcome.stop_reason.message}; {loss}, {seconds}"
 
 
 def weights_caption(prepared: Prepared) -> str:

@@ -3,31 +3,31 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 
 import datasets
-from backbones import Backbone, BackboneCache, BackboneError, LayerReport, list_layers
+from backbones import Backbone
 from benchmark.config.checks import LARGEST_FLOAT
-from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.variants import arguments_of, check_call, function_of
 from benchmark.metrics import references
 from benchmark.metrics.description import MetricDescription
-from benchmark.metrics.scoring import INPUTS, EvaluationSetup, FeatureCache, Metric
+from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric
 from benchmark.runs import style_sets as choose
 from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.networks import load_backbone
 from benchmark.runs.style_sets import Selection
-from benchmark.transfer import memory
+from benchmark.runs.workspace import Workspace
+from benchmark.transfer.aggregation import Aggregation
+from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
 from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.step import Aggregation, Loss, LossFunctions, LossWeights
 from benchmark.transfer.stopping import Stopping
+from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, contents
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
@@ -77,6 +77,7 @@ class Prepared:
         original_size: whether results are also logged at their content pictures' own sizes.
         cache: folder for style targets.
         evaluation_setup: with what the results are scored.
+        workspace: what it shares with the other runs of the process.
     """
 
     paintings: Sequence[LoadedImages]
@@ -94,6 +95,14 @@ class Prepared:
     original_size: bool
     cache: Path | None
     evaluation_setup: EvaluationSetup
+    workspace: Workspace
+
+    @property
+    def transfer(self) -> StyleTransfer:
+        """What is optimised, apart from the images."""
+        return StyleTransfer(
+            self.backbone, self.aggregation, self.loss, self.optimizer, self.workspace.session
+        )
 
     @property
     def examples(self) -> list[tuple[str, str]]:
@@ -106,8 +115,8 @@ class Prepared:
         return datasets.digest_of(self.paintings)
 
 
-def prepare(config: Config) -> Prepared:
-    """Load and check all that a run needs; costs nothing where an earlier run needed the same.
+def prepare(config: Config, workspace: Workspace) -> Prepared:
+    """Load and check all that a run needs, or take it from the workspace.
 
     Raises:
         InputError: an option, a picture or a weight file is wrong.
@@ -115,15 +124,15 @@ def prepare(config: Config) -> Prepared:
     # The backbone comes last, so that a wrong number is told before a download.
     optimizer = optimizer_choice(config.optimizer)
     loss = loss_of(config)
-    content = load_content(config)
+    content = load_content(config, workspace)
     metrics = [metric_of(variant) for variant in config.metrics.values()]
-    groups, paintings = load_paintings(config)
-    combine = aggregation(config.agg, [len(one.names) for one in paintings])
-    backbone = load_backbone(config)
+    groups, paintings = load_paintings(config, workspace)
+    combined = aggregation(config.agg, [len(one.names) for one in paintings])
+    backbone = load_backbone(config, workspace.backbones)
     return Prepared(
         paintings=paintings,
         content=content,
-        aggregation=combine,
+        aggregation=combined,
         backbone=backbone,
         optimizer=optimizer,
         loss=loss,
@@ -134,14 +143,15 @@ def prepare(config: Config) -> Prepared:
             config.early_stopping.patience,
             config.divergence_factor,
         ),
-        batch=batch_size(config, backbone, paintings, content),
+        batch=batch_size(config, backbone, paintings, content, workspace),
         from_noise=config.init is Init.noise,
         seed=config.seed,
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,
         original_size=config.original_size,
         cache=ROOT / Path(config.cache).expanduser() / "style_targets" if config.cache else None,
-        evaluation_setup=evaluation_setup(config, metrics, groups, paintings),
+        evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
+        workspace=workspace,
     )
 
 
@@ -155,17 +165,18 @@ def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpo
     return Checkpoint(folder, fingerprint, wanted.every_seconds, wanted.every_epochs)
 
 
-def load_paintings(config: Config) -> tuple[list[ImageSet], list[LoadedImages]]:
+def load_paintings(
+    config: Config, workspace: Workspace
+) -> tuple[list[ImageSet], list[LoadedImages]]:
     """The groups that a run's style sets are chosen from, and these sets."""
     choice, groups = painting_groups(config)
-    sets = (
-        choose.select_by_features(
-            groups, choice, load_backbone(config), config.image_size, config.seed
-        )
-        if choice.uses_features
-        else choose.select_by_position(groups, choice, config.seed)
-    )
-    return groups, [FEATURES.load(one, config.image_size) for one in sets]
+    if choice.uses_features:
+        backbone, size = load_backbone(config, workspace.backbones), config.image_size
+        features = [workspace.group_features(backbone, group, size) for group in groups]
+        sets = choose.select_by_features(groups, features, choice, config.seed)
+    else:
+        sets = choose.select_by_position(groups, choice, config.seed)
+    return groups, [workspace.load_images(style_set, config.image_size) for style_set in sets]
 
 
 def evaluation_setup(
@@ -173,6 +184,7 @@ def evaluation_setup(
     metrics: Sequence[Metric],
     groups: Sequence[ImageSet],
     paintings: Sequence[LoadedImages],
+    workspace: Workspace,
 ) -> EvaluationSetup:
     """With what the results of a run are scored.
 
@@ -181,7 +193,7 @@ def evaluation_setup(
     """
     wanted = config.evaluation
     found = {
-        name: evaluator(name, wanted.weights, config.image_size)
+        name: workspace.evaluator(name, wanted.weights, config.image_size)
         for name in (wanted.evaluators if any(one.needs_evaluator for one in metrics) else [])
     }
     other_artists = all_artists(config) if wanted.others and found else []
@@ -193,28 +205,8 @@ def evaluation_setup(
         held_out=references.held_out(sets, groups, wanted.held_out),
         others=references.others(groups, other_artists, wanted.others, wanted.held_out),
         size=config.image_size,
-        cache=FEATURES,
+        cache=workspace.evaluation,
     )
-
-
-@lru_cache(maxsize=32)
-def evaluator(name: str, weights: str, image_size: int) -> Backbone | str:
-    """A backbone to look at results through; with weights="auto" perhaps why it can't be had.
-
-    Raises:
-        ConfigError: no such backbone, or not with these weights.
-    """
-    check_variant("evaluation.evaluators", name, "backbone")
-    chosen = composed([f"backbone={name}", f"image_size={image_size}"])
-    variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}
-    try:
-        return load_backbone(replace(chosen, backbone=variant))
-    except BackboneError as error:
-        if weights == "auto":
-            return str(error)
-        raise ConfigError(
-            f"evaluation.evaluators={name} with evaluation.weights={weights}: {error}"
-        ) from error
 
 
 def all_artists(config: Config) -> list[ImageSet]:
@@ -252,46 +244,23 @@ def metric_of(variant: dict[str, Any]) -> Metric:
     return found
 
 
-BACKBONES = BackboneCache()
-FEATURES = FeatureCache()
-"""What the backbones of this process's runs share."""
-
-
-def load_backbone(config: Config) -> Backbone:
-    """The backbone of a run."""
-    function = function_of("backbone", config.backbone)
-    own: dict[str, Any] = {
-        "name": config.backbone["name"],
-        "image_size": config.image_size,
-        "precision": config.precision.value,
-        "seed": config.seed,
-    }
-    if "cache" in inspect.signature(function).parameters:
-        own["cache"] = BACKBONES
-    arguments = arguments_of("backbone", config.backbone, without=("loss",), named=own)
-    backbone: Backbone = function(**arguments, **own)
-    return backbone
-
-
 def batch_size(
-    config: Config, backbone: Backbone, paintings: Sequence[LoadedImages], content: LoadedImages
+    config: Config,
+    backbone: Backbone,
+    paintings: Sequence[LoadedImages],
+    content: LoadedImages,
+    workspace: Workspace,
 ) -> int:
     """Most examples to optimise together: as configured, or what the memory holds."""
     if isinstance(config.batch, int):
-        return memory.fitting(backbone, config.batch)
-    most = memory.largest_batch(
+        return workspace.session.fitting(backbone, config.batch)
+    return workspace.session.largest_batch(
         backbone,
         config.memory_gb,
         artists=len(paintings),
         paintings=max(len(one.names) for one in paintings),
         contents=len(content.names),
     )
-    return memory.fitting(backbone, most)
-
-
-def load_layers(config: Config) -> list[LayerReport]:
-    """All layers of a run's backbone, to choose from."""
-    return list_layers(model=config.backbone["model"], image_size=config.image_size)
 
 
 def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
@@ -306,7 +275,7 @@ def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
     return choice, groups
 
 
-def load_content(config: Config) -> LoadedImages:
+def load_content(config: Config, workspace: Workspace) -> LoadedImages:
     """The content pictures of a run."""
     wanted = keys_of("content", config.content, ContentChoice)
     function = function_of("content", config.content)
@@ -325,7 +294,7 @@ def load_content(config: Config) -> LoadedImages:
     else:
         split: Literal["train", "test"] = config.split.value
         found = contents.random_split(available, split, wanted.train, wanted.test, config.seed)
-    return FEATURES.load(found, config.image_size)
+    return workspace.load_images(found, config.image_size)
 
 
 def keys_of(group: str, variant: dict[str, Any], kind: type[Model]) -> Model:

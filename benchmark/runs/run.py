@@ -26,8 +26,7 @@ from benchmark.runtime import interrupt
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
-from benchmark.transfer import memory
-from benchmark.transfer.loop import Epoch, Outcome, stylize
+from benchmark.transfer.loop import Epoch, Result, optimize
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def tracked_run(
     context: RunContext,
     checkpoint: Checkpoint,
     console: Console,
-) -> Outcome:
+) -> Result:
     """Open a run in MLflow, prepare it and do it.
 
     Raises:
@@ -68,21 +67,21 @@ def tracked_run(
         prepared = prepare()
         if context.earlier:
             check_unchanged(context.earlier, prepared)
-        outcome = run(prepared, log, checkpoint, context.title, console)
+        result = run(prepared, log, checkpoint, context.title, console)
     checkpoint.remove()
-    return outcome
+    return result
 
 
 def run(
     prepared: Prepared, log: RunLog, checkpoint: Checkpoint, title: str, console: Console
-) -> Outcome:
+) -> Result:
     """Optimise the examples of a run from its checkpoint on, score the results, and log it all."""
     saved = checkpoint.open()
     if saved:
         prepared = replace(prepared, batch=saved.batch)
     log_inputs(log, prepared)
     batches = batches_of(prepared)
-    done = len(saved.progress.history) if saved else 0
+    done = len(saved.state.history) if saved else 0
     epochs, examples = prepared.stopping.epochs, len(prepared.examples)
     with EpochProgress(title, epochs, examples, console, done) as progress:
         if log.resumed:
@@ -98,31 +97,27 @@ def run(
         def on_smaller_batch(examples: int) -> None:
             progress.announce(f"out of memory: batch size reduced to {examples}", style="yellow")
             log.update(RunFacts(batch=examples))
-            memory.learn(prepared.backbone, examples)
 
-        outcome = stylize(
-            prepared.backbone,
+        result = optimize(
+            prepared.transfer,
             batches,
-            prepared.aggregation,
-            prepared.loss,
-            prepared.optimizer,
             prepared.stopping,
             keep_best=prepared.keep_best,
-            after=saved.progress if saved else None,
+            resume=saved.state if saved else None,
             on_epoch=on_epoch,
-            on_progress=partial(checkpoint.save, batch=prepared.batch),
+            on_state=partial(checkpoint.save, batch=prepared.batch),
             on_smaller_batch=on_smaller_batch,
         )
-    log_results(log, prepared, outcome, title)
+    log_results(log, prepared, result, title)
     with busy(console, "scoring the pictures"):
         scores = score(
             prepared.evaluation_setup,
             prepared.paintings,
             prepared.content,
-            to_uint8(outcome.pictures),
+            to_uint8(result.images),
             prepared.backbone.shared.architecture.model,
             prepared.backbone.weights,
         )
-        log_scores(log, scores, outcome.epochs)
-    log.end(outcome.status, *outcome.ending)
-    return outcome
+        log_scores(log, scores, result.epochs)
+    log.end(result.status, *result.stop_reason)
+    return result

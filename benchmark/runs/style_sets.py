@@ -2,20 +2,18 @@
 
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 import datasets
 from backbones import Backbone
-from benchmark.images.pixels import to_float
-from benchmark.transfer.features import channel_energies
+from benchmark.transfer.features import channel_energies, extract_features
 from datasets import DatasetError, ImageSet
 from datasets import selection as rules
 
-MEASURED_TOGETHER = 30
-"""Paintings in memory at a time while a large group is measured."""
+PAINTINGS_AT_ONCE = 30
+"""Paintings of a large group that are in memory at a time."""
 
 
 class Selection(BaseModel):
@@ -71,38 +69,36 @@ def select_by_position(groups: Sequence[ImageSet], choice: Selection, seed: int)
 
 
 def select_by_features(
-    groups: Sequence[ImageSet], choice: Selection, backbone: Backbone, size: int, seed: int
+    groups: Sequence[ImageSet], features: Sequence[np.ndarray], choice: Selection, seed: int
 ) -> list[ImageSet]:
-    """The sets of the rules `nearest`, `diverse` and `cluster`, as one backbone sees them."""
-    found = []
-    for group in groups:
-        features = features_of(backbone, group, size)
+    """The sets of the rules `nearest`, `diverse` and `cluster`, by each group's features (n, D)."""
+    sets = []
+    for group, points in zip(groups, features, strict=True):
         if choice.selection == "nearest":
-            found.append(_subset(group, rules.nearest_places(features, choice.paintings)))
+            sets.append(_subset(group, rules.nearest_places(points, choice.paintings)))
         elif choice.selection == "diverse":
-            found.append(_subset(group, rules.diverse_places(features, choice.paintings)))
+            sets.append(_subset(group, rules.diverse_places(points, choice.paintings)))
         else:
             own_seed = int(np.random.default_rng(_own(seed, group)).integers(2**31))
-            parts = rules.cluster_places(features, choice.clusters, choice.paintings, own_seed)
-            found += [
+            parts = rules.cluster_places(points, choice.clusters, choice.paintings, own_seed)
+            sets += [
                 _subset(group, places, f"{group.name} cluster {number}")
                 for number, places in enumerate(parts, start=1)
             ]
-    return found
+    return sets
 
 
-@lru_cache(maxsize=64)
-def features_of(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:
+def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:
     """Each painting of a group as a point of the backbone's feature space, (n, D).
 
     The root mean square of every channel of the style layers and of the content layer; each
     layer's part has mean norm 1, so that all layers count alike.
     """
     parts = []
-    for start in range(0, len(group.images), MEASURED_TOGETHER):
-        part = ImageSet(group.name, group.images[start : start + MEASURED_TOGETHER])
-        pixels = datasets.load_images(part, size).pixels
-        parts.append(channel_energies(backbone, to_float(pixels)))
+    for start in range(0, len(group.images), PAINTINGS_AT_ONCE):
+        part = ImageSet(group.name, group.images[start : start + PAINTINGS_AT_ONCE])
+        *grams, content = extract_features(backbone, datasets.load_images(part, size).pixels)
+        parts.append(channel_energies(grams, content))
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
     return np.concatenate([a / norm for a, norm in zip(layers, norms, strict=True)], axis=1)

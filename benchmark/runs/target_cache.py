@@ -1,4 +1,4 @@
-"""Style targets kept in memory for later runs, and on disk for other processes."""
+"""Style targets kept on disk for other processes and later runs."""
 
 import hashlib
 import inspect
@@ -6,40 +6,35 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from backbones import Backbone
-from benchmark.images.pixels import to_float
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.transfer import backend
-from benchmark.transfer.losses import PaintingGrams
-from benchmark.transfer.targets import from_triangles, gram_triangles
+from benchmark.transfer.targets import StyleTargets, from_triangles, gram_triangles
 from datasets import LoadedImages
 from user_input import import_callable
 
 CACHE_VERSION = 1
-"""To be raised whenever what is computed here, in `losses.gram_matrix` or `smoothing` changes."""
+"""To be raised whenever `losses.gram_matrix`, `smoothing` or this file changes the targets."""
 
 CACHE_LIMIT = 5 * 2**30
 """Bytes of the cache on disk; beyond it the entries longest unused go."""
 
 
-@lru_cache(maxsize=16)
 def style_targets(
     backbone: Backbone, paintings: LoadedImages, cache: Path | None = None
-) -> list[PaintingGrams]:
-    """The paintings' Gram matrices at each style layer, for all runs with this backbone.
+) -> StyleTargets:
+    """An artist's style targets, read from a cache folder where they are in it, else written there.
 
-    With a cache folder they are read from there, or else written there. The same to the bit
-    either way, for only one triangle of each matrix is used.
+    The same to the bit either way, for only one triangle of each Gram matrix is used.
     """
     entry = cache / f"{key(backbone, paintings)}.npz" if cache else None
     triangles = _read(entry, backbone, len(paintings.pixels)) if entry else None
     if triangles is None:
-        triangles = gram_triangles(backbone, to_float(paintings.pixels))
+        triangles = gram_triangles(backbone, paintings.pixels)
         if entry:
             _write(entry, triangles)
     return from_triangles(triangles)
@@ -70,7 +65,7 @@ def _source(function: Callable[..., object]) -> str:
 
 
 def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | None:
-    """The triangles of so many paintings in an entry; None where it is not there or damaged."""
+    """The triangles of so many paintings in an entry; None where it is missing or corrupt."""
     shapes = [
         (paintings, layer.shape[-1] * (layer.shape[-1] + 1) // 2)
         for layer in backbone.shared.cut.outputs[:-1]
@@ -82,9 +77,9 @@ def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | 
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             triangles = [stored[f"arr_{index}"] for index in range(len(shapes))]
         if not all(np.isfinite(triangle).all() for triangle in triangles):
-            raise ValueError("not all of it are finite numbers")
-    except Exception as error:  # A damaged zip file raises errors of many kinds.
-        logging.warning("%s: damaged (%s), made anew", file, error)
+            raise ValueError("not all numbers are finite")
+    except Exception as error:  # A corrupt zip file raises errors of many kinds.
+        logging.warning("%s: corrupt (%s), recomputing", file, error)
         return None
     with suppress(OSError):  # Another process may have removed it meanwhile.
         os.utime(file)
@@ -93,7 +88,7 @@ def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | 
 
 
 def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
-    """Add an entry, whole or not at all; without room for it the run goes on."""
+    """Add an entry, whole or not at all; without room for it the run continues."""
     cache = entry.parent
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -101,7 +96,7 @@ def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
         with replacing(entry) as part:
             np.savez(part, *triangles)
     except OSError as error:
-        logging.warning("%s: style targets are not kept (%s)", cache, error)
+        logging.warning("%s: style targets not cached (%s)", cache, error)
     _prune(cache)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from benchmark.runs.batches import artists_together, batches_of, largest_batch
+from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import backend
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
@@ -83,15 +83,17 @@ def estimate(runs: Sequence[Prepared]) -> Estimate:
     seconds = []
     steps = 0
     for run in runs:
-        place = (run.backbone.shared, largest_batch(run))
+        plans = plans_of(run)
+        place = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
             *place,
             run.loss.functions,
             run.aggregation.function,
+            run.aggregation.constants,
             run.optimizer.constructor,
             run.optimizer.arguments,
             len(run.paintings[0].names),
-            len(artists_together(run)[0]),
+            len(plans[0].artists),
         )
         if place not in costs:
             costs[place] = measured(run)
@@ -110,8 +112,7 @@ def measured(run: Prepared) -> Cost:
     """The cost of a step of a run's first batch."""
     batch = max(batches_of(run), key=lambda one: len(one.start))
     began = perf_counter()
-    whole = BatchOptimization(run.backbone, batch, run.aggregation, run.loss, run.optimizer)
-    optimizations = [whole]
+    optimizations = [BatchOptimization(run.transfer, batch)]
     map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
     compiled = perf_counter()
     optimizations[0].run(steps=MEASURED_STEPS)

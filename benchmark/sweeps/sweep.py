@@ -26,6 +26,7 @@ from benchmark.runs.notices import announce_evaluators, announce_weights, missin
 from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
 from benchmark.runs.progress import console
 from benchmark.runs.run import RunContext, tracked_run
+from benchmark.runs.workspace import Workspace
 from benchmark.runtime import launchers, processes
 from benchmark.sweeps import cost as estimates
 from benchmark.sweeps.plan import Plan
@@ -46,6 +47,9 @@ from benchmark.tracking.store import error_summary
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
 
+WORKSPACE = Workspace()
+"""What the runs of this process share."""
+
 
 def tracker_of(config: Config) -> Tracker:
     """The MLflow store of a configuration."""
@@ -63,7 +67,7 @@ def run_alone(config: Config, overrides: Sequence[str]) -> bool:
         else:
             number = config.tracking.run
             config, overrides = planned(Plan.read(tracker_of(config), name), number, config)
-        prepared = prepare(config)
+        prepared = prepare(config, WORKSPACE)
         check_data(config, prepared)
         announce_weights(output, missing_weights(prepared))
         announce_evaluators(output, prepared.evaluation_setup.unavailable)
@@ -108,7 +112,7 @@ def run_in_sweep(config: Config, overrides: Sequence[str], number: int) -> bool:
         return False
     output.print(f"Run {number + 1} of {parent.runs if parent else '?'}: {title}")
     place = RunContext(title, pairs_of(overrides), number, parent.run_id if parent else "")
-    finished = attempt(config, partial(prepare, config), tracker, place, output)
+    finished = attempt(config, partial(prepare, config, WORKSPACE), tracker, place, output)
     if SweepCallback.estimate is not None:
         output.print(f"  {SweepCallback.estimate.after(number + 1)}", soft_wrap=True)
     return finished
@@ -370,7 +374,7 @@ def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str], dict[str,
     fallbacks: dict[str, str] = {}
     unseen: dict[str, str] = {}
     for config in configs:
-        prepared = prepare(config)
+        prepared = prepare(config, WORKSPACE)
         check_data(config, prepared)
         examples += len(prepared.examples)
         fallbacks |= missing_weights(prepared)
@@ -381,7 +385,7 @@ def check_all(configs: Sequence[Config]) -> tuple[int, dict[str, str], dict[str,
 def print_estimate(configs: Sequence[Config], output: Console) -> estimates.Estimate:
     """Measure and print what the runs will cost."""
     output.print("Measuring a few steps of each backbone …")
-    found = estimates.estimate([prepare(config) for config in configs])
+    found = estimates.estimate([prepare(config, WORKSPACE) for config in configs])
     output.print(*found.lines(), sep="\n", soft_wrap=True)
     return found
 

@@ -1,19 +1,49 @@
 """Aggregations: how the style losses against an artist's paintings become one number.
 
-An aggregation is a function `(losses, weights, **numbers) -> style loss`: `losses` has shape
-(N, n), `weights` (n,) are positive and sum to 1, the result has shape (N,). Its numbers come from
-its YAML in `conf/agg/` and arrive as scalar tensors, so that one compiled step serves every value.
+An aggregation is a function `(losses, weights, **arguments) -> style loss`: `losses` has shape
+(N, n), `weights` (n,) are positive and sum to 1, the result has shape (N,). Arguments that are
+floats arrive as scalar tensors, so that one compiled step serves every value; others as they are.
 """
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from keras import ops
 
 from benchmark.transfer.losses import Tensor
 
 SMALLEST_LOSS = 1e-12
-"""Losses are raised to this: the logarithm needs an epsilon, and real losses lie far above."""
+"""Losses are clamped below at this for the logarithm; real ones are far above."""
 
 SMALLEST_POWER = 1e-12
 LARGEST_POWER = 1e30
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """How the losses against the paintings become one.
+
+    Attributes:
+        function: `(losses (N, n), weights (n,), **arguments) -> (N,)`.
+        arguments: its further ones.
+        weights: one positive weight a painting, in order; None: all alike.
+    """
+
+    function: Callable[..., Tensor]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[float, ...] | None = None
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The arguments that are floats: inputs of the compiled step."""
+        return {name: v for name, v in self.arguments.items() if isinstance(v, float)}
+
+    @property
+    def constants(self) -> tuple[tuple[str, Hashable], ...]:
+        """The other arguments, constants in the compiled step; lists as tuples."""
+        others = ((k, v) for k, v in self.arguments.items() if not isinstance(v, float))
+        return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in others)
 
 
 def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
@@ -30,7 +60,7 @@ def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
     p = ±1e30 the maximum or minimum, with the gradient shared among exact ties.
 
     Args:
-        losses: L, shape (N, n), ≥ 0; raised to `SMALLEST_LOSS`, a departure from the study.
+        losses: L, shape (N, n), ≥ 0; clamped below at `SMALLEST_LOSS`, a departure from the study.
         weights: shape (n,), positive, summing to 1.
         p: any real number, −∞ and ∞ included.
 
@@ -56,3 +86,7 @@ def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
     gradient = weights * ops.exp(exponents - log_ratio - log_total + log_total / p)
     # The added term is 0, and its derivative is the gradient above.
     return ops.sum(gradient * (losses - constant), axis=-1) + mean[..., 0]
+
+
+SIMPLE = Aggregation(power_mean, {"p": 1.0})
+"""The study's simple aggregation: the mean."""

@@ -1,29 +1,22 @@
-"""A batch of examples, its optimisation, and its halves where memory is short."""
+"""Batches of examples, their optimisation, and halving them where memory is short."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from time import perf_counter
-from types import TracebackType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone
+from benchmark.images.pixels import to_float
 from benchmark.transfer import backend
-from benchmark.transfer.losses import PaintingGrams, Tensor, stack_artists
-from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.step import (
-    Aggregation,
-    Loss,
-    StepInputs,
-    Stylization,
-    compiled_step,
-    step_inputs,
-)
+from benchmark.transfer.features import extract_features
+from benchmark.transfer.losses import Tensor, stack_artists
+from benchmark.transfer.step import StepInputs, Stylization, step_inputs
+from benchmark.transfer.style_transfer import StyleTransfer
+from benchmark.transfer.targets import StyleTargets
 
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True)
@@ -31,12 +24,12 @@ class Batch:
     """Examples that are optimised together, artist by artist, equally many of each.
 
     Attributes:
-        style: for each artist the paintings' Gram matrices, one entry a style layer.
-        content: the content layer's activations of the content pictures, (N, H, W, C).
-        start: the pictures to start from, (N, S, S, 3) in [0, 1].
+        style: the targets of each artist.
+        content: the content layer's activations of the content images, (N, H, W, C).
+        start: the images to start from, (N, S, S, 3) in [0, 1].
     """
 
-    style: Sequence[Sequence[PaintingGrams]]
+    style: Sequence[StyleTargets]
     content: np.ndarray
     start: np.ndarray
 
@@ -56,86 +49,79 @@ class Batch:
         ]
 
 
-def at_states(
-    optimizations: "Sequence[BatchOptimization]", states: Sequence[Sequence[Tensor]]
-) -> "list[BatchOptimization]":
-    """Trajectories at the states of earlier ones, in halves where those were halved.
+class BatchPlan(NamedTuple):
+    """Which examples a batch has: every content image of these for each of the artists."""
 
-    Raises:
-        ValueError: the states are not of these optimizations.
+    artists: Sequence[int]
+    contents: Sequence[int]
+
+    @property
+    def examples(self) -> int:
+        """How many it has."""
+        return len(self.artists) * len(self.contents)
+
+
+def plan_batches(paintings: Sequence[int], contents: int, batch_size: int) -> list[BatchPlan]:
+    """Batches of at most so many examples: a few contents of an artist, or several whole artists.
+
+    Only neighbours with equally many paintings are together: their Gram matrices are stacked.
+
+    Args:
+        paintings: how many each artist has.
+        contents: how many content images there are, the same for each artist.
+        batch_size: examples in a batch at most.
     """
-    left = list(states)
-
-    def taken(one: "BatchOptimization") -> "list[BatchOptimization]":
-        if not left or len(left[0][0]) > one.examples:
-            raise ValueError("these states are of other batches")
-        if len(left[0][0]) == one.examples:
-            one.state = left.pop(0)
-            return [one]
-        return [part for half in one.halves() for part in taken(half)]
-
-    found = [part for one in optimizations for part in taken(one)]
-    if left:
-        raise ValueError("these states are of more batches")
-    return found
+    room = max(batch_size // contents, 1)
+    groups: list[list[int]] = []
+    for artist, number in enumerate(paintings):
+        if groups and len(groups[-1]) < room and paintings[groups[-1][0]] == number:
+            groups[-1].append(artist)
+        else:
+            groups.append([artist])
+    parts = np.array_split(np.arange(contents), -(-contents // batch_size))
+    return [BatchPlan(group, part.tolist()) for group in groups for part in parts]
 
 
-def map_halving_on_oom(
-    optimizations: "list[BatchOptimization]",
-    on_smaller_batch: Callable[[int], None],
-    action: "Callable[[BatchOptimization], Result]",
-) -> list[Result]:
-    """Results of an action on each optimization; in the list, halves replace what did not fit.
+def make_batches(
+    backbone: Backbone,
+    contents: np.ndarray,
+    targets: Sequence[StyleTargets],
+    batch_size: int,
+    start: np.ndarray | None = None,
+) -> list[Batch]:
+    """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
-    Raises:
-        MemoryError: a single example does not fit into memory.
+    Args:
+        backbone: the network that made the targets.
+        contents: shape (N, S, S, 3), uint8, or floats in [0, 1].
+        targets: of each artist.
+        batch_size: examples in a batch at most.
+        start: the images to start from, (artists, N, S, S, 3) in [0, 1]; None: the contents.
     """
-    results: list[Result] = []
-    while len(results) < len(optimizations):
-        place = len(results)
-        try:
-            results.append(action(optimizations[place]))
-            continue
-        except Exception as error:
-            if not backend.out_of_memory(error):
-                raise
-            if optimizations[place].examples == 1:
-                raise MemoryError(
-                    "out of memory with a single picture: lower image_size, use "
-                    "precision=bfloat16, or choose fewer or shallower layers"
-                ) from error
-        # Here, and without a name for what is replaced, so that nothing keeps it in memory; nor
-        # is a step used again that failed halfway.
-        compiled_step.cache_clear()
-        most = max(half.examples for half in optimizations[place].halves())
-        optimizations[place:] = [
-            part for one in optimizations[place:] for part in one.at_most(most)
-        ]
-        on_smaller_batch(most)
-    return results
+    *_, activations = extract_features(backbone, contents)
+    starts = [to_float(contents)] * len(targets) if start is None else start
+    paintings = [target[0].deviations.shape[1] for target in targets]
+    return [
+        Batch(
+            [targets[artist] for artist in plan.artists],
+            np.concatenate([activations[plan.contents]] * len(plan.artists)),
+            np.concatenate([starts[artist][plan.contents] for artist in plan.artists]),
+        )
+        for plan in plan_batches(paintings, len(contents), batch_size)
+    ]
 
 
 class BatchOptimization:
-    """One batch on its way: its own state, and the compiled step that it shares with others.
+    """The optimisation of one batch: its own state, and a compiled step that others share.
 
     Attributes:
-        state: the pictures now and all that the optimiser remembers; empty before the beginning.
+        state: the images and the optimiser's variables; empty before the beginning.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        batch: Batch,
-        aggregation: Aggregation,
-        loss: Loss,
-        optimizer: OptimizerChoice,
-    ) -> None:
+    def __init__(self, transfer: StyleTransfer, batch: Batch) -> None:
         """Of a batch at its start."""
-        self._backbone = backbone
+        self.transfer = transfer
         self._batch = batch
-        self._aggregation = aggregation
-        self._loss = loss
-        self._optimizer = optimizer
         self.state: Sequence[Tensor] = ()
         self._begun: tuple[Stylization, StepInputs] | None = None
 
@@ -145,46 +131,34 @@ class BatchOptimization:
         return len(self._batch.start)
 
     @property
-    def pictures(self) -> Tensor:
-        """The pictures now, (N, S, S, 3) in [0, 1]."""
+    def images(self) -> Tensor:
+        """The images as they are now, (N, S, S, 3) in [0, 1]."""
         return self.state[0] if self.state else self._batch.start
 
     def begin(self) -> tuple[Stylization, StepInputs]:
-        """The step, compiled if this process never did, and its inputs."""
+        """The step, compiled if the session has none like it, and its inputs."""
         if self._begun is None:
-            batch, optimizer = self._batch, self._optimizer
+            batch, transfer = self._batch, self.transfer
             style = [stack_artists(layer) for layer in zip(*batch.style, strict=True)]
-            inputs = step_inputs(style, batch.content, self._aggregation, self._loss.weights)
+            inputs = step_inputs(style, batch.content, transfer.aggregation, transfer.loss.weights)
             artists, paintings = style[0].squared_deviations.shape
-            step = compiled_step(
-                self._backbone.network,
-                self._loss.functions,
-                self._aggregation.function,
-                optimizer.constructor,
-                optimizer.arguments,
-                examples=self.examples,
-                paintings=(artists, paintings),
-            )
-            step.begin(batch.start, optimizer.learning_rate, inputs)
+            step = transfer.compiled_step(self.examples, artists, paintings)
+            step.begin(batch.start, transfer.optimizer.learning_rate, inputs)
             self.state = self.state or step.state()
             self._begun = step, inputs
         return self._begun
 
-    def run(self, steps: int = 1, clock: "Clock | None" = None) -> np.ndarray:
-        """Do some steps; the losses (3, N) of the pictures before the last of them.
-
-        The clock runs meanwhile, but not for compilation.
-        """
+    def run(self, steps: int = 1) -> np.ndarray:
+        """Do some steps; the losses (3, N) of the images before the last of them."""
         step, inputs = self.begin()
-        with clock or nullcontext():
-            step.restore(self.state)
-            for _ in range(steps):
-                step.train_on_batch(inputs)
-            self.state = step.state()
-            return np.asarray(ops.convert_to_numpy(step.example_losses))
+        step.restore(self.state)
+        for _ in range(steps):
+            step.train_on_batch(inputs)
+        self.state = step.state()
+        return np.asarray(ops.convert_to_numpy(step.example_losses))
 
     def halves(self) -> "list[BatchOptimization]":
-        """Two that go on from here, each with half of the examples."""
+        """Two that continue from its state, each with half of the examples."""
         return [self._part(part, batch) for part, batch in self._batch.halves()]
 
     def at_most(self, examples: int) -> "list[BatchOptimization]":
@@ -194,44 +168,71 @@ class BatchOptimization:
         return [part for half in self.halves() for part in half.at_most(examples)]
 
     def _part(self, part: slice, batch: Batch) -> "BatchOptimization":
-        half = BatchOptimization(
-            self._backbone, batch, self._aggregation, self._loss, self._optimizer
-        )
+        half = BatchOptimization(self.transfer, batch)
         if self.state:
             whole = self.state[0].shape
-            # What an optimiser remembers is either of each pixel or of the whole batch.
+            # An optimiser's variable is either of each pixel or of the whole batch.
             half.state = [v[part] if v.shape == whole else v for v in self.state]
         return half
 
 
-class Clock:
-    """Adds up the time spent inside `with clock:`, where that succeeded."""
+def resume_from(
+    optimizations: Sequence[BatchOptimization], states: Sequence[Sequence[Tensor]]
+) -> list[BatchOptimization]:
+    """Optimisations that continue from states, in halves where the earlier ones were halved.
 
-    def __init__(self, seconds: float = 0.0, lap: float = 0.0) -> None:
-        """At zero, or where another stood."""
-        self.seconds, self._lap, self._entered = seconds, lap, 0.0
+    Raises:
+        ValueError: these are the states of other batches.
+    """
+    remaining = list(states)
 
-    def __enter__(self) -> None:
-        self._entered = perf_counter()
+    def resumed(optimization: BatchOptimization) -> list[BatchOptimization]:
+        if not remaining or len(remaining[0][0]) > optimization.examples:
+            raise ValueError("the states are of other batches")
+        if len(remaining[0][0]) == optimization.examples:
+            optimization.state = remaining.pop(0)
+            return [optimization]
+        return [part for half in optimization.halves() for part in resumed(half)]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.seconds += perf_counter() - self._entered
-
-    def lap(self) -> float:
-        """Seconds added since the last lap."""
-        lap, self._lap = self.seconds - self._lap, self.seconds
-        return lap
-
-    def stands(self) -> tuple[float, float]:
-        """Seconds in all, and those until the last lap; another goes on from them."""
-        return self.seconds, self._lap
+    parts = [part for optimization in optimizations for part in resumed(optimization)]
+    if remaining:
+        raise ValueError("the states are of more batches")
+    return parts
 
 
-def _to_numpy(pictures: Sequence[Tensor]) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(part) for part in pictures])
+def map_halving_on_oom(
+    optimizations: list[BatchOptimization],
+    on_smaller_batch: Callable[[int], None],
+    action: Callable[[BatchOptimization], Returned],
+) -> list[Returned]:
+    """Results of an action on each optimisation; in the list, halves replace what did not fit.
+
+    Raises:
+        MemoryError: a single example does not fit into memory.
+    """
+    results: list[Returned] = []
+    while len(results) < len(optimizations):
+        index = len(results)
+        try:
+            results.append(action(optimizations[index]))
+            continue
+        except Exception as error:
+            if not backend.out_of_memory(error):
+                raise
+            if optimizations[index].examples == 1:
+                raise MemoryError(
+                    "out of memory with a single image: lower image_size, use "
+                    "precision=bfloat16, or choose fewer or shallower layers"
+                ) from error
+        # Out of the handler, and without a name for what is replaced, so that nothing keeps it in
+        # memory.
+        batch_size = max(half.examples for half in optimizations[index].halves())
+        transfer = optimizations[index].transfer
+        transfer.session.reduce_batch(transfer.backbone, batch_size)
+        optimizations[index:] = [
+            part
+            for optimization in optimizations[index:]
+            for part in optimization.at_most(batch_size)
+        ]
+        on_smaller_batch(batch_size)
+    return results

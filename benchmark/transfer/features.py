@@ -1,54 +1,64 @@
 """What a backbone extracts from images: Gram matrices, content activations, channel energies."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
-import keras
 import numpy as np
 
 from backbones import Backbone
-from benchmark.transfer import losses
+from benchmark.images.pixels import to_float
+from benchmark.transfer.losses import Tensor, gram_matrix
 
-PREDICTION_BATCH = 5
-"""Pictures measured at a time; 30, 25 and 10 are multiples, so that only one shape is compiled."""
+IMAGES_AT_ONCE = 5
+"""Images in one prediction; 30, 25 and 10 are multiples, so that only one shape is compiled."""
 
 
-def extract_features(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
-    """Scaled Gram matrices (N, C, C) of each style layer, then content activations (N, H, W, C).
+def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
+    """Scaled Gram matrices (n, C, C) of each style layer, then content activations (n, H, W, C).
 
     Args:
         backbone: the network.
-        pictures: shape (N, S, S, 3), values in [0, 1].
+        images: shape (n, S, S, 3), uint8, or floats in [0, 1]; S is the backbone's image size.
+
+    Raises:
+        ValueError: the images are not like that.
     """
-    model = feature_extractor(backbone.network)
+    check_images(backbone, images)
+    model = backbone.network_with(gram_outputs)
     parts = [
-        model.predict_on_batch(pictures[start : start + PREDICTION_BATCH])
-        for start in range(0, len(pictures), PREDICTION_BATCH)
+        model.predict_on_batch(to_float(images[start : start + IMAGES_AT_ONCE]))
+        for start in range(0, len(images), IMAGES_AT_ONCE)
     ]
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
-def channel_energies(backbone: Backbone, pictures: np.ndarray) -> list[np.ndarray]:
-    """Root mean square of each channel, (N, C), at each style layer, then the content layer.
+def check_images(backbone: Backbone, images: np.ndarray) -> None:
+    """Check that images are such as a backbone takes.
+
+    Raises:
+        ValueError: their shape is not (n, S, S, 3), or they are neither uint8 nor in [0, 1].
+    """
+    size = backbone.shared.architecture.image_size
+    if images.ndim != 4 or len(images) == 0 or images.shape[1:] != (size, size, 3):
+        raise ValueError(f"images must have shape (n, {size}, {size}, 3), not {images.shape}")
+    if images.dtype == np.uint8:
+        return
+    if images.dtype.kind != "f" or not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError("images must be uint8, or floats in [0, 1]")
+
+
+def gram_outputs(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """A backbone's outputs with the style layers' Gram matrices in place of their activations."""
+    *style, content = outputs
+    return [*(gram_matrix(features) for features in style), content]
+
+
+def channel_energies(grams: Sequence[np.ndarray], content: np.ndarray) -> list[np.ndarray]:
+    """Root mean square of each channel, (n, C), at each style layer, then the content layer.
 
     Args:
-        backbone: the network.
-        pictures: shape (N, S, S, 3), values in [0, 1].
+        grams: scaled Gram matrices of each style layer, from `extract_features`.
+        content: activations of the content layer, likewise.
     """
-    *grams, content = extract_features(backbone, pictures)
-    return energies_of(grams, content)
-
-
-def energies_of(grams: Sequence[np.ndarray], content: np.ndarray) -> list[np.ndarray]:
-    """The same from what `metric` gives."""
     # The diagonal of a scaled Gram matrix is a channel's mean square over 2C.
     style = [np.sqrt(2 * gram.shape[-1] * np.einsum("ncc->nc", gram)) for gram in grams]
     return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]
-
-
-@lru_cache(maxsize=8)
-def feature_extractor(network: keras.Model) -> keras.Model:
-    """A model from pictures to the scaled Gram matrix of each style layer, then the content."""
-    *style, content = network.outputs
-    grams = [losses.gram_matrix(features) for features in style]
-    return keras.Model(network.input, [*grams, content])

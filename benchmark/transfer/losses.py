@@ -1,6 +1,6 @@
 """Losses of neural style transfer, per example, as pure functions of feature maps and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -9,7 +9,7 @@ Tensor = Any
 """A tensor of the active Keras backend, or anything `keras.ops` turns into one."""
 
 EPSILON = 1e-30
-"""Divisors are raised to this, so that two blank things are 0 apart; real ones lie far above."""
+"""Divisors are clamped below at this, so that two blank images are 0 apart."""
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -177,3 +177,36 @@ def total_variation(pictures: Tensor) -> Tensor:
     vertical = differences((number, height - 1, width, channels), (0, 1, 0, 0))
     horizontal = differences((number, height, width - 1, channels), (0, 0, 1, 0))
     return ops.sum(vertical, axis=(1, 2, 3)) + ops.sum(horizontal, axis=(1, 2, 3))
+
+
+class LossFunctions(NamedTuple):
+    """What is weighted.
+
+    Attributes:
+        style: `(grams (N, C, C), PaintingGrams) -> (N, n)` at one layer; layers are averaged.
+        content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`.
+    """
+
+    style: Callable[[Tensor, PaintingGrams], Tensor]
+    content: Callable[[Tensor, Tensor], Tensor]
+
+
+class LossWeights(NamedTuple):
+    """Weights in total = content·content_loss + style·style_loss + variation·total_variation."""
+
+    content: float
+    style: float
+    variation: float
+
+
+class Loss(NamedTuple):
+    """The total loss of an example; its weights are inputs of the compiled step."""
+
+    functions: LossFunctions
+    weights: LossWeights
+
+
+STUDY_LOSSES = LossFunctions(style_losses, content_loss)
+
+STUDY_LOSS = Loss(STUDY_LOSSES, LossWeights(content=0.2, style=0.04, variation=0.0))
+"""With the balance of TensorFlow's tutorial, which suits VGG19's layers."""

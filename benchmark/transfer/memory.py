@@ -1,16 +1,9 @@
-"""How much memory a step takes, estimated from the network alone, and the batch that fits."""
-
-from functools import lru_cache
+"""How much memory a step takes, estimated from the network alone."""
 
 import keras
 import numpy as np
 
 from backbones import Backbone
-from backbones.network import Network
-from benchmark.transfer import backend
-
-SAFE_SHARE = 0.7
-"""Of what is free when a process first asks; the rest is for what others take meanwhile."""
 
 GRADIENT_ARRAYS = 4
 """Arrays of the largest layer's size, in float32, that live while a step goes back through it."""
@@ -44,20 +37,6 @@ def bytes_of_targets(backbone: Backbone, artists: int, paintings: int) -> int:
     return 4 * artists * (paintings + 1) * sum(int(layer.shape[-1]) ** 2 for layer in style)
 
 
-@lru_cache
-def budget(memory_gb: float | None) -> int:
-    """Bytes that a step may take; None: a safe share of what is free now, the same from then on."""
-    return int(SAFE_SHARE * backend.free_memory() if memory_gb is None else memory_gb * 1e9)
-
-
-def largest_batch(
-    backbone: Backbone, memory_gb: float | None, *, artists: int, paintings: int, contents: int
-) -> int:
-    """Most examples, at least 1, whose step stays within the budget beside all style targets."""
-    left = budget(memory_gb) - COMPILATION - bytes_of_targets(backbone, 2 * artists, paintings)
-    return int(np.clip(left // bytes_per_example(backbone), 1, artists * contents))
-
-
 def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
     """Bytes that a run with such a batch will add to what this process holds.
 
@@ -65,16 +44,3 @@ def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples
     """
     targets = bytes_of_targets(backbone, 2 * artists, paintings)
     return int(COMPILATION + targets + examples * bytes_per_example(backbone))
-
-
-_fitted: dict[Network, int] = {}
-
-
-def learn(backbone: Backbone, examples: int) -> None:
-    """Remember that no more examples than this fit into memory, for the runs after this one."""
-    _fitted[backbone.shared] = examples
-
-
-def fitting(backbone: Backbone, examples: int) -> int:
-    """So many examples, or fewer if earlier runs of this process found no room for them."""
-    return min(examples, _fitted.get(backbone.shared, examples))

@@ -14,3 +14,10 @@ class OptimizerChoice:
     constructor: Callable[..., keras.optimizers.Optimizer]
     learning_rate: float
     arguments: tuple[tuple[str, Any], ...] = ()
+
+    def build(self) -> keras.optimizers.Optimizer:
+        """A new optimiser; its learning rate is set when an optimisation begins."""
+        return self.constructor(learning_rate=1.0, **dict(self.arguments))
+
+
+ADAM = OptimizerChoice(keras.optimizers.Adam, learning_rate=0.01)
