@@ -1,5 +1,6 @@
 """What a run records in MLflow is read back as it was: on a real store."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,8 @@ def test_runs_of_other_programs_and_edited_tags_do_no_harm(tracker: Tracker) -> 
     assert experiment is not None
     client.create_run(experiment.experiment_id, run_name="foreign")
     assert "foreign" not in {run.name for run in [*tracker.running(), *tracker.all_runs()]}
+
+
+def test_mlflow_logs_nothing_beside_what_the_program_prints() -> None:
+    for name in ("mlflow.store.db.utils", "alembic.runtime.migration"):
+        assert not logging.getLogger(name).isEnabledFor(logging.ERROR)

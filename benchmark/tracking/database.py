@@ -12,11 +12,13 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+import mlflow
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 
 from benchmark.config.errors import ConfigError
+from benchmark.config.paths import check_store, nearest_there
 
 SETTLED_AFTER = 3.0
 """Seconds without a change after which no process is creating the tables of a database."""
@@ -38,38 +40,23 @@ def created_once(file: Path) -> Iterator[None]:
     lock.unlink(missing_ok=True)
 
 
-def check(uri: str, file: Path, migrations: Path, version: str, *, write: bool) -> None:
-    """Check that a database can be opened, and is one of the installed MLflow's.
-
-    Args:
-        uri: of the store, for messages.
-        file: the database; need not exist.
-        migrations: MLflow's folder of the versions of its tables.
-        version: MLflow's own, for messages.
-        write: whether it is to be written.
+def check(uri: str, file: Path, *, write: bool) -> None:
+    """Check that a local store can be read, or written, and is the installed MLflow's if it exists.
 
     Raises:
-        ConfigError: it is none of this MLflow's, or cannot be read, or written.
+        ConfigError: it cannot, or its tables are of another version, or none of MLflow's.
     """
+    check_store("tracking.uri", uri)
     wrong = partial(ConfigError, option="tracking.uri", value=uri)
-    if file.is_dir():
-        raise wrong(f"is a folder; give a file in it, such as {uri}/mlflow.db")
-    nearest = next(path for path in (file, *file.parents) if path.exists())
-    if nearest != file and not nearest.is_dir():
-        raise wrong(f"{nearest} is a file, not a folder; give another")
+    nearest = nearest_there(file)
+    mode, verb = (os.W_OK, "written") if write else (os.R_OK, "read")
     # SQLite writes a journal beside the file.
-    paths = {nearest, nearest if nearest.is_dir() else nearest.parent} if write else {nearest}
-    for path in paths:
-        if not os.access(path, os.W_OK if write else os.R_OK):
-            verb = "written" if write else "read"
+    for path in {nearest, nearest if nearest.is_dir() else nearest.parent} if write else {nearest}:
+        if not os.access(path, mode):
             raise wrong(f"{path} cannot be {verb}: change its permissions, or give another")
-    if file.exists() and file.stat().st_size:
-        _check_schema(uri, file, migrations, version)
-
-
-def _check_schema(uri: str, file: Path, migrations: Path, version: str) -> None:
-    wrong = partial(ConfigError, option="tracking.uri", value=uri)
-    scripts = ScriptDirectory(str(migrations))
+    if not file.exists() or not file.stat().st_size:
+        return
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
     newest = scripts.get_current_head()
     try:
         revision = _revision(file, newest)
@@ -81,16 +68,15 @@ def _check_schema(uri: str, file: Path, migrations: Path, version: str) -> None:
         raise wrong("is a database, but not MLflow's; give another")
     if revision == newest:
         return
+    installed = f"MLflow than the installed {mlflow.__version__}"
     try:
         scripts.get_revision(revision)
     except CommandError as error:
-        raise wrong(
-            f"was written by a newer MLflow than the installed {version}; update with "
-            "`pip install --upgrade mlflow`, or give another"
-        ) from error
+        update = "update with `pip install --upgrade mlflow`, or give another"
+        raise wrong(f"was written by a newer {installed}; {update}") from error
     raise wrong(
-        f"was written by an older MLflow than the installed {version}; make a copy of the file, "
-        f"then migrate it with `mlflow db upgrade {uri}`"
+        f"was written by an older {installed}; make a copy of the file, then migrate it with "
+        f"`mlflow db upgrade {uri}`"
     )
 
 

@@ -14,7 +14,6 @@ from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import url2pathname, urlopen
 
-import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
@@ -75,7 +74,6 @@ class Tracker:
             ConfigError: the store cannot be reached or used.
         """
         self.uri = uri or self.default_uri(root)
-        self.experiment = experiment
         self._retries = Retries()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
@@ -86,7 +84,7 @@ class Tracker:
             )
         try:
             self._store = self._open(file, create=create)
-            experiments = self._experiments(file, create=create)
+            experiments = self._experiments(experiment, file, create=create)
         except ConfigError:
             raise
         except Exception as error:
@@ -286,14 +284,14 @@ class Tracker:
     def _open(self, file: Path | None, *, create: bool) -> Store:
         if file is None:
             return Store(self.uri, self._retries)
-        migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
-        database.check(self.uri, file, migrations, mlflow.__version__, write=create)
+        database.check(self.uri, file, write=create)
         with database.created_once(file):
             return Store(self.uri, self._retries)
 
-    def _experiments(self, file: Path | None, *, create: bool) -> list[Experiment]:
+    def _experiments(
+        self, name: str | None, file: Path | None, *, create: bool
+    ) -> list[Experiment]:
         """The experiment of this name; all if it was opened without a name."""
-        name = self.experiment
         if name is None:
             return list(self._store.call(lambda client: client.search_experiments()))
         if create:
