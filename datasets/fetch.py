@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from datasets import kaggle
 from datasets.errors import DatasetError, unknown_name
+from user_input.arguments import Parser
 
 say = partial(print, flush=True)
 """Prints at once, into a pipe or a log file too."""
@@ -35,17 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse's, which otherwise prints its whole usage first."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end with exit code 2."""
-        self.exit(2, f"error: {' '.join(message.split())}. --help lists what there is.\n")
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     known = "\n".join(f"  {name:15}{handle}" for name, handle in kaggle.ARCHIVES.items())
-    parser = _Parser(
+    parser = Parser(
         prog="python -m datasets.fetch",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Download archives from Kaggle and unpack them. Complete ones are not\n"

@@ -1,0 +1,17 @@
+"""Command lines: a wrong argument ends in one line with the nearest right one."""
+
+import argparse
+import re
+from typing import NoReturn
+
+from user_input import did_you_mean
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse's, which otherwise prints its whole usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, in one line, and end with exit code 2."""
+        unknown = message.partition("unrecognized arguments: ")[2].partition("=")[0]
+        hint = did_you_mean(unknown, re.findall(r"--[\w-]+", self.format_usage()), cutoff=0.6)
+        self.exit(2, f"error: {' '.join(message.split())}.{hint} --help lists what there is.\n")
