@@ -15,7 +15,7 @@ from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.metrics.table import means
 from benchmark.runs.prepare import metric_of
-from benchmark.runs.progress import console
+from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 workspace.evaluator(name, wanted.evaluation.weights, wanted.image_size)
     except (InputError, *CompositionError, OSError) as error:
         return refuse(error)
-    output = console()
+    output = Output()
     output.print(f"scoring {len(records)} runs of {label}", soft_wrap=True)
     failed = 0
     for run in track(records, "scoring", console=output, disable=not output.is_terminal):

@@ -8,7 +8,7 @@ from rich.table import Table
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError
 from benchmark.runs.networks import load_layers
-from benchmark.runs.progress import console
+from benchmark.runs.progress import Output
 from user_input import InputError
 
 
@@ -31,7 +31,7 @@ def main(overrides: Sequence[str]) -> int:
         used = "content" if layer.name == backbone["content_layer"] else used
         shape = " × ".join(str(side) for side in layer.shape)
         table.add_row(layer.name, layer.kind, shape, f"{layer.weights:,}", used)
-    console().print(table)
+    Output().print(table)
     return 0
 
 

@@ -21,7 +21,7 @@ from benchmark.config.paths import ROOT, check_folder
 from benchmark.images.pixels import to_float
 from benchmark.runs.networks import load_backbone
 from benchmark.runs.prepare import load_content
-from benchmark.runs.progress import console
+from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from user_input import InputError
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    output, workspace = console(), Workspace()
+    output, workspace = Output(), Workspace()
     try:
         check_folder("mlruns", str(ROOT / FOLDER))
         configs = [composed(overrides) for overrides in one_by_one(arguments)]

@@ -18,6 +18,7 @@ from keras import ops
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tests import workspace
 from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,7 +133,8 @@ def here(module: str, *arguments: str) -> int:
     GlobalHydra.instance().clear()
     with (
         patch.object(sys, "argv", [module, *arguments]),
-        patch("benchmark.runtime.interrupt.install"),
+        patch("benchmark.runtime.interrupts.Interrupts.install"),
+        patch("benchmark.sweeps.execution.Workspace", return_value=workspace.WORKSPACE),
         warnings.catch_warnings(),
     ):
         # As the interpreter has it, not pytest.

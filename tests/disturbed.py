@@ -1,4 +1,4 @@
-"""A sweep to be disturbed, and what it leaves in its store, compared with an undisturbed one's."""
+"""A sweep that is disturbed, and its store, compared with that of an undisturbed one."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ def sweep_arguments(folder: Path, epochs: int) -> list[str]:
 
 
 def resume_arguments(folder: Path) -> list[str]:
-    """The arguments that take it up."""
+    """The arguments that resume it."""
     return [NAME, "--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}"]
 
 
@@ -39,12 +39,12 @@ def start(folder: Path, epochs: int, log: Path, **options: Any) -> Process:
 
 
 def is_recorded(folder: Path) -> bool:
-    """Whether the sweep got so far that it can be taken up."""
+    """Whether the sweep got so far that it can be resumed."""
     return any(folder.glob("artifacts/*/artifacts/sweep.json"))
 
 
 class Cell(NamedTuple):
-    """All that a run left in the store and that is the same whenever it is run again."""
+    """What a run leaves in the store, as far as it is the same at each repetition."""
 
     status: str
     points: dict[str, list[tuple[int, float]]]
@@ -59,12 +59,12 @@ def cells(folder: Path) -> dict[str, Cell]:
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("style-transfer")
     assert experiment is not None
-    found: dict[str, Cell] = {}
+    by_number: dict[str, Cell] = {}
     for run in client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL):
         name = run.data.tags.get("number", "parent")
-        assert name not in found, f"two runs of cell {name}"
-        found[name] = cell(client, run, folder / "artifacts" / run.info.run_id / "artifacts")
-    return found
+        assert name not in by_number, f"two runs of cell {name}"
+        by_number[name] = cell(client, run, folder / "artifacts" / run.info.run_id / "artifacts")
+    return by_number
 
 
 def cell(client: MlflowClient, run: Run, artifacts: Path) -> Cell:
@@ -95,14 +95,14 @@ def cell(client: MlflowClient, run: Run, artifacts: Path) -> Cell:
 
 
 def check_same(folder: Path, undisturbed: Path) -> None:
-    """Compare a store with another, cell by cell, and look for what should not be there."""
-    found, wanted = cells(folder), cells(undisturbed)
-    assert found.keys() == wanted.keys()
-    for name, one in found.items():
+    """Compare a store with another, cell by cell, and check that nothing else is left."""
+    disturbed, wanted = cells(folder), cells(undisturbed)
+    assert disturbed.keys() == wanted.keys()
+    for name, run in disturbed.items():
         for part in Cell._fields:
-            assert getattr(one, part) == getattr(wanted[name], part), (name, part)
-        assert one.status == "FINISHED"
+            assert getattr(run, part) == getattr(wanted[name], part), (name, part)
+        assert run.status == "FINISHED"
     top = {path.name for path in folder.iterdir()}
     assert top <= {"mlflow.db", "artifacts", "checkpoints"}
     assert not list((folder / "checkpoints").rglob("*"))
-    assert len(list((folder / "artifacts").iterdir())) == len(found)
+    assert len(list((folder / "artifacts").iterdir())) == len(disturbed)

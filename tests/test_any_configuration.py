@@ -27,7 +27,7 @@ from benchmark.config.registry import variants
 from benchmark.config.schema import Config
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
-from benchmark.runs.progress import console
+from benchmark.runs.progress import Output
 from benchmark.runs.run import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer.stopping import ADVICE
@@ -277,7 +277,7 @@ def check_runs(data: Data, options: Overrides) -> None:
         data.tracker,
         context,
         Checkpoint(None),
-        console(),
+        Output(),
     )
     status = outcome.status
     record = data.tracker.all_runs()[-1]

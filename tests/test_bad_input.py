@@ -31,8 +31,8 @@ from backbones.weights import named_layers
 from benchmark.config.paths import ROOT
 from benchmark.config.registry import owners
 from benchmark.runs.workspace import Workspace
-from benchmark.sweeps import sweep
 from benchmark.tracking.tracker import Tracker
+from tests import workspace
 from tests.commands import TINY, here, store
 
 CONF = ROOT / "conf"
@@ -348,7 +348,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.questions", ("{uri}", "nothing was run that answers a question")),
     ("benchmark.questions", ("--outptu x", "Did you mean '--output'?")),
     ("benchmark.resume", ("{uri} nope", "no sweep 'nope'")),
-    ("benchmark.resume", ("{uri} --anywya", "Did you mean '--force'?")),
+    ("benchmark.resume", ("{uri} --froce", "Did you mean '--force'?")),
     ("benchmark.bench", ("--only nope", "argument --only: invalid choice: 'nope'")),
     ("benchmark.bench", ("--gpu --only step", "--gpu measures its own figures")),
     ("benchmark.bench", ("--quick --output README.md", "--output README.md: File exists")),
@@ -863,7 +863,7 @@ def test_a_damaged_download_of_weights(
     whole.save_weights(tmp_path / "other_layout.weights.h5")
     for content in (b"<html>", (tmp_path / "other_layout.weights.h5").read_bytes()):
         file.write_bytes(content)
-        monkeypatch.setattr(sweep, "WORKSPACE", Workspace())
+        monkeypatch.setattr(workspace, "WORKSPACE", Workspace())
         code = benchmark(["backbone.weights=imagenet"], tmp_path)
         check_refused(
             capfd.readouterr(), code, f"{tmp_path}/models is damaged", tmp_path / "mlflow.db"

@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint, Saved
-from benchmark.runtime import processes
 from benchmark.runtime.files import remove_parts, replacing
-from benchmark.runtime.processes import Owner, here
+from benchmark.runtime.processes import Owner, current_process
 from benchmark.transfer.loop import KeptImages, LoopState
 
 
@@ -122,10 +121,10 @@ def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> 
         part.write_text("half")
         remove_parts(tmp_path)
         assert list(tmp_path.iterdir()) == [part]
-        elsewhere = tmp_path / part.name.replace(f"@{here().host}", "@elsewhere")
-        elsewhere.write_text("somebody's")
+        remote = tmp_path / part.name.replace(f"@{current_process().host}", "@another")
+        remote.write_text("half")
         remove_parts(tmp_path)
-        assert elsewhere.exists()
+        assert remote.exists()
 
 
 def test_only_one_process_does_a_run(tmp_path: Path) -> None:
@@ -154,28 +153,26 @@ def test_whose_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         found = psutil.Process(child.pid)
         started = round(found.create_time() - psutil.boot_time(), 2)
-        owner = Owner(here().host, child.pid, started)
-        assert here().state() == "here"
+        owner = Owner(current_process().host, child.pid, started)
+        assert current_process().state() == "current"
         assert owner.state() == "alive"
-        assert owner._replace(started=started - 1).state() == "gone"  # Its number was used again.
-        assert owner._replace(host="another").state() == "elsewhere"
+        assert owner._replace(started=started - 1).state() == "dead"  # Its number was used again.
+        assert owner._replace(host="another").state() == "remote"
         child.kill()
         child.wait()
-        assert owner.state() == "gone"
+        assert owner.state() == "dead"
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    processes._owner.cache_clear()
-    # Put back into the queue, the same job goes on, on whatever machine it is.
-    assert Owner("another", 1, 1.0, "17").state() == "gone"
-    assert Owner("another", 1, 1.0, "17", 1).state() == "elsewhere"
-    assert Owner("another", 1, 1.0, "18").state() == "elsewhere"
-    processes._owner.cache_clear()
+    # The same job, requeued, on whatever machine it is.
+    assert Owner("another", 1, 1.0, "17").state() == "dead"
+    assert Owner("another", 1, 1.0, "17", 1).state() == "remote"
+    assert Owner("another", 1, 1.0, "18").state() == "remote"
 
 
 def test_setting_the_clock_changes_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both times are reckoned from the clock, as psutil does it."""
-    before = processes._started(os.getpid())
+    before = current_process()
     boot, created = psutil.boot_time(), psutil.Process().create_time()
     monkeypatch.setattr(psutil, "boot_time", lambda: boot - 86400)
     monkeypatch.setattr(psutil.Process, "create_time", lambda self: created - 86400)
-    assert processes._started(os.getpid()) == before
+    assert current_process() == before

@@ -47,8 +47,8 @@ class Killed(NamedTuple):
     resumes: int
 
 
-def kill_and_take_up(folder: Path, log: Path, epochs: int, kills: int, seed: int) -> Killed:
-    """Run a sweep, ending it at random moments and taking it up again until it is done.
+def kill_and_resume(folder: Path, log: Path, epochs: int, kills: int, seed: int) -> Killed:
+    """Run a sweep, ending it at random moments and resuming it until it is done.
 
     Every fifth end is a SIGTERM, the others are SIGKILL, which no process can answer.
     """
@@ -71,7 +71,7 @@ def kill_and_take_up(folder: Path, log: Path, epochs: int, kills: int, seed: int
 
 
 def wait(process: Process, log: Path, random: np.random.Generator) -> None:
-    """Until a random moment: one in four from the start, the others while runs are under way."""
+    """Until a random moment: one in four from the start, the others while runs are in progress."""
     if random.random() < 0.25:
         time.sleep(random.uniform(0, 8))
     else:
@@ -82,7 +82,7 @@ def wait(process: Process, log: Path, random: np.random.Generator) -> None:
 def test_a_killed_sweep_ends_as_an_undisturbed_one(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "disturbed"
     folder.mkdir()
-    assert kill_and_take_up(folder, tmp_path / "log", EPOCHS, kills=3, seed=3).kills > 0
+    assert kill_and_resume(folder, tmp_path / "log", EPOCHS, kills=3, seed=3).kills > 0
     check_same(folder, undisturbed)
 
 
@@ -91,7 +91,7 @@ def test_thirty_kills(tmp_path: Path) -> None:
     folder = tmp_path / "disturbed"
     folder.mkdir()
     wanted = swept(tmp_path / "undisturbed", 600)
-    killed = kill_and_take_up(folder, tmp_path / "log", 600, kills=30, seed=30)
+    killed = kill_and_resume(folder, tmp_path / "log", 600, kills=30, seed=30)
     check_same(folder, wanted)
     assert killed.kills == 30
     print(f"{killed.kills} kills, {killed.resumes} resumes, every loss and picture equal")
@@ -179,7 +179,7 @@ def test_a_picture_that_vanishes_costs_no_other_run_anything(
     _, [_, small, large] = runs_in(tmp_path)
     assert (small.info.status, large.info.status) == ("FINISHED", "FAILED")
     assert "only 1 content images are" in large.data.tags["reason"]
-    assert f"go on with just these: python -m benchmark.resume {NAME}" in done.stdout
+    assert f"resume just these: python -m benchmark.resume {NAME}" in done.stdout
     gone = command("benchmark.resume", *resume_arguments(tmp_path))
     assert gone.returncode == 2, gone.stdout + gone.stderr
     aside.rename(photographs / "b.png")

@@ -7,16 +7,18 @@ import pytest
 from mlflow import MlflowClient
 
 from benchmark.report.findings import what_was_run
-from benchmark.runtime.processes import here
+from benchmark.runtime.processes import current_process
 from benchmark.tracking.records import Evaluator, Results, RunFacts, RunRecord, SweepFacts
 from benchmark.tracking.tracker import Tracker
+
+OWNER = current_process()
 
 FACTS = RunFacts(
     sweep="s",
     number=11,
     parent="0" * 32,
     command="python -m benchmark 'a=b; c'",
-    owner=here(),
+    owner=OWNER,
     overrides={"agg.p": "1", "dataset.artists": "[Gilbert; George]"},
     versions={"keras": "3.1"},
     hardware={"processor": "none; such"},
@@ -60,7 +62,7 @@ def test_a_run_is_read_as_it_was_written(tracker: Tracker) -> None:
 def test_a_resumed_run_is_running_again(tracker: Tracker) -> None:
     tracker.start("interrupted", FACTS).end("killed", "interrupted", "interrupted")
     [earlier] = [run for run in tracker.all_runs() if run.name == "interrupted"]
-    log = tracker.resume(earlier, RunFacts(owner=here()))
+    log = tracker.resume(earlier, RunFacts(owner=OWNER))
     record = read(tracker, log.run_id)
     assert (record.status, record.stopped_by, record.times_resumed) == ("running", "", 1)
     assert record.artists == FACTS.artists
@@ -75,12 +77,12 @@ def test_long_lists_stay_whole_and_give_way_to_shorter_ones(tracker: Tracker) ->
 
 
 def test_a_sweep_is_a_record_of_its_own(tracker: Tracker) -> None:
-    facts = SweepFacts(sweep="grid", runs=12, swept=("seed", "loss.style_weight"), owner=here())
+    facts = SweepFacts(sweep="grid", runs=12, swept=("seed", "loss.style_weight"), owner=OWNER)
     log = tracker.start("grid", facts)
     record = tracker.sweep_run("grid")
     assert record is not None
     assert (record.run_id, record.runs, record.swept) == (log.run_id, 12, facts.swept)
-    assert record.owner == here()
+    assert record.owner == OWNER
     assert not tracker.runs_of("grid")
     assert tracker.last_sweep() == "grid"
 

@@ -11,7 +11,7 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat
-from benchmark.sweeps.cost import Cost, Estimate, duration
+from benchmark.sweeps.cost import CostEstimate, StepCost, duration
 from benchmark.tracking.records import Results, RunFacts, Status
 from benchmark.tracking.tracker import Tracker
 
@@ -162,18 +162,19 @@ def test_the_study_is_what_was_published() -> None:
     assert (config.early_stopping.min_improvement, config.early_stopping.patience) == (0.001, 1)
 
 
-def test_a_forecast_counts_and_then_learns_from_what_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimate_counts_and_then_learns_from_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs estimated 100 s each; the first took 50 s, so the second is expected to."""
-    costs = [Cost("vgg", batch=4, step_seconds=0.8, compile_seconds=5.0)]
-    estimated = Estimate(costs, 8, 800, [100.0, 100.0], 2**31, began=1000.0)
+    costs = [StepCost("vgg", batch=4, step_seconds=0.8, compile_seconds=5.0)]
+    estimated = CostEstimate(costs, 8, 800, [100.0, 100.0], 2**31, began=1000.0)
     assert (
-        "2 runs, 8 examples, at most 800 steps of an example: about 3 min" in estimated.lines()[0]
+        "2 runs, 8 examples, at most 800 steps of one example; about 3 min"
+        in (estimated.lines()[0])
     )
     assert "vgg 0.2 s" in estimated.lines()[1]
     monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1050.0)
-    assert estimated.after(1) == "1 of 2 runs done in 50 s, about 50 s left"
+    assert estimated.progress(1) == "1 of 2 runs done in 50 s, about 50 s left"
     monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1120.0)
-    assert estimated.after(2) == "2 of 2 runs done in 2 min, estimated: 3 min, logging apart"
+    assert estimated.progress(2) == "2 of 2 runs done in 2 min, estimated: 3 min without logging"
     assert [duration(s) for s in (5, 89, 100, 3600, 7260)] == [
         "5 s",
         "89 s",
@@ -181,4 +182,4 @@ def test_a_forecast_counts_and_then_learns_from_what_was(monkeypatch: pytest.Mon
         "1 h 00 min",
         "2 h 01 min",
     ]
-    assert replace(estimated, memory=None).lines()[0].endswith("logging apart")
+    assert replace(estimated, memory=None).lines()[0].endswith("without logging")

@@ -18,7 +18,7 @@ from benchmark.runs.batches import batches_of
 from benchmark.runs.log import weights_caption
 from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
-from benchmark.runs.progress import console
+from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 from benchmark.transfer.loop import optimize
@@ -63,7 +63,7 @@ def calibrate(overrides: Sequence[str]) -> None:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
     if prepared.from_noise:
         raise ConfigError("init=noise: calibration starts at the content pictures")
-    output = console()
+    output = Output()
     announce_weights(output, missing_weights(prepared))
     table = Table("style / content weight", "style loss, of the first", "content kept (SSIM)")
     trials = []

@@ -86,7 +86,7 @@ def measure(given: argparse.Namespace, size: Size) -> int:
     from benchmark.bench import growth
     from benchmark.bench.figures import markdown_table, terminal_table, write_figures
     from benchmark.runs.log import git_commit
-    from benchmark.runs.progress import console
+    from benchmark.runs.progress import Output
     from benchmark.transfer import backend
 
     if not backend.is_default():
@@ -96,7 +96,7 @@ def measure(given: argparse.Namespace, size: Size) -> int:
             file=sys.stderr,
         )
         return 2
-    screen = console()
+    screen = Output()
     about: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),

@@ -23,6 +23,7 @@ from benchmark.config.compose import composed
 from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
+from benchmark.runs.progress import Output
 from benchmark.runs.run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
@@ -138,7 +139,8 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
         for backbone in ("vgg_shallow", "mobilenet")
         for optimizer in ("adam", "sgd", "rmsprop")
     ]
-    silent = Console(quiet=True)
+    silent = Output()
+    silent.quiet = True
     held, workspace = [], Workspace()
     with tempfile.TemporaryDirectory() as folder:
         tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "jobs", ROOT)

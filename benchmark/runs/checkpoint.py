@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from benchmark.runtime.files import remove_parts, replacing
-from benchmark.runtime.processes import Owner, here
+from benchmark.runtime.processes import Owner, current_process
 from benchmark.transfer.loop import KeptImages, LoopState
 
 FILE = "checkpoint.npz"
@@ -85,7 +85,7 @@ class Checkpoint:
             return None
         remove_parts(self.folder)
         with suppress(OSError), replacing(self.folder / OWNER) as part:
-            part.write_text(json.dumps(here()), encoding="utf-8")
+            part.write_text(json.dumps(current_process()), encoding="utf-8")
         return self._read(self.folder / FILE)
 
     def left_by(self, owner: Owner | None) -> bool:

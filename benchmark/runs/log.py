@@ -16,7 +16,7 @@ from benchmark.images import sheets, upscale
 from benchmark.images.pixels import to_uint8
 from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.prepare import Prepared
-from benchmark.runtime import processes
+from benchmark.runtime.processes import current_process
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import (
     CONFIG_FILE,
@@ -68,7 +68,7 @@ def initial_facts(
         overrides=overrides,
         command=command_line([f"{key}={value}" for key, value in overrides.items()], sweep=False),
         commit=git_commit(),
-        owner=processes.here(),
+        owner=current_process(),
         versions=backend.versions(),
         hardware=backend.hardware(),
     )

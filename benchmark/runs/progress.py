@@ -14,38 +14,45 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmark.runtime import launchers
 from benchmark.transfer.loop import Epoch
 
 SECONDS_BETWEEN_LINES = 20.0
 
 
-def console() -> Console:
+class Output(Console):
     """Standard output; wide enough for the tables where it is not a terminal."""
-    # No markup: option lists such as [a,b] would be taken for it.
-    output = Console(highlight=False, markup=False)
-    if output.is_terminal and not launchers.in_job():  # Several bars would overwrite each other.
-        return output
-    return Console(force_terminal=False, highlight=False, markup=False, width=160)
+
+    def __init__(self, *, shared: bool = False) -> None:
+        """With `shared`, other processes write into it too, and bars would overwrite each other."""
+        self.shared = shared
+        # No markup: option lists such as [a,b] would be taken for it.
+        super().__init__(highlight=False, markup=False)
+        if shared or not self.is_terminal:
+            super().__init__(force_terminal=False, highlight=False, markup=False, width=160)
+
+    def print_of_run(self, title: str, line: str, style: str | None = None) -> None:
+        """Print a line about a run, with its title where lines of several processes mix."""
+        prefix = f"  {title}: " if self.shared else "  "
+        self.print(prefix + line, style=style, soft_wrap=True)
 
 
-def busy(console: Console, what: str) -> AbstractContextManager[object]:
+def busy(output: Output, what: str) -> AbstractContextManager[object]:
     """Shows in a terminal that something is being done."""
-    return console.status(f"  {what} …") if console.is_terminal else nullcontext()
+    return output.status(f"  {what} …") if output.is_terminal else nullcontext()
 
 
 class EpochProgress:
     """Follows the epochs of one run; use as a context manager and as the loop's listener."""
 
     def __init__(
-        self, title: str, epochs: int, examples: int, console: Console, done: int = 0
+        self, title: str, epochs: int, examples: int, output: Output, done: int = 0
     ) -> None:
         """For a run of at most so many epochs over so many examples, some of them done before."""
         self._title = title
         self._epochs = epochs
         self._done = done
         self._examples = examples
-        self._console = console
+        self._output = output
         self._began = self._said = monotonic()
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -54,9 +61,9 @@ class EpochProgress:
             TextColumn("epochs"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[state]}"),
-            console=console,
+            console=output,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not output.is_terminal,
         )
         self._task = self._bar.add_task(title, total=epochs, completed=done, state="compiling …")
 
@@ -73,9 +80,8 @@ class EpochProgress:
         self._bar.stop()
 
     def announce(self, line: str, style: str | None = None) -> None:
-        """Print a line, with the run's title where lines of several processes mix."""
-        mark = f"  {self._title}: " if launchers.in_job() else "  "
-        self._console.print(mark + line, style=style, soft_wrap=True)
+        """Print a line about the run."""
+        self._output.print_of_run(self._title, line, style)
 
     def __call__(self, epoch: Epoch) -> None:
         """Show an epoch."""
@@ -84,11 +90,11 @@ class EpochProgress:
             state += f", {self._examples / epoch.seconds_per_step:.3g} examples/s"
         self._bar.update(self._task, completed=epoch.number, state=state)
         now = monotonic()
-        if not self._console.is_terminal and now - self._said > SECONDS_BETWEEN_LINES:
+        if not self._output.is_terminal and now - self._said > SECONDS_BETWEEN_LINES:
             self._said = now
             left = (now - self._began) / max(epoch.number - self._done, 1)
             left *= self._epochs - epoch.number
-            self._console.print(
+            self._output.print(
                 f"  {self._title}: epoch {epoch.number}/{self._epochs}, {state}, "
                 f"at most {left:.0f} s left",
                 soft_wrap=True,

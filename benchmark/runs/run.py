@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rich.console import Console
-
 from benchmark.config.schema import Config
 from benchmark.images.pixels import to_uint8
 from benchmark.runs.batches import batches_of
@@ -19,10 +17,9 @@ from benchmark.runs.log import (
     log_results,
 )
 from benchmark.runs.prepare import Prepared
-from benchmark.runs.progress import EpochProgress, busy
+from benchmark.runs.progress import EpochProgress, Output, busy
 from benchmark.runs.scores import log_scores
 from benchmark.runs.scoring import score
-from benchmark.runtime import interrupt
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
@@ -54,7 +51,7 @@ def tracked_run(
     tracker: Tracker,
     context: RunContext,
     checkpoint: Checkpoint,
-    console: Console,
+    output: Output,
 ) -> Result:
     """Open a run in MLflow, prepare it and do it.
 
@@ -67,13 +64,13 @@ def tracked_run(
         prepared = prepare()
         if context.earlier:
             check_unchanged(context.earlier, prepared)
-        result = run(prepared, log, checkpoint, context.title, console)
+        result = run(prepared, log, checkpoint, context.title, output)
     checkpoint.remove()
     return result
 
 
 def run(
-    prepared: Prepared, log: RunLog, checkpoint: Checkpoint, title: str, console: Console
+    prepared: Prepared, log: RunLog, checkpoint: Checkpoint, title: str, output: Output
 ) -> Result:
     """Optimise the examples of a run from its checkpoint on, score the results, and log it all."""
     saved = checkpoint.open()
@@ -83,14 +80,13 @@ def run(
     batches = batches_of(prepared)
     done = len(saved.state.history) if saved else 0
     epochs, examples = prepared.stopping.epochs, len(prepared.examples)
-    with EpochProgress(title, epochs, examples, console, done) as progress:
+    with EpochProgress(title, epochs, examples, output, done) as progress:
         if log.resumed:
             log.keep_snapshots([epoch for epoch in prepared.snapshots if epoch < done])
             action = f"resuming after epoch {done - 1}" if done else "restarting"
             progress.announce(f"{action}, MLflow run {log.run_id}")
 
         def on_epoch(epoch: Epoch) -> None:
-            interrupt.check()
             log_epoch(log, prepared.examples, prepared.snapshots, epoch)
             progress(epoch)
 
@@ -109,7 +105,7 @@ def run(
             on_smaller_batch=on_smaller_batch,
         )
     log_results(log, prepared, result, title)
-    with busy(console, "scoring the pictures"):
+    with busy(output, "scoring the pictures"):
         scores = score(
             prepared.evaluation_setup,
             prepared.paintings,

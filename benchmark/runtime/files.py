@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from benchmark.runtime.processes import Owner, here
+from benchmark.runtime.processes import Owner, current_process
 
 PART = re.compile(r"\..*\.(\d+)-([\d.]+)@(.+)\.part(\..*)?")
 
@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: there is no room, or no permission.
     """
-    owner = here()
+    owner = current_process()
     mark = f"{owner.process}-{owner.started}@{owner.host}"
     part = path.with_name(f".{path.stem}.{mark}.part{path.suffix}")
     try:
@@ -36,9 +36,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what processes that are gone from this machine left half written in a folder."""
+    """Remove what dead processes of this machine left half written in a folder."""
     for path in folder.glob(".*.part*"):
-        found = PART.fullmatch(path.name)
-        if found and Owner(found[3], int(found[1]), float(found[2])).state() == "gone":
+        part = PART.fullmatch(path.name)
+        if part and Owner(part[3], int(part[1]), float(part[2])).state() == "dead":
             with suppress(OSError):
                 path.unlink()

@@ -1,8 +1,10 @@
-"""What a sweep will cost on this machine, from a short measurement, and how far it has come."""
+"""What a sweep will cost on this machine, estimated from a few measured steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+
+from rich.console import Console
 
 from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.prepare import Prepared
@@ -13,14 +15,14 @@ MEASURED_STEPS = 3
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepCost:
     """What was measured of one backbone with one batch of examples.
 
     Attributes:
         backbone: its name.
         batch: examples in the batch.
         step_seconds: of one step of that batch.
-        compile_seconds: before the first step of a new kind.
+        compile_seconds: before the first step.
     """
 
     backbone: str
@@ -29,64 +31,67 @@ class Cost:
     compile_seconds: float
 
 
-@dataclass
-class Estimate:
-    """A sweep's estimated cost, and what became of it.
+@dataclass(frozen=True)
+class CostEstimate:
+    """The estimated cost of a sweep.
 
     Attributes:
         costs: the measurements.
         examples: in all runs together.
-        steps: picture updates at most, one example one step.
+        steps: at most, counted for each example.
         seconds: of each run's optimisation, if none stops early; logging comes on top.
         memory: peak of this process's main memory in bytes, after a step of every backbone.
-        began: when the sweep started.
-        done: estimated seconds of the runs that are over.
+        began: when the sweep started, as `perf_counter` has it.
     """
 
-    costs: Sequence[Cost]
+    costs: Sequence[StepCost]
     examples: int
     steps: int
     seconds: Sequence[float]
     memory: int | None
     began: float = field(default_factory=perf_counter)
-    done: float = 0.0
 
     def lines(self) -> list[str]:
         """The estimate for people."""
         measured = ", ".join(f"{c.backbone} {c.step_seconds / c.batch:.3g} s" for c in self.costs)
-        memory = f", {self.memory / 2**30:.1f} GiB of main memory" if self.memory else ""
+        memory = f"; {self.memory / 2**30:.1f} GiB of main memory" if self.memory else ""
         return [
             f"Estimated: {len(self.seconds)} runs, {self.examples} examples, at most "
-            f"{self.steps:,} steps of an example: about {duration(sum(self.seconds))} here if none "
-            f"converges early, logging apart{memory}",
-            f"  measured for a step of one example: {measured}",
+            f"{self.steps:,} steps of one example; about {duration(sum(self.seconds))} on this "
+            f"machine if no run converges early, without logging{memory}",
+            f"  measured per step of one example: {measured}",
         ]
 
-    def after(self, number: int) -> str:
-        """How far the sweep is after so many runs, and how long the others will take."""
+    def progress(self, done: int) -> str:
+        """How long the first runs of a sweep took, and about how long the others will take."""
         passed = perf_counter() - self.began
-        self.done = sum(self.seconds[:number])
-        left = sum(self.seconds[number:]) * (passed / self.done if self.done else 1.0)
-        whole = f"{number} of {len(self.seconds)} runs done in {duration(passed)}"
-        if number == len(self.seconds):
-            return f"{whole}, estimated: {duration(sum(self.seconds))}, logging apart"
-        return f"{whole}, about {duration(left)} left"
+        estimated = sum(self.seconds[:done])
+        left = sum(self.seconds[done:]) * (passed / estimated if estimated else 1.0)
+        line = f"{done} of {len(self.seconds)} runs done in {duration(passed)}"
+        if done == len(self.seconds):
+            return f"{line}, estimated: {duration(estimated)} without logging"
+        return f"{line}, about {duration(left)} left"
 
 
-def estimate(runs: Sequence[Prepared]) -> Estimate:
-    """Measure a few steps of each backbone, and count the steps of all runs.
+def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
+    """Measure and print what some runs will cost."""
+    output.print("Measuring a few steps of each backbone …")
+    estimate = estimate_cost(runs)
+    output.print(*estimate.lines(), sep="\n", soft_wrap=True)
+    return estimate
 
-    What is built and compiled for it, the runs use afterwards as far as the caches hold it.
-    """
-    costs: dict[tuple[object, int], Cost] = {}
-    kinds = set()
+
+def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
+    """Measure a few steps of each backbone, and count the steps of all runs."""
+    costs: dict[tuple[object, int], StepCost] = {}
+    compiled = set()
     seconds = []
-    steps = 0
+    examples = steps = 0
     for run in runs:
         plans = plans_of(run)
-        place = (run.backbone.shared, max(plan.examples for plan in plans))
+        batch = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
-            *place,
+            *batch,
             run.loss.functions,
             run.aggregation.function,
             run.aggregation.constants,
@@ -95,29 +100,29 @@ def estimate(runs: Sequence[Prepared]) -> Estimate:
             len(run.paintings[0].names),
             len(plans[0].artists),
         )
-        if place not in costs:
-            costs[place] = measured(run)
-            kinds.add(kind)
-        cost = costs[place]
+        if batch not in costs:
+            costs[batch] = measure_step(run)
+            compiled.add(kind)
+        cost = costs[batch]
         updates = run.stopping.epochs * run.stopping.steps_per_epoch
         run_seconds = updates * cost.step_seconds * len(run.examples) / cost.batch
-        seconds.append(run_seconds + (0.0 if kind in kinds else cost.compile_seconds))
-        kinds.add(kind)
+        seconds.append(run_seconds + (0.0 if kind in compiled else cost.compile_seconds))
+        compiled.add(kind)
         steps += updates * len(run.examples)
-    examples = sum(len(run.examples) for run in runs)
-    return Estimate(list(costs.values()), examples, steps, seconds, backend.peak_memory())
+        examples += len(run.examples)
+    return CostEstimate(list(costs.values()), examples, steps, seconds, backend.peak_memory())
 
 
-def measured(run: Prepared) -> Cost:
-    """The cost of a step of a run's first batch."""
-    batch = max(batches_of(run), key=lambda one: len(one.start))
+def measure_step(run: Prepared) -> StepCost:
+    """The cost of a step of a run's largest batch."""
+    batch = max(batches_of(run), key=lambda batch: len(batch.start))
     began = perf_counter()
     optimizations = [BatchOptimization(run.transfer, batch)]
     map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
     compiled = perf_counter()
     optimizations[0].run(steps=MEASURED_STEPS)
     step_seconds = (perf_counter() - compiled) / MEASURED_STEPS
-    return Cost(run.backbone.name, optimizations[0].examples, step_seconds, compiled - began)
+    return StepCost(run.backbone.name, optimizations[0].examples, step_seconds, compiled - began)
 
 
 def duration(seconds: float) -> str:

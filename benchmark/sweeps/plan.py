@@ -1,18 +1,18 @@
-"""What a sweep is going to run, kept with it, so that what is left of it can be run later."""
+"""What a sweep is going to run, kept with it, so that what is left of it can be resumed."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from benchmark.config.errors import ConfigError
-from benchmark.config.schema import Config, nested, restored
+from benchmark.config.schema import Config, Tracking, nested, restored
 from benchmark.tracking.records import CONFIG_FILE, PLAN_FILE, AnyRecord
 from benchmark.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """All runs of a sweep, in order; a run's number is its place here.
 
     Attributes:
@@ -34,10 +34,10 @@ class Plan:
 
     @classmethod
     def read(cls, tracker: Tracker, sweep: str) -> Self:
-        """Of a sweep, or of a single run under its own name, that was begun.
+        """Of a sweep in the store, or of a single run under its own name.
 
         Raises:
-            ConfigError: there is none, or it was begun by a version that kept no plan.
+            ConfigError: there is none, or it ended before its plan was written.
         """
         parent = tracker.sweep_run(sweep)
         if parent:
@@ -62,31 +62,35 @@ class Plan:
             )
         return restored(dict(self.settings[number]))
 
+    def run(self, number: int, tracking: Tracking) -> tuple[Config, Sequence[str]]:
+        """A run's configuration, in the store of `tracking`, and its overrides."""
+        return replace(self.config(number), tracking=tracking), self.overrides[number]
+
     def packed(self) -> dict[str, Any]:
-        """As JSON; what runs have in common stands there once."""
+        """As JSON, with each value that runs have in common written once."""
         values: dict[str, int] = {}
         runs = [
-            {key: values.setdefault(json.dumps(value), len(values)) for key, value in one.items()}
-            for one in self.settings
+            {key: values.setdefault(json.dumps(value), len(values)) for key, value in run.items()}
+            for run in self.settings
         ]
         return {
             "hydra": list(self.hydra),
-            "overrides": [list(one) for one in self.overrides],
+            "overrides": [list(overrides) for overrides in self.overrides],
             "values": [json.loads(value) for value in values],
             "runs": runs,
         }
 
     @classmethod
     def unpacked(cls, content: Mapping[str, Any]) -> Self:
-        """The same again."""
+        """The inverse of `packed`."""
         values = content["values"]
-        settings = [{key: values[index] for key, index in one.items()} for one in content["runs"]]
+        settings = [{key: values[index] for key, index in run.items()} for run in content["runs"]]
         return cls(content["overrides"], settings, content["hydra"])
 
 
 def _need(tracker: Tracker, run: AnyRecord, file: str) -> None:
     if not tracker.has_artifact(run.run_id, file):
         raise ConfigError(
-            f"the run {run.name} has no {file}: it ended before that was written, or an earlier "
-            "version made it; start it again with its command"
+            f"the run {run.name} has no {file}: it ended before that was written; start it again "
+            "with its command"
         )

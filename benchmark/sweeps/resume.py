@@ -1,98 +1,81 @@
 """What is left of a sweep, and how to run it."""
 
-import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from benchmark.config.checks import SWEEP_NAME
 from benchmark.config.errors import ConfigError, nearest
 from benchmark.config.paths import ROOT
 from benchmark.runs.prepare import checkpoint_of
-from benchmark.runs.progress import console
-from benchmark.runtime import launchers
-from benchmark.sweeps.plan import Plan
-from benchmark.sweeps.sweep import (
-    conclude,
-    is_done,
-    is_running,
-    mark_lost_runs,
-)
+from benchmark.runs.progress import Output
+from benchmark.runtime.launchers import earlier_jobs
+from benchmark.sweeps.lost_runs import is_done, is_running, mark_lost_runs
+from benchmark.sweeps.plan import SweepPlan
+from benchmark.sweeps.sweep import Sweep
 from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
 
-USAGE = """\
-Goes on with a sweep, or a single run, that did not come to its end, whatever the reason: Ctrl-C,
-a killed process, a machine that went down, a full disk, a lost server, a run that failed.
 
-    python -m benchmark.resume                   the last one
-    python -m benchmark.resume NAME              a named one; python -m benchmark prints the name
-    python -m benchmark.resume NAME hydra/launcher=joblib hydra.launcher.n_jobs=2
+def resume_sweep(
+    uri: str | None, name: str | None, overrides: Sequence[str] = (), *, force: bool = False
+) -> int:
+    """Start what is left of a sweep in this process's place; the exit code if nothing is.
 
-Runs that finished or diverged stay as they are. One that was cut short goes on from its last
-checkpoint, in the same MLflow run and to the same numbers; those that never began begin. The
-options are those that the sweep was started with, and so is the launcher, unless another is given.
-"""
-
-
-def resume_sweep(options: argparse.Namespace) -> list[str] | int:
-    """The command that runs what is left of a sweep, or the exit code where nothing is.
+    Args:
+        uri: of the store; None: the default one.
+        name: of the sweep; None: the last.
+        overrides: another launcher.
+        force: end the runs that other machines left running.
 
     Raises:
-        ConfigError: there is no such sweep, or it is under way.
+        ConfigError: there is no such sweep, or it is running.
     """
-    check(options)
-    Tracker.check_reachable(options.tracking_uri)
-    tracker = Tracker(options.tracking_uri, None, ROOT, create=False)
-    name = named(tracker, options.sweep)
-    output = console()
-    mark_lost_runs(tracker, output, tell=False)
-    plan = Plan.read(tracker, name)
-    launchers.wait_for_others(plan.hydra, name, output.print)
+    _check_arguments(name, overrides)
+    Tracker.check_reachable(uri)
+    tracker = Tracker(uri, None, ROOT, create=False)
+    name = _chosen(tracker, name)
+    output = Output()
+    mark_lost_runs(tracker, output, announce=False)
+    plan = SweepPlan.read(tracker, name)
+    jobs = earlier_jobs(plan.hydra, name)
+    if jobs:
+        jobs.wait(output.print)
     runs = {run.number: run for run in tracker.runs_of(name)}
     parent = tracker.sweep_run(name)
-    check_free([*([parent] if parent else []), *runs.values()], force=options.force)
-    if options.force:
-        release(tracker, runs.values())
-    over = {number for number, run in runs.items() if is_done(run)}
-    for number in over:
+    _check_not_running([*([parent] if parent else []), *runs.values()], force=force)
+    if force:
+        _end_running(tracker, runs.values())
+    done = {number for number, run in runs.items() if is_done(run)}
+    for number in done:
         checkpoint_of(plan.config(number), number).remove()
-    left = [number for number in range(len(plan.settings)) if number not in over]
-    # Last those at which processes died, for they may take others with them.
-    left.sort(key=lambda number: runs[number].times_lost if number in runs else 0)
-    if not left:
-        return settle(tracker, name, list(runs.values()))
-    done = len(plan.settings) - len(left)
-    output.print(
-        f"Sweep {name}: {done} of {len(plan.settings)} runs are done, {len(left)} are left"
-    )
-    command = [sys.executable, "-m", "benchmark", *(["-m"] if parent else [])]
-    command += [f"tracking.run={','.join(map(str, left))}", *placed(tracker, plan, name)]
-    return [*command, *((options.overrides or plan.hydra) if parent else [])]
+    left = [number for number in range(len(plan.settings)) if number not in done]
+    if left:
+        # Last those at which processes were lost, for they may take others with them.
+        left.sort(key=lambda number: runs[number].times_lost if number in runs else 0)
+        output.print(
+            f"Sweep {name}: {len(done)} of {len(plan.settings)} runs are done, {len(left)} are left"
+        )
+        options = [f"tracking.run={','.join(map(str, left))}", *_store_options(tracker, plan, name)]
+        _become(["-m", *options, *(overrides or plan.hydra)] if parent else options)
+    return _conclude(tracker, name, plan, list(runs.values()))
 
 
-def check(options: argparse.Namespace) -> None:
-    """Check the arguments.
-
-    Raises:
-        ConfigError: one cannot be.
-    """
-    if options.sweep and not SWEEP_NAME.fullmatch(options.sweep):
-        raise ConfigError(f"{options.sweep}: no sweep can have this name")
-    for override in options.overrides:
+def _check_arguments(name: str | None, overrides: Sequence[str]) -> None:
+    if name and not SWEEP_NAME.fullmatch(name):
+        raise ConfigError(f"{name}: not a valid name of a sweep")
+    for override in overrides:
         if "launcher" not in override.partition("=")[0]:
             raise ConfigError(
-                f"{override}: a sweep goes on with the options it was started with; only "
+                f"{override}: a sweep is resumed with the options it was started with; only "
                 "hydra/launcher=… and hydra.launcher.… can be given"
             )
 
 
-def named(tracker: Tracker, wanted: str | None) -> str:
-    """The sweep that is meant: the one of this name, or the last.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    name = wanted or tracker.last_sweep()
+def _chosen(tracker: Tracker, name: str | None) -> str:
+    """The sweep of this name, or the last."""
+    name = name or tracker.last_sweep()
     if name is None:
         raise ConfigError(f"{tracker.uri} has no sweeps yet")
     if tracker.sweep_run(name) is None and not tracker.runs_of(name):
@@ -104,48 +87,48 @@ def named(tracker: Tracker, wanted: str | None) -> str:
     return name
 
 
-def check_free(records: Sequence[AnyRecord], *, force: bool) -> None:
-    """Keep a sweep from being taken up while it is under way.
-
-    Raises:
-        ConfigError: it is.
-    """
-    for one in records:
-        owner = one.owner
-        if not is_running(one) or owner is None:
+def _check_not_running(records: Sequence[AnyRecord], *, force: bool) -> None:
+    for run in records:
+        owner = run.owner
+        if not is_running(run) or owner is None:
             continue
         if owner.state() == "alive":
             raise ConfigError(
-                f"{one.name} is under way, in process {owner.process} of this machine: wait for "
-                "it, or end it"
+                f"{run.name} is running in process {owner.process} of this machine: wait for it, "
+                "or end it"
             )
-        if isinstance(one, SweepRecord) and not force:
+        if isinstance(run, SweepRecord) and not force:
             raise ConfigError(
-                f"{one.name} is under way on {owner.host}, as far as this machine can tell: go on "
-                "there, or add --force if nothing of it runs there any more"
+                f"{run.name} is running on {owner.host}, as far as this machine can know: resume "
+                "it there, or add --force if nothing of it runs there any more"
             )
 
 
-def release(tracker: Tracker, runs: Iterable[RunRecord]) -> None:
-    """End the runs that other machines left running, on their user's word."""
+def _end_running(tracker: Tracker, runs: Iterable[RunRecord]) -> None:
     for run in runs:
         if run.status == "running":
-            tracker.log(run.run_id).end("killed", "lost", "taken up with --force")
+            tracker.log(run.run_id).end("killed", "lost", "resumed with --force")
 
 
-def placed(tracker: Tracker, plan: Plan, name: str) -> list[str]:
+def _store_options(tracker: Tracker, plan: SweepPlan, name: str) -> list[str]:
     """The overrides that say where a sweep is."""
     tracking = plan.config(0).tracking
-    given = {"sweep": name, "experiment": tracking.experiment, "uri": tracker.uri}
-    quoted = {key: value.replace("'", r"\'") for key, value in given.items()}
+    values = {"sweep": name, "experiment": tracking.experiment, "uri": tracker.uri}
+    quoted = {key: value.replace("'", r"\'") for key, value in values.items()}
     return [f"tracking.{key}='{value}'" for key, value in quoted.items()]
 
 
-def settle(tracker: Tracker, name: str, runs: Sequence[RunRecord]) -> int:
-    """Close a sweep of which nothing is left; returns the exit code."""
+def _become(arguments: Sequence[str]) -> NoReturn:
+    """Replace this process by the benchmark with other arguments."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "benchmark", *arguments])
+
+
+def _conclude(tracker: Tracker, name: str, plan: SweepPlan, runs: Sequence[RunRecord]) -> int:
+    """Close a sweep of which nothing is left; the exit code."""
     finished = all(run.status == "finished" for run in runs)
     parent = tracker.sweep_run(name)
     if parent and parent.status not in ("finished", "failed"):
-        return 0 if conclude(tracker, name, console()) else 1
+        return 0 if Sweep(tracker, name, plan).conclude(Output()) else 1
     print(f"Sweep {name}: nothing is left; {'all' if finished else 'not all'} runs finished")
     return 0 if finished else 1

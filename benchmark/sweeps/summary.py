@@ -1,4 +1,4 @@
-"""What a person is told at the end: the table, the sheet of all cells, where to look next."""
+"""The end of a sweep: the result table, the sheet of all cells, where to look next."""
 
 import shlex
 import sys
@@ -24,15 +24,15 @@ WORDS = ("stopped_by", "weights")
 SUMMARY_COLUMNS = ("stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights")
 
 SUMMARY_METRICS = ("ssim", "grain", "held_out_distance.")
-"""Metrics that the summary shows, each by the first evaluator that took it."""
+"""Metrics that the summary shows, each by the first evaluator that has it."""
 
 SHEET_EXAMPLES = 4
 """Most examples that one cell of a sweep's sheet shows."""
 
 SHEET_CELL = 320
 
-PLACES = 12
-"""Most runs whose pictures' places the summary names; the sweep's sheet shows them all."""
+MOST_PATHS = 12
+"""Most runs whose pictures' paths the summary prints; the sweep's sheet shows them all."""
 
 
 def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
@@ -43,7 +43,7 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
     for run in runs:
         if tracker.has_artifact(run.run_id, EXAMPLES_FILE):
             row = " ".join([run.backbone, *(f"{k}={v}" for k, v in varied[run.run_id])])
-            cells[row, run.agg], names = _cell(tracker, run)
+            cells[row, run.agg], names = _cell_picture(tracker, run)
             legend = f"in each cell: {', '.join(names)}"
     if not cells:
         return None
@@ -51,12 +51,12 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
     columns = list(dict.fromkeys(column for _, column in cells))
     kinds = {run.weights or "?" for run in runs}
     weights = ", ".join(sorted(kinds))
-    loud = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
+    warning = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
     return sheets.grid(
         [[cells.get((row, column)) for column in columns] for row in rows],
         rows,
         columns,
-        f"{runs[0].sweep} · weights: {weights}{loud}\n{legend}",
+        f"{runs[0].sweep} · weights: {weights}{warning}\n{legend}",
     )
 
 
@@ -72,19 +72,18 @@ def summarise(
     for column in shown.columns:
         table.add_column(column, justify="left" if column in WORDS else "right")
     for run, row in zip(runs, shown.itertuples(index=False), strict=True):
-        table.add_row(run.name, *(_shown(value) for value in row))
+        table.add_row(run.name, *(_cell_text(value) for value in row))
     output.print(table)
     parent = tracker.sweep_run(sweep) if sweep else None
     print_unfinished(output, tracker, runs, parent.runs if parent else 1)
     for what, run_id, file in [
         *([("all runs", parent.run_id, SWEEP_SHEET)] if parent else []),
-        *((run.name, run.run_id, CONTACT_SHEET) for run in runs[:PLACES]),
+        *((run.name, run.run_id, CONTACT_SHEET) for run in runs[:MOST_PATHS]),
     ]:
         if tracker.has_artifact(run_id, file):
-            place = tracker.location(run_id, file)
-            output.print(f"picture of {what}: {place}", soft_wrap=True)
-    if len(runs) > PLACES:
-        output.print(f"and of {len(runs) - PLACES} more runs, each in its artifacts")
+            output.print(f"picture of {what}: {tracker.location(run_id, file)}", soft_wrap=True)
+    if len(runs) > MOST_PATHS:
+        output.print(f"and of {len(runs) - MOST_PATHS} more runs, each in its artifacts")
     fallbacks = {run.backbone: run.weights_note for run in runs if run.weights_note}
     announce_weights(output, fallbacks)
     print_skipped_metrics(output, runs)
@@ -96,31 +95,30 @@ def summarise(
 def print_unfinished(
     output: Console, tracker: Tracker, runs: Sequence[RunRecord], planned: int
 ) -> None:
-    """Each run that did not finish with its reason, and the commands that run just those."""
+    """Print each run that did not finish with its reason, and the command that resumes those."""
     unfinished = [run for run in runs if run.status != "finished"]
     for run in unfinished:
-        told = f"{run.name}: {run.status} - {run.reason}"
-        output.print(told, style="red", soft_wrap=True)
+        output.print(f"{run.name}: {run.status} - {run.reason}", style="red", soft_wrap=True)
         if run.status == "diverged":
-            output.print(f"  again, with other options: {run.command}", soft_wrap=True)
+            output.print(f"  try other options: {run.command}", soft_wrap=True)
     left = [run for run in unfinished if run.status != "diverged"]
     never = planned - len(runs)
     if never > 0:
         output.print(f"never started: {never} of {planned} runs", style="red")
     if runs and (left or never > 0):
         command = resume_command(tracker, runs[0].sweep)
-        output.print(f"go on with just these: {command}", soft_wrap=True)
+        output.print(f"resume just these: {command}", soft_wrap=True)
 
 
 def some_metrics(runs: Sequence[RunRecord]) -> list[str]:
     """Those of `SUMMARY_METRICS` that some run has."""
     known = dict.fromkeys(name for run in runs for name in sorted(run.scores))
-    found = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_METRICS]
-    return [name for name in found if name]
+    first = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_METRICS]
+    return [name for name in first if name]
 
 
 def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
-    """What could not be measured, a line a reason, besides what was announced at the start."""
+    """Print the metrics that were skipped, a line per reason, if not announced at the start."""
     reasons: dict[str, dict[str, None]] = {}
     for run in runs:
         missing = run.skipped_metrics
@@ -129,28 +127,28 @@ def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
             if reason not in announced:
                 reasons.setdefault(reason, {})[metric] = None
     for reason, metrics in reasons.items():
-        output.print(f"not measured: {', '.join(metrics)} ({reason})", soft_wrap=True)
+        output.print(f"skipped metrics: {', '.join(metrics)} ({reason})", soft_wrap=True)
 
 
 def resume_command(tracker: Tracker, sweep: str) -> str:
-    """The one line that goes on with a sweep."""
+    """The command that resumes a sweep."""
     return f"python -m benchmark.resume {sweep}{_store(tracker)}"
 
 
 def report_command(tracker: Tracker, run: RunRecord) -> str:
-    """The one line that writes the report of a run's sweep."""
+    """The command that writes the report of a run's sweep."""
     return f"python -m benchmark.report --sweep {run.sweep}{_store(tracker)}"
 
 
 def ui_command(tracker: Tracker) -> str:
-    """The one line that opens the MLflow UI on a store."""
+    """The command that opens the MLflow UI on a store, or a server's address."""
     if tracker.uri.startswith(("http://", "https://")):
         return tracker.uri
     if Path(sys.prefix) == ROOT / ".venv":
         default = tracker.uri == Tracker.default_uri(ROOT)
         return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
-    light = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
-    return f"{light} --backend-store-uri {shlex.quote(tracker.uri)}"
+    command = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
+    return f"{command} --backend-store-uri {shlex.quote(tracker.uri)}"
 
 
 def _store(tracker: Tracker) -> str:
@@ -159,7 +157,7 @@ def _store(tracker: Tracker) -> str:
     return "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
 
 
-def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
+def _cell_picture(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
     """Some examples of a run, spread over its artists, in one square; and their names."""
     table = tracker.read_table(run.run_id, EXAMPLES_FILE)
     chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
@@ -168,7 +166,7 @@ def _cell(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
     return square, [f"{table['artist'][i]}/{table['content'][i]}" for i in chosen]
 
 
-def _shown(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None or pd.isna(value):
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -20,7 +20,7 @@ from PIL import Image
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, make_url
 
-from benchmark.runtime import interrupt
+from benchmark.runtime.interrupts import Interrupts
 from benchmark.tracking.outage import RETRY_SECONDS, OutageError, describe, retry_until_available
 
 Result = TypeVar("Result")
@@ -76,7 +76,7 @@ class Retries:
 class Store:
     """An MLflow store of which each operation is done as a whole, and again after an outage."""
 
-    def __init__(self, uri: str, retries: Retries) -> None:
+    def __init__(self, uri: str, retries: Retries, interrupts: Interrupts | None = None) -> None:
         """Open the store at an address.
 
         Raises:
@@ -85,6 +85,7 @@ class Store:
         """
         self.uri = uri
         self.retries = retries
+        self._interrupts = interrupts or Interrupts()
         with _short_lock_waits(uri):
             self._client: MlflowClient = self._retry(lambda: MlflowClient(uri))
 
@@ -185,12 +186,13 @@ class Store:
     def _retry(self, action: Callable[[], Result]) -> Result:
         def undisturbed() -> Result:
             # An interrupted request does no harm: the server does all of it or nothing.
-            with nullcontext() if is_server(self.uri) else interrupt.deferred():
+            with nullcontext() if is_server(self.uri) else self._interrupts.deferred():
                 return action()
 
         def announce(line: str) -> None:
             print(f"  {line}", file=sys.stderr, flush=True)
 
+        self._interrupts.check()
         if self.retries.unreachable:
             raise OutageError(f"MLflow {self.uri} does not answer")
         start = time.monotonic()

@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import check_store, local_file, nearest_there
-from benchmark.runtime import interrupt
+from benchmark.runtime.interrupts import Interrupts
 from benchmark.tracking import database
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.outage import OutageError
@@ -60,7 +60,13 @@ class Tracker:
     """One MLflow store and one experiment in it."""
 
     def __init__(
-        self, uri: str | None, experiment: str | None, root: Path, *, create: bool = True
+        self,
+        uri: str | None,
+        experiment: str | None,
+        root: Path,
+        *,
+        create: bool = True,
+        interrupts: Interrupts | None = None,
     ) -> None:
         """Open a store.
 
@@ -69,11 +75,13 @@ class Tracker:
             experiment: name; None: all there are, to read.
             root: folder of the application.
             create: create a local store, and the experiment, where they do not exist.
+            interrupts: of this process; None: it handles no signals.
 
         Raises:
             ConfigError: the store cannot be reached or used.
         """
         self.uri = uri or self.default_uri(root)
+        self._interrupts = interrupts or Interrupts()
         self._retries = Retries()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
@@ -167,7 +175,7 @@ class Tracker:
             log.end("killed", "interrupted", "interrupted")
 
         try:
-            with interrupt.on_forced_exit(kill):
+            with self._interrupts.on_forced_exit(kill):
                 yield log
         except Exception as error:
             before_end()
@@ -177,7 +185,7 @@ class Tracker:
                 log.end("failed", "error", error_summary(error))
             raise
         except BaseException:
-            interrupt.reached()
+            self._interrupts.mark_shutting_down()
             with suppress(Exception):
                 kill()
             raise
@@ -283,10 +291,10 @@ class Tracker:
 
     def _open(self, file: Path | None, *, create: bool) -> Store:
         if file is None:
-            return Store(self.uri, self._retries)
+            return Store(self.uri, self._retries, self._interrupts)
         database.check(self.uri, file, write=create)
         with database.created_once(file):
-            return Store(self.uri, self._retries)
+            return Store(self.uri, self._retries, self._interrupts)
 
     def _experiments(
         self, name: str | None, file: Path | None, *, create: bool

@@ -1,0 +1,123 @@
+"""Ctrl-C and SIGTERM end a run in order: never within a write, never unnoticed, and soon."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from types import FrameType
+
+EXIT_CODE = 130
+
+GRACE = 1.0
+"""Seconds in which the main thread must begin to shut down; then another thread ends the program.
+
+A signal's Python code waits for the main thread to return from native code, and a step of a large
+network, or its compilation, may take minutes.
+"""
+
+LONGEST_WRITE = 10.0
+"""Seconds for which the program waits for a write in progress all the same."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """The signals that a process received, and what it does about them.
+
+    One object per process; without `install` nothing ever happens to it, so that code which only
+    reads can be given a fresh one.
+    """
+
+    def __init__(self) -> None:
+        self.is_shutting_down = False
+        self._first_action: Callable[[], None] | None = None
+        self._raised = False
+        self._pending = False
+        self._deferrals = 0
+        self._exit_actions: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """From now on both signals raise KeyboardInterrupt in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in SIGNALS:
+            signal.signal(number, self.handle_signal)
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(reader,), name="interrupts", daemon=True).start()
+
+    def handle_signal(self, number: int, frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt, within a write at its end."""
+        if self._deferrals:
+            self._pending = True
+        else:
+            self._raise()
+
+    def before_interrupt(self, action: Callable[[], None]) -> None:
+        """What the first signal does before it raises; a second signal does not wait for it."""
+        self._first_action = action
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal came and its exception was lost.
+
+        An exception raised while native code or a finaliser calls back into Python is printed and
+        dropped; without this check such a run would continue to its end.
+        """
+        if self._raised and not self.is_shutting_down:
+            raise KeyboardInterrupt
+
+    def mark_shutting_down(self) -> None:
+        """The main thread has noticed a signal and is ending what it does."""
+        self.is_shutting_down = True
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Hold signals back to the end of the block: half a write leaves a database locked."""
+        self._deferrals += 1
+        try:
+            yield
+        finally:
+            self._deferrals -= 1
+        if self._pending and not self._deferrals:
+            self._pending = False
+            self._raise()
+
+    @contextmanager
+    def on_forced_exit(self, action: Callable[[], None]) -> Iterator[None]:
+        """What another thread does in the block's place if a signal finds the main thread stuck."""
+        self._exit_actions.append(action)
+        try:
+            yield
+        finally:
+            self._exit_actions.remove(action)
+
+    def _raise(self) -> None:
+        action, self._first_action = self._first_action, None
+        if action is not None:
+            self.mark_shutting_down()
+            action()
+        self._raised = True
+        raise KeyboardInterrupt
+
+    def _watch(self, reader: int) -> None:
+        """Wait for a signal, then for the main thread; where that is stuck, end the program."""
+        while number := os.read(reader, 1):
+            if number[0] not in SIGNALS:
+                continue
+            began = monotonic()
+            # A launcher that waits for its jobs looks for signals now and then.
+            while monotonic() - began < (
+                LONGEST_WRITE if self._deferrals or self._first_action else GRACE
+            ):
+                if self.is_shutting_down:
+                    return
+                sleep(0.02)
+            for action in reversed(self._exit_actions):
+                with suppress(Exception):
+                    action()
+            sys.stdout.flush()
+            os._exit(EXIT_CODE)

@@ -1,0 +1,120 @@
+"""How a sweep is wired to Hydra, its launchers and its process: what is left to other libraries."""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from benchmark.config.arguments import hydra_parser
+from benchmark.config.errors import ConfigError
+from benchmark.runtime import library_internals
+from benchmark.runtime.interrupts import Interrupts
+from benchmark.sweeps import application
+from benchmark.sweeps.overrides import combinations
+from tests.commands import ROOT, TINY, store
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[tuple[object, ...]]:
+    return {
+        (*sorted(action.option_strings), action.nargs, *(action.choices or ()))
+        for action in parser._actions
+    }
+
+
+def test_the_flags_are_those_of_the_installed_hydra() -> None:
+    assert options_of(hydra_parser()) == options_of(get_args_parser())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["backbone=vgg,resnet", "agg=simple,squared", "epochs=3"],
+        ["seed=range(0,3)", "dataset.artists=[a,b],[c]", "+x.y='a,b'", "agg=choice(simple,logged)"],
+        ["seed=1,2", "seed=3", "~agg.p"],
+    ],
+)
+def test_the_runs_are_those_of_hydras_basic_sweeper(overrides: list[str]) -> None:
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    assert [combinations(parsed)] == BasicSweeper.split_arguments(parsed, None)
+
+
+def test_an_interval_has_no_values() -> None:
+    [interval] = OverridesParser.create().parse_overrides(["seed=interval(0,1)"])
+    with pytest.raises(ConfigError, match="has no intervals"):
+        combinations([interval])
+
+
+def test_what_is_known_of_submitit_and_joblib_holds_in_the_installed_versions() -> None:
+    utils = pytest.importorskip("submitit.core.utils")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    for module in (*library_internals.JOB_MODULES, library_internals.CONTROLLER_MODULE):
+        assert importlib.util.find_spec(module), module
+    paths = utils.JobPaths("folder", "17")
+    assert paths.submitted_pickle.name == library_internals.SUBMITTED_FILE.replace("*", "17")
+    assert paths.result_pickle.name == library_internals.RESULT_FILE.format(job="17")
+
+
+def test_each_application_has_a_state_of_its_own() -> None:
+    first = application.begin()
+    first.interrupts.mark_shutting_down()
+    second = application.begin()
+    assert application.current() is second
+    assert not second.interrupts.is_shutting_down
+    assert second.sweep is None
+
+
+def test_a_lost_interrupt_is_raised_again_until_the_program_shuts_down() -> None:
+    interrupts = Interrupts()
+    interrupts.check()
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.handle_signal(2, None)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+    interrupts.mark_shutting_down()
+    interrupts.check()
+
+
+def test_a_signal_within_a_write_is_raised_at_its_end() -> None:
+    interrupts = Interrupts()
+    steps = []
+
+    def write() -> None:
+        with interrupts.deferred():
+            interrupts.handle_signal(2, None)
+            steps.append("written")
+        steps.append("after")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert steps == ["written"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "reason"),
+    [
+        (["-m"], "import gone", "gone: No module named 'gone'"),
+        ([], "raise AttributeError('another version')", "natsort: another version"),
+    ],
+)
+def test_a_package_that_cannot_be_imported_is_named(
+    mode: list[str], content: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "natsort.py").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", *mode, *TINY, store(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == f"error: cannot import {reason}; run make install\n"
+    assert not (tmp_path / "mlflow.db").exists()
