@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("user_input", "backbones", "datasets", "benchmark")
+PACKAGES = ("user_input", "backbones", "datasets", "benchmark", "hydra_plugins")
 
 
 def imports_of(path: Path) -> set[str]:
@@ -46,6 +46,18 @@ def test_one_module_knows_mlflow_and_none_a_backend() -> None:
         if any(b in (ROOT / file).read_text() for b in ('"jax"', '"tensorflow"'))
     }
     assert named == {"benchmark/transfer/backend.py"}
+
+
+def test_nothing_private_of_other_packages_is_imported() -> None:
+    """What they do not document is known in `runtime/library_internals.py` alone, as names."""
+    private = {
+        (file, name)
+        for file, imported in SOURCES.items()
+        for name in imported
+        if name.partition(".")[0] not in PACKAGES
+        and any(part.startswith("_") and part != "__future__" for part in name.split("."))
+    }
+    assert not private
 
 
 UNPICKLE = ("pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib")

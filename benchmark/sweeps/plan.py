@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from benchmark.config.errors import ConfigError
-from benchmark.config.schema import Config, Tracking, nested, restored
+from benchmark.config.schema import Config, Tracking, restored
 from benchmark.tracking.records import CONFIG_FILE, PLAN_FILE, AnyRecord
 from benchmark.tracking.tracker import Tracker
 
@@ -24,13 +24,6 @@ class SweepPlan:
     overrides: Sequence[Sequence[str]]
     settings: Sequence[Mapping[str, Any]]
     hydra: Sequence[str] = ()
-
-    @classmethod
-    def of(
-        cls, jobs: Sequence[Sequence[str]], configs: Sequence[Config], hydra: Sequence[str]
-    ) -> Self:
-        """Of a sweep that is about to start."""
-        return cls(jobs, [nested(config) for config in configs], hydra)
 
     @classmethod
     def read(cls, tracker: Tracker, sweep: str) -> Self:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from benchmark.analysis.tables import results_table
 from benchmark.config.errors import ConfigError
-from benchmark.config.schema import Config
+from benchmark.config.schema import Config, nested
 from benchmark.runs.log import command_line, logged_options
 from benchmark.runs.progress import Output
 from benchmark.runtime.processes import current_process
@@ -55,7 +55,7 @@ class Sweep:
     ) -> Self:
         """Record what its runs, with these configurations and overrides, have in common."""
         name = configs[0].tracking.sweep or ""
-        plan = SweepPlan.of(jobs, configs, launcher_overrides(hydra_config))
+        plan = SweepPlan(jobs, list(map(nested, configs)), launcher_overrides(hydra_config))
         facts = SweepFacts(
             sweep=name,
             runs=len(configs),
