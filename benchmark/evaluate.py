@@ -9,7 +9,6 @@ from rich.progress import track
 
 from benchmark.analysis.rescoring import ALLOWED, scored
 from benchmark.analysis.run_selection import add_selection, selected
-from benchmark.config.arguments import Parser
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError, ConfigError
 from benchmark.config.paths import ROOT
@@ -19,6 +18,7 @@ from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
+from user_input.arguments import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

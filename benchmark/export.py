@@ -8,11 +8,11 @@ from pathlib import Path
 from benchmark.analysis import comparison, study
 from benchmark.analysis.run_selection import add_selection, selected
 from benchmark.analysis.tables import SHOWN, examples_table, models, results_table, write
-from benchmark.config.arguments import Parser
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.tracking.tracker import Tracker
+from user_input.arguments import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.analysis.questions import QUESTIONS, SWEEPS, USAGE, gathered, write
-from benchmark.config.arguments import Parser
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
+from user_input.arguments import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

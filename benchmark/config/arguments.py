@@ -1,20 +1,6 @@
-"""The arguments of commands: a wrong one is told in one line, with the nearest right one."""
+"""The arguments of `python -m benchmark`."""
 
-import argparse
-import re
-from typing import NoReturn
-
-from user_input import did_you_mean
-
-
-class Parser(argparse.ArgumentParser):
-    """Argparse's, which otherwise prints its whole usage first."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, in one line, and end with exit code 2."""
-        unknown = message.partition("unrecognized arguments: ")[2].partition("=")[0]
-        hint = did_you_mean(unknown, re.findall(r"--[\w-]+", self.format_usage()), 0.6)
-        self.exit(2, f"error: {' '.join(message.split())}.{hint} --help lists what there is.\n")
+from user_input.arguments import Parser
 
 
 def hydra_parser() -> Parser:

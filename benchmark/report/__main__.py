@@ -18,7 +18,6 @@ from benchmark.analysis.comparison import Column, Compared
 from benchmark.analysis.run_selection import add_selection, selected
 from benchmark.analysis.statistics import Interval, comparable
 from benchmark.analysis.tables import Model, models
-from benchmark.config.arguments import Parser
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
@@ -27,6 +26,7 @@ from benchmark.report.figures import ARROWS, DIRECTIONS, REFERENCES, Drawing
 from benchmark.report.gallery import Gallery
 from benchmark.tracking.records import Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker
+from user_input.arguments import Parser
 
 FOLDER = Path(__file__).parent
 
