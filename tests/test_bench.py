@@ -18,7 +18,9 @@ from benchmark.bench.figures import Figure, markdown_table
 from benchmark.bench.growth import slope
 from benchmark.bench.size import QuickSize
 from benchmark.bench.timing import ROOT, alternately
-from benchmark.bench.workload import load_optimizer, sample_workload
+from benchmark.bench.workload import sample_workload
+from benchmark.transfer.aggregation import Aggregation, power_mean
+from benchmark.transfer.optimizers import OptimizerChoice
 from tests.commands import command
 
 if keras.backend.backend() == "tensorflow":
@@ -26,12 +28,13 @@ if keras.backend.backend() == "tensorflow":
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is TensorFlow's tutorial")
-@pytest.mark.parametrize("agg", ["simple", "squared", "logged"])
-def test_the_baseline_has_the_same_losses(agg: str) -> None:
+@pytest.mark.parametrize(("agg", "p"), [("simple", 1.0), ("squared", 2.0), ("logged", 0.0)])
+def test_the_baseline_has_the_same_losses(agg: str, p: float) -> None:
     """Code that shares nothing with ours, so it checks our losses and gradients too."""
     workload = sample_workload(48, 3)
-    adam = load_optimizer("adam", learning_rate=0.02, beta_1=0.99, epsilon=0.1)
-    optimization = workload.optimization(workload.batch(1), agg, adam)
+    adam = OptimizerChoice(keras.optimizers.Adam, 0.02, (("beta_1", 0.99), ("epsilon", 0.1)))
+    mean = Aggregation(power_mean, {"p": p})
+    optimization = workload.optimization(workload.batch(1), aggregation=mean, optimizer=adam)
     transfer = baseline_transfer(workload, agg)
     expected = [transfer.step() for _ in range(5)]
     losses = [optimization.run()[0, 0] for _ in range(5)]

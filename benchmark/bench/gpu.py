@@ -12,6 +12,7 @@ import gc
 import importlib.util
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -20,22 +21,28 @@ from time import perf_counter
 from typing import Any
 
 import keras
+import yaml
 from keras import ops
 from rich.console import Console
 from rich.progress import track
 
-from backbones import Backbone
 from benchmark.bench.arithmetic import matrix_timer, operations
 from benchmark.bench.size import QuickStudySize, StudySize
 from benchmark.bench.timing import ROOT, median_step_seconds, seconds_of
-from benchmark.bench.workload import Workload, load_optimizer, noise_workload
+from benchmark.bench.workload import Workload, load_backbone, noise_workload
 from benchmark.transfer import backend, memory
-from benchmark.transfer.aggregation import power_mean
-from benchmark.transfer.batch import Batch
+from benchmark.transfer.aggregation import Aggregation, power_mean
+from benchmark.transfer.batch import Batch, make_batches
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import Tensor
+from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import LOSS_NAMES, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping
+from benchmark.transfer.style_transfer import StyleTransfer
+from user_input import import_callable
+
+POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
+"""The study's aggregations, all power means."""
 
 
 def measure_accelerator(size: StudySize, folder: Path) -> int:
@@ -62,33 +69,36 @@ def one_precision(size: StudySize, precision: str, screen: Console) -> dict[str,
     for name in size.backbones:
         workload = study_workload(size, name, precision)
         batches = study_batches(size, workload)
-        jobs = [(agg, optimizer) for agg in size.aggregations for optimizer in size.optimizers]
+        jobs = [(agg, optimizer) for agg in POWERS for optimizer in size.optimizers]
         for agg, optimizer in track(jobs, f"{precision} {name}", console=screen):
-            seconds = study_run(size, workload, batches, agg, optimizer)
-            runs[f"{name} {agg} {optimizer}"] = seconds
+            mean = Aggregation(power_mean, {"p": POWERS[agg]})
+            transfer = replace(
+                workload.transfer, aggregation=mean, optimizer=load_optimizer(optimizer)
+            )
+            runs[f"{name} {agg} {optimizer}"] = study_run(transfer, batches, size.epochs)
         gc.collect()
     vgg = study_workload(size, "vgg", precision)
     batch = study_batches(size, vgg)[0]
-    large = noise_workload("vgg", size.large, precision)
+    large = noise_workload(load_backbone("vgg", size.large, precision))
     optimization = large.optimization(large.batch(1))
     optimization.run()
     large_seconds = seconds_of(lambda: optimization.run(size.large_steps))
-    tiny = noise_workload("vgg", 32, precision)
+    tiny = noise_workload(load_backbone("vgg", 32, precision))
     return {
         "study": runs,
         "study_seconds": sum(run["wall"] for run in runs.values()),
         "examples_in_a_step": len(batch.start),
         "step_seconds": median_step_seconds(vgg.optimization(batch), size.steps),
         "bare_step_seconds": bare_step_seconds(vgg, batch, size.steps),
-        "operations_of_a_step": operations(vgg.backbone) * len(batch.start),
+        "operations_of_a_step": operations(vgg.transfer.backbone) * len(batch.start),
         "matrix_rate": 2 * float(size.matrix) ** 3 / matrix_timer(size.matrix, precision)(),
         "large_seconds": large_seconds,
-        "large_rate": operations(large.backbone) * size.large_steps / large_seconds,
+        "large_rate": operations(large.transfer.backbone) * size.large_steps / large_seconds,
         # One tiny picture costs next to no arithmetic.
         "host_seconds": median_step_seconds(tiny.optimization(tiny.batch(1)), size.steps),
         "logging_seconds": logging_seconds(),
         "estimated_bytes": memory.estimate_bytes(
-            vgg.backbone,
+            vgg.transfer.backbone,
             artists=size.artists,
             paintings=size.paintings,
             examples=len(batch.start),
@@ -131,51 +141,41 @@ def figure_lines(size: StudySize, measured: dict[str, Any]) -> Iterator[str]:
 
 def study_workload(size: StudySize, name: str, precision: str) -> Workload:
     """As many images of noise as the study has paintings and content images."""
-    return noise_workload(
-        name,
-        size.pixels,
-        precision,
-        artists=size.artists,
-        paintings=size.paintings,
-        contents=size.contents,
-    )
+    backbone = load_backbone(name, size.pixels, precision)
+    artists, paintings = size.artists, size.paintings
+    return noise_workload(backbone, artists=artists, paintings=paintings, contents=size.contents)
 
 
 def study_batches(size: StudySize, workload: Workload) -> list[Batch]:
     """The study's examples, with as many artists in a batch as the memory holds."""
-    most = workload.session.largest_batch(
-        workload.backbone,
-        None,
-        artists=size.artists,
-        paintings=size.paintings,
-        contents=size.contents,
+    backbone = workload.transfer.backbone
+    batch_size = workload.transfer.session.largest_batch(
+        backbone, None, artists=size.artists, paintings=size.paintings, contents=size.contents
     )
-    together = max(most // size.contents, 1)
-    return [
-        workload.batch(size.contents, workload.targets[first : first + together])
-        for first in range(0, size.artists, together)
-    ]
+    return make_batches(backbone, workload.contents, workload.targets, batch_size)
 
 
-def study_run(
-    size: StudySize, workload: Workload, batches: Sequence[Batch], agg: str, optimizer: str
-) -> dict[str, float]:
+def load_optimizer(name: str) -> OptimizerChoice:
+    """An optimiser of `conf/optimizer/`."""
+    variant = yaml.safe_load((ROOT / "conf" / "optimizer" / f"{name}.yaml").read_text())
+    constructor = import_callable(variant.pop("_target_"))
+    rate = variant.pop("learning_rate")
+    del variant["name"]
+    return OptimizerChoice(constructor, rate, tuple(variant.items()))
+
+
+def study_run(transfer: StyleTransfer, batches: Sequence[Batch], epochs: int) -> dict[str, float]:
     """One run of the study: seconds in all, compilation included, and without."""
     began = perf_counter()
-    outcome = optimize(
-        workload.transfer(agg, load_optimizer(optimizer)),
-        batches,
-        # Neither convergence nor divergence ends it: the study at its longest.
-        Stopping(size.epochs, patience=None, divergence_factor=float("inf")),
-    )
-    if outcome.epochs != size.epochs:
-        raise RuntimeError(
-            f"{workload.backbone.name} {agg} {optimizer}: {outcome.stop_reason.message}"
-        )
+    # Neither convergence nor divergence ends it: the study at its longest.
+    stopping = Stopping(epochs, patience=None, divergence_factor=float("inf"))
+    result = optimize(transfer, batches, stopping)
+    if result.epochs != epochs:
+        raise RuntimeError(f"{transfer.backbone.name}: {result.stop_reason.message}")
     return {
         "wall": perf_counter() - began,
-        "steps": outcome.seconds,
-        "epochs": outcome.epochs,
+        "steps": result.seconds,
+        "epochs": result.epochs,
     }
 
 
@@ -192,9 +192,9 @@ class BareStep(Stylization):
 
 def bare_step_seconds(workload: Workload, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
-    backbone: Backbone = workload.backbone
-    model = BareStep(backbone.network, workload.loss.functions, power_mean, len(batch.start))
-    model.feature_extractor = backbone.network
+    transfer = workload.transfer
+    functions = transfer.loss.functions
+    model = BareStep(transfer.backbone.network, functions, power_mean, len(batch.start))
     model.compile(optimizer=keras.optimizers.Adam(), jit_compile=backend.compiles_with_xla())
     _, inputs = workload.optimization(batch).begin()
 

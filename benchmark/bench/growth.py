@@ -20,7 +20,7 @@ def growth_curves(size: Size) -> dict[str, Curve]:
 
     def seconds(examples: int = 1, paintings: int | None = None, steps: int = 1) -> float:
         targets = repeated(workload.targets[0], paintings) if paintings else workload.targets[0]
-        optimization = workload.optimization(workload.batch(examples, [targets]))
+        optimization = workload.optimization(workload.batch(examples, targets))
         return steps * median_step_seconds(optimization, steps)
 
     curves: dict[str, Curve] = {
@@ -32,7 +32,7 @@ def growth_curves(size: Size) -> dict[str, Curve]:
     for side in size.sides:
         workload = sample_workload(side, min(size.paintings, 5))
         pixels[side] = seconds()
-        bytes_[side] = float(memory.bytes_per_example(workload.backbone))
+        bytes_[side] = float(memory.bytes_per_example(workload.transfer.backbone))
     return {
         **curves,
         "pixels a side": pixels,

@@ -68,7 +68,6 @@ class StudySize:
     large_steps: int = 1000
     matrix: int = 8192
     backbones: tuple[str, ...] = ("vgg", "resnet", "inception", "mobilenet")
-    aggregations: tuple[str, ...] = ("simple", "squared", "logged")
     optimizers: tuple[str, ...] = ("adam", "sgd", "rmsprop")
     precisions: tuple[str, ...] = ("float32", "bfloat16")
     steps: int = 10

@@ -12,9 +12,9 @@ from benchmark.bench.baseline import Network, Transfer
 from benchmark.bench.figures import Figure
 from benchmark.bench.size import Size
 from benchmark.bench.timing import alternately, medians, seconds_of, step_seconds
-from benchmark.bench.workload import Workload, load_optimizer, repeated, sample_workload
+from benchmark.bench.workload import Workload, repeated, sample_workload
 from benchmark.transfer.batch import Batch
-from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.optimizers import ADAM, OptimizerChoice
 from user_input import import_callable
 
 BATCH = 4
@@ -41,7 +41,7 @@ def step_times(size: Size) -> Iterator[Figure]:
     }
     measured = alternately(sides, size.repeats)
     typical = medians(measured)
-    step_operations = operations(float32.backbone)
+    step_operations = operations(float32.transfer.backbone)
 
     def against_baseline(name: str, title: str, most: float, aim: str) -> Figure:
         detail = f"{typical[name]:.3f} s / {typical['baseline']:.3f} s"
@@ -76,7 +76,7 @@ def step_by_paintings(size: Size) -> Iterator[Figure]:
     many = max(100, size.paintings)
     timers = {
         str(number): example_timer(
-            workload, workload.batch(BATCH, [repeated(workload.targets[0], number)]), size.steps
+            workload, workload.batch(BATCH, repeated(workload.targets[0], number)), size.steps
         )
         for number in (1, many)
     }
@@ -128,11 +128,11 @@ def descent(size: Size) -> Iterator[Figure]:
     seconds = seconds_of(lambda: [transfer.step() for _ in range(size.descent - 1)])
     baseline_seconds = seconds * size.descent / (size.descent - 1)
     goal = transfer.step()
-    fast = load_optimizer("adam", learning_rate=FAST_RATE)
+    fast = replace(ADAM, learning_rate=FAST_RATE)
     reached = {
         name: steps_to_loss(float32, workload, goal, size.descent, optimizer)
         for name, workload, optimizer in (
-            ("default", float32, load_optimizer("adam")),
+            ("default", float32, ADAM),
             (f"learning rate {FAST_RATE}", float32, fast),
             (f"learning rate {FAST_RATE}, bfloat16", bfloat16, fast),
         )
@@ -185,11 +185,11 @@ def example_timer(workload: Workload, batch: Batch, steps: int) -> Callable[[], 
 def baseline_transfer(workload: Workload, agg: str = "simple") -> Transfer:
     """The baseline on the first content picture and artist, with the same weights."""
     return Transfer(
-        baseline_network(workload.backbone),
+        baseline_network(workload.transfer.backbone),
         workload.contents[0],
         workload.paintings[0],
-        content_weight=workload.loss.weights.content,
-        style_weight=workload.loss.weights.style,
+        content_weight=workload.transfer.loss.weights.content,
+        style_weight=workload.transfer.loss.weights.style,
         agg=agg,
     )
 

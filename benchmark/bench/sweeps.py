@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmark.bench.figures import Figure
 from benchmark.bench.size import Size
 from benchmark.bench.timing import ROOT, alternately, medians, run_module, seconds_of
-from benchmark.bench.workload import read_variant, study_weights
+from benchmark.config.compose import composed
 from benchmark.tracking.tracker import Tracker
 from datasets import sample
 
@@ -85,14 +85,10 @@ def baseline_seconds(folder: Path, size: Size, output: Path) -> float:
 
 def baseline_backbone(name: str) -> dict[str, object]:
     """A backbone of `conf/` as the baseline's plan wants it."""
-    variant = read_variant("backbone", name)
+    variant = composed([f"backbone={name}"]).backbone
     keys = ("model", "preprocessing", "style_layers", "content_layer")
-    weights = study_weights(name)
-    return {
-        **{key: variant[key] for key in keys},
-        "content_weight": weights.content,
-        "style_weight": weights.style,
-    }
+    weights = {key: variant["loss"][key] for key in ("content_weight", "style_weight")}
+    return {key: variant[key] for key in keys} | weights
 
 
 def cached_start(size: Size) -> Iterator[Figure]:
