@@ -18,7 +18,7 @@ from benchmark.runs.scoring import score
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import (
     CONFIG_FILE,
-    RESULTS,
+    RESULTS_FOLDER,
     RunFacts,
     RunRecord,
     result_file,
@@ -105,7 +105,7 @@ def config_of(tracker: Tracker, run: RunRecord) -> Config:
         ConfigError: it has left none, or no results.
     """
     there = tracker.artifacts(run.run_id)
-    if CONFIG_FILE not in there or RESULTS not in there:
+    if CONFIG_FILE not in there or RESULTS_FOLDER not in there:
         raise ConfigError(f"it has no results to score ({run.status})")
     return restored(tracker.read_json(run.run_id, CONFIG_FILE))
 

@@ -181,14 +181,14 @@ def log_results(
     finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
         log.figure(LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
-    log.table(EXAMPLES_FILE, examples_table(prepared, outcome))
+    log.table(EXAMPLES_FILE, losses_table(prepared, outcome))
     log.results(final_numbers(outcome), outcome.epochs)
     if prepared.original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
 
 
-def examples_table(prepared: Prepared, outcome: Result) -> pd.DataFrame:
+def losses_table(prepared: Prepared, outcome: Result) -> pd.DataFrame:
     """One row per example: names, epoch of the picture kept, first and final losses."""
     table = pd.DataFrame(prepared.examples, columns=["artist", "content"])
     sizes = [len(paintings.names) for paintings in prepared.paintings]

@@ -40,7 +40,7 @@ def created_once(file: Path) -> Iterator[None]:
     lock.unlink(missing_ok=True)
 
 
-def check(uri: str, file: Path, *, write: bool) -> None:
+def check_database(uri: str, file: Path, *, write: bool) -> None:
     """Check that a local store can be read, or written, and is the installed MLflow's if it exists.
 
     Raises:

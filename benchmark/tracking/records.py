@@ -52,7 +52,7 @@ ERROR_FILE = "error.txt"
 PLAN_FILE = "sweep.json"
 SWEEP_SHEET = "sheet.png"
 SWEEP_TABLE = "results.json"
-RESULTS = "results"
+RESULTS_FOLDER = "results"
 RESULTS_ORIGINAL_SIZE = "results_original_size"
 
 LONGEST_KEY = 100
@@ -201,7 +201,7 @@ class SweepRecord(SweepFacts, Stored):
 
 AnyRecord = RunRecord | SweepRecord
 
-R = TypeVar("R", bound=Record)
+RecordType = TypeVar("RecordType", bound=Record)
 
 
 def to_tags(facts: Facts) -> dict[str, str]:
@@ -256,7 +256,7 @@ def to_record(run: Run) -> AnyRecord | None:
     return _validated(RunRecord, stored | _from_tags(RunFacts, tags))
 
 
-def result_file(artist: str, content: str, folder: str = RESULTS) -> str:
+def result_file(artist: str, content: str, folder: str = RESULTS_FOLDER) -> str:
     """The artifact that holds the result of an example."""
     return f"{folder}/{image_key(artist)}/{image_key(content)}.png"
 
@@ -312,7 +312,7 @@ def _status(mlflow_status: str, tag: str | None) -> Status:
     return next((s for s in possible if s == tag), possible[-1] if possible else "running")
 
 
-def _validated(kind: type[R], values: Mapping[str, Any]) -> R:
+def _validated(kind: type[RecordType], values: Mapping[str, Any]) -> RecordType:
     """A record of these values, without those that cannot be."""
     try:
         return kind.model_validate(values)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import pandas as pd
@@ -21,9 +21,13 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, make_url
 
 from benchmark.runtime.interrupts import Interrupts
-from benchmark.tracking.outage import RETRY_SECONDS, OutageError, describe, retry_until_available
-
-Result = TypeVar("Result")
+from benchmark.tracking.outage import (
+    RETRY_SECONDS,
+    Answer,
+    OutageError,
+    describe,
+    retry_until_available,
+)
 
 LOCK_MILLISECONDS = 500
 """For which SQLite waits for a lock within a call; longer ones are retried by `outage`.
@@ -89,7 +93,7 @@ class Store:
         with _short_lock_waits(uri):
             self._client: MlflowClient = self._retry(lambda: MlflowClient(uri))
 
-    def call(self, operation: Callable[[MlflowClient], Result]) -> Result:
+    def call(self, operation: Callable[[MlflowClient], Answer]) -> Answer:
         """The result of an operation that may be done again where its answer got lost.
 
         Raises:
@@ -183,8 +187,8 @@ class Store:
         """Remove an artifact if it exists."""
         self.call(lambda _: self._delete_if_exists(run_id, file))
 
-    def _retry(self, action: Callable[[], Result]) -> Result:
-        def undisturbed() -> Result:
+    def _retry(self, action: Callable[[], Answer]) -> Answer:
+        def undisturbed() -> Answer:
             # An interrupted request does no harm: the server does all of it or nothing.
             with nullcontext() if is_server(self.uri) else self._interrupts.deferred():
                 return action()

@@ -25,7 +25,7 @@ from PIL import Image
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import check_store, local_file, nearest_there
 from benchmark.runtime.interrupts import Interrupts
-from benchmark.tracking import database
+from benchmark.tracking.database import check_database, created_once
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.outage import OutageError
 from benchmark.tracking.records import (
@@ -43,13 +43,13 @@ from benchmark.tracking.records import (
 )
 from benchmark.tracking.store import Retries, Store, access_advice, error_summary, is_server
 
-ANSWER_WITHIN = 10.0
-"""Seconds in which a tracking server must give its first answer."""
+FIRST_ANSWER_SECONDS = 10.0
+"""In which a tracking server must give its first answer."""
 
 PAGE = 100
 """Runs asked for at a time: each takes a server 4 ms and more, and a page must come in time."""
 
-R = TypeVar("R", RunRecord, SweepRecord)
+Kind = TypeVar("Kind", RunRecord, SweepRecord)
 
 
 class NotFoundError(ConfigError):
@@ -115,7 +115,7 @@ class Tracker:
             context = ssl.create_default_context(cafile=certificates)
             address = f"{uri.rstrip('/')}/health"
             try:
-                urlopen(address, timeout=ANSWER_WITHIN, context=context).close()
+                urlopen(address, timeout=FIRST_ANSWER_SECONDS, context=context).close()
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
             except (OSError, ValueError, HTTPException) as error:
@@ -292,8 +292,8 @@ class Tracker:
     def _open(self, file: Path | None, *, create: bool) -> Store:
         if file is None:
             return Store(self.uri, self._retries, self._interrupts)
-        database.check(self.uri, file, write=create)
-        with database.created_once(file):
+        check_database(self.uri, file, write=create)
+        with created_once(file):
             return Store(self.uri, self._retries, self._interrupts)
 
     def _experiments(
@@ -321,7 +321,7 @@ class Tracker:
         with tempfile.TemporaryDirectory() as folder:
             yield self._store.download(run_id, file, folder)
 
-    def _search(self, kind: type[R], condition: str = "", most: int | None = None) -> list[R]:
+    def _search(self, kind: type[Kind], condition: str = "", most: int | None = None) -> list[Kind]:
         conditions = [f"tags.{KIND} = '{kind.kind}'", *([condition] if condition else [])]
         records = self._records(" AND ".join(conditions), most)
         return [record for record in records if isinstance(record, kind)]
