@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmark.report.findings import distinct
-from benchmark.tracking.records import CONFIG_FILE, DATA_FILE, RunRecord
+from benchmark.tracking.records import CONFIG_FILE, DATA_FILE, DataFiles, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 MOST_FILES = 400
@@ -89,8 +89,8 @@ def data_files(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, list
     kept = next((r for r in records if tracker.has_artifact(r.run_id, DATA_FILE)), None)
     if kept is None:
         return {}
-    data = tracker.read_json(kept.run_id, DATA_FILE)
-    sets = {**data.get("style", {}), "content pictures": data.get("content", {})}
+    data = DataFiles.model_validate(tracker.read_json(kept.run_id, DATA_FILE))
+    sets = {**data.style, "content pictures": data.content}
     if sum(map(len, sets.values())) > MOST_FILES:
         return {}
     return {

@@ -25,6 +25,7 @@ from benchmark.tracking.records import (
     EXAMPLES_FILE,
     LOSS_CURVES,
     RESULTS_ORIGINAL_SIZE,
+    DataFiles,
     Results,
     RunFacts,
     RunRecord,
@@ -127,14 +128,13 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
     for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
         log.picture(content_file(name), picture)
 
-    def files(loaded: LoadedImages) -> dict[str, str]:
-        return dict(zip(loaded.sources, loaded.digests, strict=True))
-
-    style = {paintings.name: files(paintings) for paintings in prepared.paintings}
     references = [*prepared.evaluation_setup.held_out, *prepared.evaluation_setup.others]
-    beside = {one.name: [picture.source for picture in one.images] for one in references}
-    data = {"style": style, "content": files(prepared.content), "references": beside}
-    log.json(DATA_FILE, data)
+    files = DataFiles(
+        style={paintings.name: _digests(paintings) for paintings in prepared.paintings},
+        content=_digests(prepared.content),
+        references={group.name: [image.source for image in group.images] for group in references},
+    )
+    log.json(DATA_FILE, files.model_dump())
 
 
 def log_epoch(
@@ -251,6 +251,10 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -
     for (artist, content), picture, original in pairs:
         whole = upscale.to_original_size(picture, original)
         log.picture(result_file(artist, content, folder=RESULTS_ORIGINAL_SIZE), whole)
+
+
+def _digests(loaded: LoadedImages) -> dict[str, str]:
+    return dict(zip(loaded.sources, loaded.digests, strict=True))
 
 
 def _log_set(log: RunLog, loaded: LoadedImages, context: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import unicodedata
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -163,6 +163,20 @@ class Results(Record):
     examples: int | None = None
     epochs_done: int | None = None
     seconds: float | None = None
+
+
+class DataFiles(Record):
+    """The images that a run used, by file: `DATA_FILE`.
+
+    Attributes:
+        style: digest by file, for each artist.
+        content: digest by file.
+        references: files of the paintings that metrics compare with, by artist.
+    """
+
+    style: Mapping[str, Mapping[str, str]]
+    content: Mapping[str, str]
+    references: Mapping[str, Sequence[str]]
 
 
 class Stored(Record):
