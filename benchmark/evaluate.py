@@ -11,7 +11,6 @@ from benchmark.analysis.rescoring import ALLOWED, scored
 from benchmark.analysis.run_selection import add_selection, selected
 from benchmark.config.compose import composed, refuse
 from benchmark.config.errors import CompositionError, ConfigError
-from benchmark.config.paths import ROOT
 from benchmark.metrics.table import means
 from benchmark.runs.prepare import metric_of
 from benchmark.runs.progress import Output
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typed = [o.lstrip("+~").partition("=")[0] for o in options.overrides if ".root=" not in o]
         roots = dict(o.split("=", 1) for o in options.overrides if ".root=" in o)
         Tracker.check_reachable(options.tracking_uri)
-        tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
+        tracker = Tracker(options.tracking_uri, options.experiment, create=False)
         label, records = selected(tracker, options)
         for one in wanted.metrics.values():
             metric_of(one)

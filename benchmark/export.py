@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Tracker.check_reachable(options.tracking_uri)
         if options.study:
             return export_study(options)
-        tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
+        tracker = Tracker(options.tracking_uri, options.experiment, create=False)
         label, records = selected(tracker, options)
         folder = Path(options.output or ROOT / "mlruns" / "exports" / label)
         results = results_table(records)
@@ -50,7 +50,7 @@ def export_study(options: argparse.Namespace) -> int:
     for name in ("sweep", "run", "experiment"):
         if getattr(options, name):
             raise ConfigError(f"--{name} and a study cannot go together: leave one out")
-    tracker = Tracker(options.tracking_uri, options.study, ROOT, create=False)
+    tracker = Tracker(options.tracking_uri, options.study, create=False)
     found = study.gathered(options.study, tracker.all_runs())
     folder = Path(options.output or ROOT / "mlruns" / "exports" / options.study)
     written = study.write(tracker, found, folder)

@@ -89,7 +89,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     for number in range(5):
         picture(root / "photographs" / "val" / f"n{number}" / f"{number}.png", (40, 30 + number))
     archive = make_archive(root / "archive", np.random.default_rng(1))
-    tracker = Tracker(f"sqlite:///{root}/mlflow.db", "any", root)
+    tracker = Tracker(f"sqlite:///{root}/mlflow.db", "any")
     models = {name: variant("backbone", name)["model"] for name in CHEAP}
     layers = {
         name: [layer.name for layer in list_layers(model=model, image_size=32)[:12]]

@@ -934,7 +934,7 @@ def test_names_of_every_kind_are_names(tmp_path: Path, capfd: Capture) -> None:
         code = benchmark([*own, *chosen], tmp_path)
         captured = capfd.readouterr()
         assert code == 0, captured.out + captured.err
-    tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", None, tmp_path)
+    tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", None)
     tables = [tracker.read_table(run.run_id, "examples.json") for run in tracker.all_runs()]
     assert [len(table) for table in tables] == [len(NAMES) + 2, 2 * pictures]
     for table, run in zip(tables, tracker.all_runs(), strict=True):

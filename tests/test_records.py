@@ -1,7 +1,6 @@
 """What a run records in MLflow is read back as it was: on a real store."""
 
 import logging
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -33,7 +32,7 @@ FACTS = RunFacts(
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
     uri = f"sqlite:///{tmp_path_factory.mktemp('records') / 'mlflow.db'}"
-    return Tracker(uri, "records", Path())
+    return Tracker(uri, "records")
 
 
 def read(tracker: Tracker, run_id: str) -> RunRecord:

@@ -125,7 +125,7 @@ def add_run(
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A sweep of five runs; 8 examples, so that a difference in all of them is significant."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
-    tracker = Tracker(uri, "style-transfer", Path())
+    tracker = Tracker(uri, "style-transfer")
     steps = np.linspace(0, 0.07, 8)
     seesaw = np.array([0.02, -0.01, 0.03, -0.03, 0.01, -0.02, 0.04, -0.03])
     add_run(
@@ -225,7 +225,7 @@ def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
 
 
 def test_the_best_and_its_equals_are_marked(uri: str) -> None:
-    tracker = Tracker(uri, None, Path(), create=False)
+    tracker = Tracker(uri, None, create=False)
     records = tracker.runs_of("größe")
     compared = comparison.compared(comparison.read(tracker, records))
     table = report.result_table(records, tables.models(records), compared)
@@ -296,7 +296,7 @@ def test_the_export_has_the_measures(uri: str, tmp_path: Path) -> None:
 
 def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracker = Tracker(uri, "style-transfer", Path())
+    tracker = Tracker(uri, "style-transfer")
     add_run(tracker, "simple", None)
     log = tracker.start("odd", RunFacts(sweep="größe"))
     MlflowClient(uri).set_tag(log.run_id, "evaluators", "no JSON")
@@ -320,7 +320,7 @@ def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
 def test_where_there_is_no_room_examples_are_left_out_evenly(
     tmp_path: Path, random: np.random.Generator
 ) -> None:
-    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "style-transfer", Path())
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "style-transfer")
     examples = [(artist, f"photo {n}") for artist in "abc" for n in range(6)]
     log = tracker.start("one", RunFacts(sweep="s", backbone="vgg", agg="simple"))
     log.table(EXAMPLES_FILE, example_table(examples))

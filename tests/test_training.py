@@ -9,7 +9,6 @@ from benchmark.analysis import study
 from benchmark.analysis.model_selection import with_winners
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
-from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat
 from benchmark.sweeps.cost import CostEstimate, StepCost, duration
 from benchmark.tracking.records import Results, RunFacts, Status
@@ -23,7 +22,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.uri = f"sqlite:///{folder / 'mlflow.db'}"
-        self.tracker = Tracker(self.uri, "study", ROOT)
+        self.tracker = Tracker(self.uri, "study")
 
     def add(
         self,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from omegaconf import OmegaConf
 
 from benchmark.config.errors import ConfigError
-from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Split, flat
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.records import RunRecord
@@ -163,7 +162,7 @@ def candidates(config: Config) -> list[RunRecord]:
     if config.winner.experiment is None:
         return []
     try:
-        tracker = Tracker(config.tracking.uri, config.winner.experiment, ROOT, create=False)
+        tracker = Tracker(config.tracking.uri, config.winner.experiment, create=False)
     except NotFoundError:
         return []  # nothing was trained yet
     return [

@@ -20,7 +20,6 @@ from benchmark.analysis.comparison import (
 )
 from benchmark.analysis.statistics import Interval, holm, paired, significant
 from benchmark.analysis.tables import shown
-from benchmark.config.paths import ROOT
 from benchmark.config.schema import restored
 from benchmark.images import sheets
 from benchmark.images.pixels import to_float
@@ -132,7 +131,7 @@ class Section:
 def gathered(uri: str | None, experiment: str, name: Callable[[RunRecord], str]) -> Cells | None:
     """The last scored run of each cell of an experiment; None: there are none."""
     try:
-        tracker = Tracker(uri, experiment, ROOT, create=False)
+        tracker = Tracker(uri, experiment, create=False)
     except NotFoundError:
         return None
     done = [run for run in tracker.all_runs() if run.status == "finished" and run.scores]

@@ -18,7 +18,7 @@ from rich.progress import track
 
 from benchmark.bench.figures import Figure
 from benchmark.bench.size import Size
-from benchmark.bench.timing import ROOT, run_module
+from benchmark.bench.timing import run_module
 from benchmark.config.compose import composed
 from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.checkpoint import Checkpoint
@@ -143,7 +143,7 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
     silent.quiet = True
     held, workspace = [], Workspace()
     with tempfile.TemporaryDirectory() as folder:
-        tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "jobs", ROOT)
+        tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "jobs")
         for index in track(range(int(number)), "jobs", console=Console(stderr=True)):
             overrides = [
                 *OPTIONS,

@@ -216,7 +216,7 @@ def logging_seconds() -> float | None:
     from benchmark.tracking.tracker import Tracker
 
     with TemporaryDirectory() as folder:
-        tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "bench", ROOT)
+        tracker = Tracker(f"sqlite:///{Path(folder) / 'mlflow.db'}", "bench")
         log = tracker.start("bench", RunFacts())
         losses = dict.fromkeys(LOSS_NAMES, 1.0)
         return median(seconds_of(partial(log.metrics, losses, epoch)) for epoch in range(50))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.bench.figures import Figure
 from benchmark.bench.size import Size
-from benchmark.bench.timing import ROOT, alternately, medians, run_module, seconds_of
+from benchmark.bench.timing import alternately, medians, run_module, seconds_of
 from benchmark.config.compose import composed
 from benchmark.tracking.tracker import Tracker
 from datasets import sample
@@ -98,7 +98,7 @@ def cached_start(size: Size) -> Iterator[Figure]:
         write_images(folder, size, size.cached_artists)
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         # The database is made here, so that making it does not slow down only the first sweep.
-        tracker = Tracker(uri, "style-transfer", ROOT)
+        tracker = Tracker(uri, "style-transfer")
         measured: dict[str, list[float]] = {"first": [], "second": []}
         for turn in range(size.process_repeats):
             for which, seconds in measured.items():

@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         Tracker.check_reachable(options.tracking_uri)
-        tracker = Tracker(options.tracking_uri, options.experiment, ROOT, create=False)
+        tracker = Tracker(options.tracking_uri, options.experiment, create=False)
         label, records = selected(tracker, options)
         name = re.sub(r"[^\w.+-]+", "_", label).strip(".") or "report"
         file = Path(options.output or ROOT / "mlruns" / "reports" / name / "report.html")

@@ -7,7 +7,6 @@ from functools import partial
 from benchmark.analysis.model_selection import check_data, with_winners
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
-from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs.checkpoint import BusyError
 from benchmark.runs.fingerprint import fingerprint_of
@@ -32,7 +31,7 @@ from user_input import InputError
 
 def tracker_of(config: Config, interrupts: Interrupts) -> Tracker:
     """The MLflow store of a configuration, to be written."""
-    return Tracker(config.tracking.uri, config.tracking.experiment, ROOT, interrupts=interrupts)
+    return Tracker(config.tracking.uri, config.tracking.experiment, interrupts=interrupts)
 
 
 def workspace_of(application: Application) -> Workspace:

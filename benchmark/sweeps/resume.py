@@ -7,7 +7,6 @@ from typing import NoReturn
 
 from benchmark.config.checks import SWEEP_NAME
 from benchmark.config.errors import ConfigError, nearest
-from benchmark.config.paths import ROOT
 from benchmark.runs.prepare import checkpoint_of
 from benchmark.runs.progress import Output
 from benchmark.runtime.launchers import earlier_jobs
@@ -34,7 +33,7 @@ def resume_sweep(
     """
     _check_arguments(name, overrides)
     Tracker.check_reachable(uri)
-    tracker = Tracker(uri, None, ROOT, create=False)
+    tracker = Tracker(uri, None, create=False)
     name = _chosen(tracker, name)
     output = Output()
     mark_lost_runs(tracker, output, announce=False)

@@ -17,7 +17,8 @@ from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.runs.notices import announce_weights
 from benchmark.tracking.records import CONTACT_SHEET, EXAMPLES_FILE, SWEEP_SHEET, RunRecord
-from benchmark.tracking.tracker import Tracker
+from benchmark.tracking.store import is_server
+from benchmark.tracking.tracker import DEFAULT_URI, Tracker
 
 WORDS = ("stopped_by", "weights")
 
@@ -142,10 +143,10 @@ def report_command(tracker: Tracker, run: RunRecord) -> str:
 
 def ui_command(tracker: Tracker) -> str:
     """The command that opens the MLflow UI on a store, or a server's address."""
-    if tracker.uri.startswith(("http://", "https://")):
+    if is_server(tracker.uri):
         return tracker.uri
     if Path(sys.prefix) == ROOT / ".venv":
-        default = tracker.uri == Tracker.default_uri(ROOT)
+        default = tracker.uri == DEFAULT_URI
         return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
     command = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
     return f"{command} --backend-store-uri {shlex.quote(tracker.uri)}"
@@ -153,7 +154,7 @@ def ui_command(tracker: Tracker) -> str:
 
 def _store(tracker: Tracker) -> str:
     """The argument that names a store, unless it is the default one."""
-    default = tracker.uri == Tracker.default_uri(ROOT)
+    default = tracker.uri == DEFAULT_URI
     return "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
 
 

@@ -23,7 +23,7 @@ from mlflow.store.entities import PagedList
 from PIL import Image
 
 from benchmark.config.errors import ConfigError
-from benchmark.config.paths import check_store, local_file, nearest_there
+from benchmark.config.paths import ROOT, check_store, local_file, nearest_there
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.tracking.database import check_database, created_once
 from benchmark.tracking.log import RunLog
@@ -43,13 +43,15 @@ from benchmark.tracking.records import (
 )
 from benchmark.tracking.store import Retries, Store, access_advice, error_summary, is_server
 
+DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
+
 FIRST_ANSWER_SECONDS = 10.0
 """In which a tracking server must give its first answer."""
 
 PAGE = 100
 """Runs asked for at a time: each takes a server 4 ms and more, and a page must come in time."""
 
-Kind = TypeVar("Kind", RunRecord, SweepRecord)
+RunKind = TypeVar("RunKind", RunRecord, SweepRecord)
 
 
 class NotFoundError(ConfigError):
@@ -63,7 +65,6 @@ class Tracker:
         self,
         uri: str | None,
         experiment: str | None,
-        root: Path,
         *,
         create: bool = True,
         interrupts: Interrupts | None = None,
@@ -71,16 +72,15 @@ class Tracker:
         """Open a store.
 
         Args:
-            uri: `sqlite:///…` or any tracking server; None: `mlruns/mlflow.db` under `root`.
+            uri: `sqlite:///…` or any tracking server; None: `DEFAULT_URI`.
             experiment: name; None: all there are, to read.
-            root: folder of the application.
             create: create a local store, and the experiment, where they do not exist.
             interrupts: of this process; None: it handles no signals.
 
         Raises:
             ConfigError: the store cannot be reached or used.
         """
-        self.uri = uri or self.default_uri(root)
+        self.uri = uri or DEFAULT_URI
         self._interrupts = interrupts or Interrupts()
         self._retries = Retries()
         file = local_file(self.uri)
@@ -121,11 +121,6 @@ class Tracker:
             except (OSError, ValueError, HTTPException) as error:
                 reason = f"no server answers ({error})"
                 raise ConfigError(reason, option="tracking.uri", value=uri) from error
-
-    @staticmethod
-    def default_uri(root: Path) -> str:
-        """The store under the application's folder."""
-        return f"sqlite:///{root / 'mlruns' / 'mlflow.db'}"
 
     def shut_down(self) -> None:
         """From now on wait for no store, because the program is ending."""
@@ -321,7 +316,9 @@ class Tracker:
         with tempfile.TemporaryDirectory() as folder:
             yield self._store.download(run_id, file, folder)
 
-    def _search(self, kind: type[Kind], condition: str = "", most: int | None = None) -> list[Kind]:
+    def _search(
+        self, kind: type[RunKind], condition: str = "", most: int | None = None
+    ) -> list[RunKind]:
         conditions = [f"tags.{KIND} = '{kind.kind}'", *([condition] if condition else [])]
         records = self._records(" AND ".join(conditions), most)
         return [record for record in records if isinstance(record, kind)]
