@@ -106,6 +106,21 @@ def test_inputs_have_digests(sweep: Sweep) -> None:
     assert all(same == inputs[0] for same in inputs)
 
 
+def test_without_evaluators_the_rest_is_measured_and_that_is_said(
+    sweep: Sweep, tmp_path: Path
+) -> None:
+    for run in sweep.runs:
+        file = sweep.client.download_artifacts(run.info.run_id, "scores.csv", str(tmp_path))
+        measured = set(pd.read_csv(file)["metric"])
+        assert measured == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
+        reasons = json.loads(run.data.tags["skipped_metrics"])
+        assert set(reasons) == {
+            *("style_distance", "held_out_distance", "nearest_distance", "others_distance"),
+            *("content_distance", "kid", "recognition", "classifier_accuracy"),
+        }
+        assert "evaluation.evaluators=[]" in reasons["kid"]
+
+
 def test_pictures_are_kept(sweep: Sweep) -> None:
     for run in sweep.runs:
         found = artifacts(sweep.client, run)

@@ -1,4 +1,4 @@
-"""Scores through the real command line: with the run, afterwards, and the page of questions."""
+"""Scores with the run and afterwards, and the page of questions, on runs that were really made."""
 
 import json
 import shutil
@@ -15,13 +15,13 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from benchmark import evaluate, questions
-from tests.commands import TINY, command, runs_in, store
+from tests.commands import TINY, command, here, runs_in, store
 from tests.test_backbones import write_notop
 
 SCORED = [
     *TINY[:-2],
     "backbone=mobilenet",
-    "evaluation.evaluators=[mobilenet,vgg]",
+    "evaluation.evaluators=[mobilenet,vgg_shallow]",
     "evaluation.weights=random",
     "evaluation.held_out=6",
     "evaluation.others=1",
@@ -82,7 +82,8 @@ def test_a_run_scores_its_results(scored: tuple[Path, str], tmp_path: Path) -> N
     for name, mean in found["mean"].items():
         assert run.data.metrics[f"metrics/{name}"] == pytest.approx(mean, rel=1e-4)
     evaluators = json.loads(run.data.tags["evaluators"])
-    assert {n: e["optimised"] for n, e in evaluators.items()} == {"mobilenet": True, "vgg": False}
+    optimised = {name: evaluator["optimised"] for name, evaluator in evaluators.items()}
+    assert optimised == {"mobilenet": True, "vgg_shallow": False}
     assert {e["weights"] for e in evaluators.values()} == {"random"}
     assert json.loads(run.data.tags["skipped_metrics"]) == {}
     assert not any(name.startswith(("metrics.", "evaluation.")) for name in run.data.params)
@@ -125,8 +126,7 @@ def test_evaluating_afterwards_gives_the_same(
     client, [run] = runs_in(scored[0])
     before = scores(client, run, tmp_path / "before")
     options = [o for o in SCORED if o.startswith("evaluation.")]
-    done = command("benchmark.evaluate", "--tracking-uri", uri(scored[0]), *options)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert evaluate.main(["--tracking-uri", uri(scored[0]), *options]) == 0
     after = scores(client, run, tmp_path / "after")
     keys = list(before.columns[:-1])
     one, other = (t.set_index(keys)["value"].sort_index() for t in (before, after))
@@ -134,13 +134,8 @@ def test_evaluating_afterwards_gives_the_same(
     np.testing.assert_allclose(one.to_numpy(), other.to_numpy(), rtol=1e-4, atol=1e-6)
 
     # Some metrics alone, with other arguments: the others stay as they are, by the same judges.
-    command(
-        "benchmark.evaluate",
-        "--tracking-uri",
-        uri(scored[0]),
-        "metrics=[grain]",
-        "metrics.grain.sigma=3",
-    )
+    grain = ["metrics=[grain]", "metrics.grain.sigma=3"]
+    assert evaluate.main(["--tracking-uri", uri(scored[0]), *grain]) == 0
     again = scores(client, run, tmp_path / "again").set_index(keys)["value"].sort_index()
     assert list(again.index) == list(one.index)
     same = np.isclose(again, one, rtol=1e-4, atol=1e-6)
@@ -166,14 +161,8 @@ def test_an_evaluator_with_other_weights_is_another(tmp_path: Path, folder_datas
     weights = tmp_path / "mobilenet_other_notop.h5"
     other = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(48, 48, 3))
     write_notop(weights, other)
-    done = command(
-        "benchmark.evaluate",
-        "--tracking-uri",
-        uri(tmp_path),
-        "metrics=[kid]",
-        f"evaluation.weights={weights}",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    options = ["metrics=[kid]", f"evaluation.weights={weights}"]
+    assert evaluate.main(["--tracking-uri", uri(tmp_path), *options]) == 0
     _, [made] = runs_in(tmp_path)
     assert set(scores(client, made, tmp_path / "b")["metric"]) == {"kid"}
     now = json.loads(made.data.tags["evaluators"])
@@ -182,17 +171,18 @@ def test_an_evaluator_with_other_weights_is_another(tmp_path: Path, folder_datas
 
 
 def test_paintings_that_changed_are_not_scored(
-    scored: tuple[Path, str], folder_dataset: Path, tmp_path: Path
+    scored: tuple[Path, str],
+    folder_dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(folder_dataset / "paintings", moved)
     at = ["--tracking-uri", uri(scored[0]), "metrics=[ssim]", f"dataset.root={moved}"]
-    done = command("benchmark.evaluate", *at)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert evaluate.main(at) == 0
     Image.new("RGB", (50, 50)).save(moved / "Ada" / "Ada_2.png")
-    done = command("benchmark.evaluate", *at)
-    assert done.returncode == 1
-    assert "its style pictures are not those that it was made with" in done.stdout
+    assert evaluate.main(at) == 1
+    assert "its style pictures are not those that it was made with" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -220,31 +210,10 @@ def test_wrong_input_is_one_line(
     assert len(error.strip().splitlines()) == 1
 
 
-def test_without_weights_the_rest_is_measured_and_that_is_said(tmp_path: Path) -> None:
-    done = command(
-        "benchmark",
-        *TINY,
-        "backbone=mobilenet",
-        "evaluation.evaluators=[]",
-        "content.count=1",
-        store(tmp_path),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    client, [run] = runs_in(tmp_path)
-    measured = set(scores(client, run, tmp_path)["metric"])
-    assert measured == {"ssim", "ms_ssim", "change", "colour_distance", "grain"}
-    reasons = json.loads(run.data.tags["skipped_metrics"])
-    assert set(reasons) == {
-        *("style_distance", "held_out_distance", "nearest_distance", "others_distance"),
-        "content_distance",
-        *("kid", "recognition", "classifier_accuracy"),
-    }
-    assert "evaluation.evaluators=[]" in reasons["kid"]
-
-
 def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dataset: Path) -> None:
     small = [
         *TINY[:-2],
+        "epochs=1",
         "backbone=mobilenet",
         "evaluation.evaluators=[mobilenet]",
         "evaluation.weights=random",
@@ -285,9 +254,11 @@ def test_nothing_run_answers_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "nothing was run that answers a question" in capsys.readouterr().err
 
 
-def test_the_questions_are_one_command_that_stops_at_wrong_input() -> None:
-    done = command("benchmark", "-m", "experiment=questions", "backbone=vgh")
-    assert done.returncode == 2
-    assert "sweep 1 of 6: questions_findings" in done.stdout
-    assert done.stderr.startswith("error: backbone=vgh: no such option. Did you mean 'vgg'?")
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_the_questions_are_one_command_that_stops_at_wrong_input(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert here("benchmark", "-m", "experiment=questions", "backbone=vgh") == 2
+    output, error = capfd.readouterr()
+    assert "sweep 1 of 6: questions_findings" in output
+    assert error.startswith("error: backbone=vgh: no such option. Did you mean 'vgg'?")
+    assert len(error.strip().splitlines()) == 1
