@@ -108,7 +108,7 @@ def test_a_package_that_cannot_be_imported_is_named(
 ) -> None:
     (tmp_path / "natsort.py").write_text(content)
     done = subprocess.run(
-        [sys.executable, "-m", "benchmark", *mode, *TINY, store(tmp_path)],
+        [sys.executable, "-m", "benchmark", *mode, *TINY, store(tmp_path, new=True)],
         cwd=ROOT,
         capture_output=True,
         text=True,
