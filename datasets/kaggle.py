@@ -1,28 +1,27 @@
 """Archives from Kaggle: downloaded once, with what a download that nobody watches needs.
 
 The disk is checked before, a busy server or a lost connection is retried, what was interrupted
-resumes, a damaged archive is downloaded again, and what is left of errors ends in one line.
+resumes, a damaged archive is downloaded again, and other errors end in one line.
 """
 
 import errno
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from datasets import kaggle_client
 from datasets.errors import DatasetError, unknown_name
 from datasets.images import existing_folder
-from datasets.kaggle_client import Destination, TransferError
+from datasets.kaggle_client import KaggleArchive, Say, TransferError
 
 ARCHIVES = {
     "best_artworks": "ikarus777/best-artworks-of-all-time/versions/1",
     "imagenet_mini": "ifigotin/imagenetmini-1000/versions/1",
 }
-"""Kaggle's handles; only with its version pinned can an archive be found without a network."""
+"""Kaggle's handles."""
 
 GROUPS = {"best_artworks": "dataset", "imagenet_mini": "content"}
 """The option that chooses an archive; with `.root`, the one that takes an unpacked copy."""
@@ -39,8 +38,6 @@ FIRST_DELAY = 5.0
 LONGEST_DELAY = 600.0
 """Seconds that Kaggle may ask to wait for; if it asks for more, the download ends with an error."""
 
-Say = Callable[[str], None]
-
 
 def cached(name: str) -> Path | None:
     """The unpacked folder of an archive in kagglehub's cache, None unless it is complete.
@@ -50,8 +47,8 @@ def cached(name: str) -> Path | None:
     Raises:
         DatasetError: there is no such archive.
     """
-    destination = _destination(name)
-    return destination.folder if destination.is_complete() else None
+    archive = _archive(name)
+    return archive.folder if archive.is_complete() else None
 
 
 def unpacked(name: str, root: str | None) -> Path:
@@ -62,14 +59,13 @@ def unpacked(name: str, root: str | None) -> Path:
     """
     if root is None:
         return fetch(name)
-    if _destination(name, Path(root).expanduser()).archive.exists():
+    option = f"{GROUPS[name]}.root"
+    if _archive(name, Path(root)).file.exists():
+        resume = f"python -m datasets.fetch {name} --root {root}"
         raise DatasetError(
-            f"its download was interrupted; resume with `python -m datasets.fetch {name} --root "
-            f"{root}`",
-            option=f"{GROUPS[name]}.root",
-            value=root,
+            f"its download was interrupted; resume with `{resume}`", option=option, value=root
         )
-    return existing_folder(f"{GROUPS[name]}.root", root)
+    return existing_folder(option, root)
 
 
 def not_the_archive(name: str, folder: Path, parts: str) -> DatasetError:
@@ -94,24 +90,24 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     Raises:
         DatasetError: it cannot be downloaded; says why and what to do. What has arrived is kept.
     """
-    destination = _destination(name, root.expanduser() if root else None)
-    if destination.is_complete():
-        return destination.folder
-    with _errors_explained(name, destination):
+    archive = _archive(name, root)
+    if archive.is_complete():
+        return archive.folder
+    with _errors_explained(name, archive):
         if root:
-            _refuse_used(destination.folder)
-        lock = destination.archive.with_suffix(".lock")
+            _refuse_used(archive.folder)
+        lock = archive.file.with_suffix(".lock")
         with _locked(lock, say):
-            if not destination.is_complete():
-                _download(name, destination, say)
+            if not archive.is_complete():
+                _download(archive, lambda line: say(f"{name}: {line}"))
         lock.unlink(missing_ok=True)  # whoever waits for it finds all complete
-    return destination.folder
+    return archive.folder
 
 
-def _destination(name: str, root: Path | None = None) -> Destination:
+def _archive(name: str, root: Path | None = None) -> KaggleArchive:
     if name not in ARCHIVES:
         raise unknown_name("archive", name, list(ARCHIVES))
-    return Destination(ARCHIVES[name], root)
+    return KaggleArchive(ARCHIVES[name], root.expanduser() if root else None)
 
 
 def _refuse_used(folder: Path) -> None:
@@ -138,120 +134,65 @@ def _locked(lock: Path, say: Say) -> Iterator[None]:
         yield
 
 
-def _download(name: str, destination: Destination, say: Say) -> None:
+def _download(archive: KaggleArchive, say: Say) -> None:
     """Download and unpack an archive, with as many attempts as make sense.
 
     A failure that leaves more of the archive than ever before does not count: even a poor
-    connection completes it in the end.
+    connection completes it in the end. A first attempt that reaches nobody is the last.
     """
-    archive = destination.archive
-    most, failures, damaged, reached = _size(archive), 0, 0, False
-
-    def begin(total: int, present: int) -> None:
-        nonlocal reached
-        reached = True
-        _check_disk(name, archive.parent, 2 * total - present)
-        size = _gigabytes(total) + (f", {_gigabytes(present)} already here" if present else "")
-        say(f"{name}: downloading {_page(name)} to {destination.folder} ({size})")
-
-    while True:
+    most, failures, damaged = archive.present, 0, 0
+    for attempt in count(1):
         try:
-            kaggle_client.download(destination.handle, archive, begin)
-            say(f"{name}: unpacking")
-            return destination.unpack()
+            archive.download(say)
+            say("unpacking")
+            archive.unpack()
+            return
         except TransferError as error:
-            asked, present = error.retry_after, _size(archive)
-            delay = FIRST_DELAY * 2**failures if asked is None else asked
-            failures = 0 if present > most else failures + 1
-            most, damaged = max(most, present), damaged + error.is_damaged
+            delay = error.retry_after
+            delay = FIRST_DELAY * 2**failures if delay is None else delay
+            grown, damaged = archive.present > most, damaged + error.is_damaged
+            most, failures = max(most, archive.present), 0 if grown else failures + 1
+            offline = attempt == 1 and not (grown or damaged or error.status)
             gives_up = failures >= ATTEMPTS or damaged >= DAMAGED_ATTEMPTS or delay > LONGEST_DELAY
-            # Without a network it fails at once.
-            if gives_up or not error.is_transient or not (reached or error.status):
+            if offline or gives_up or not error.is_transient:
                 raise
-            say(f"{name}: {error.reason}; retrying in {delay:.0f} s")
+            say(f"{error.reason}; retrying in {delay:.0f} s")
             time.sleep(delay)
 
 
-def _check_disk(name: str, folder: Path, needed: int) -> None:
-    """Check that the archive and what is unpacked of it have room beside each other.
-
-    Raises:
-        DatasetError: they have not.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise _error(
-            name,
-            f"the archive and its unpacked files need {_gigabytes(needed)} of disk; {folder} has "
-            f"{_gigabytes(free)} free: {_another_place(name)}",
-        )
-
-
 @contextmanager
-def _errors_explained(name: str, destination: Destination) -> Iterator[None]:
+def _errors_explained(name: str, archive: KaggleArchive) -> Iterator[None]:
     """Turn what may go wrong with Kaggle, the network and the disk into one clear line."""
+    root = f"{GROUPS[name]}.root=PATH"
     try:
         yield
     except DatasetError:
         raise
-    except TransferError as error:
-        raise _error(name, f"{error.reason}. {_remedy(name, error)}") from error
-    except ValueError as error:  # of kagglehub's reader of credentials
-        raise _error(name, f"{error}: repair or delete it") from error
-    except OSError as error:
-        what = f"{error}, while downloading to {destination.folder}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = (
-                f"the disk of {destination.folder} is full ({error.strerror}). What has been "
-                "downloaded is kept, and the same command resumes"
+    except (TransferError, ValueError, OSError) as error:
+        if isinstance(error, TransferError):
+            by_hand = f"download {archive.page} in a browser, unpack it, and set {root}"
+            reason = f"{error.reason}. {_remedy(error)}, or {by_hand}"
+        elif isinstance(error, ValueError):  # of kagglehub's reader of credentials
+            reason = f"{error}: repair or delete it"
+        else:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            what = f"the disk is full ({error.strerror})" if full else str(error)
+            reason = (
+                f"{what}, while downloading to {archive.folder}: make room, and the same command "
+                "resumes, or choose another place: set KAGGLEHUB_CACHE=PATH, or run `python -m "
+                f"datasets.fetch {name} --root PATH` and then set {root}"
             )
-        raise _error(name, f"{what}: {_another_place(name)}") from error
+        raise DatasetError(reason, option=GROUPS[name], value=name) from error
 
 
-def _remedy(name: str, error: TransferError) -> str:
+def _remedy(error: TransferError) -> str:
     """What to do about a download that failed."""
-    page, root = _page(name), f"{GROUPS[name]}.root"
-    by_hand = f"download {page} in a browser, unpack it, and set {root}=PATH"
     if error.status in (401, 403):
-        wanted = "other credentials" if kaggle_client.has_credentials() else "credentials"
-        return (
-            f"It asks for {wanted}: create a token at https://www.kaggle.com/settings and set "
-            "KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or save it as "
-            f"~/.kaggle/kaggle.json. Or {by_hand}"
-        )
+        return "It asks for credentials, or others: see `python -m datasets.fetch --help`"
     if error.status == 404:
-        return (
-            f"The version that this project uses, {ARCHIVES[name]}, was not found. See whether "
-            f"{page} has it under another name, or {by_hand}"
-        )
-    if error.is_damaged:
-        return f"It did so {DAMAGED_ATTEMPTS} times: try later, or {by_hand}"
-    if error.status is None:
-        return f"With a network, the same command resumes; without one, {by_hand}"
+        return "See whether its page names another version"
+    if error.status is None and not error.is_damaged:
+        return "With a network the same command resumes"
     asked = error.retry_after or 0.0
     later = f"in {asked / 60:.0f} minutes" if asked > LONGEST_DELAY else "later"
-    return f"Repeat the same command {later}: it resumes. Or {by_hand}"
-
-
-def _another_place(name: str) -> str:
-    return (
-        "make room, or choose another place: set KAGGLEHUB_CACHE=PATH, or run `python -m "
-        f"datasets.fetch {name} --root PATH` and then set {GROUPS[name]}.root=PATH"
-    )
-
-
-def _error(name: str, reason: str) -> DatasetError:
-    return DatasetError(reason, option=GROUPS[name], value=name)
-
-
-def _page(name: str) -> str:
-    """Where a browser finds an archive."""
-    return f"https://www.kaggle.com/datasets/{ARCHIVES[name].partition('/versions')[0]}"
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _gigabytes(size: float) -> str:
-    return f"{size / 1e9:.2f} GB"
+    return f"Repeat the same command {later}, which resumes"

@@ -1,4 +1,4 @@
-"""The transfer of one archive from Kaggle, and where its client kagglehub keeps datasets.
+"""The transfer of an archive from Kaggle, and where its client kagglehub keeps datasets.
 
 `kagglehub.dataset_download` (1.0.3) does both, but cannot be left alone with gigabytes: its first
 request has no timeout, an error page that answers a request for the rest of an archive is appended
@@ -16,7 +16,6 @@ import hashlib
 import re
 import shutil
 import sys
-import tarfile
 import threading
 import time
 import zipfile
@@ -25,7 +24,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from requests import Response
@@ -35,6 +34,8 @@ TIMEOUTS = (10.0, 60.0)
 
 CHUNK = 1 << 18
 """Bytes written at a time."""
+
+Say = Callable[[str], None]
 
 
 @dataclass
@@ -56,33 +57,74 @@ class TransferError(Exception):
     is_damaged: bool = False
 
 
-class Destination:
-    """Where a dataset is unpacked: a folder of its own, or its place in kagglehub's cache.
+class KaggleArchive:
+    """A dataset as one zip file, and where it is unpacked.
 
     Attributes:
-        handle: owner/dataset/versions/number.
+        page: where a browser finds it.
         folder: its files; it exists only once they are complete.
-        archive: the file while it is downloaded and unpacked.
+        file: the archive while it is downloaded and unpacked.
     """
 
     def __init__(self, handle: str, root: Path | None) -> None:
-        """For a folder of the user's, or the cache that KAGGLEHUB_CACHE names at the moment."""
+        """For a handle such as owner/dataset/versions/1.
+
+        Args:
+            handle: with the version, so that the dataset is found without a network.
+            root: a folder of the user's; None: the cache that KAGGLEHUB_CACHE names at the moment.
+        """
         from kagglehub.cache import Cache
         from kagglehub.handle import parse_dataset_handle
 
-        self.handle, self._root, self._dataset = handle, root, parse_dataset_handle(handle)
+        self._dataset, self._root = parse_dataset_handle(handle), root
         self._cache = Cache(str(root) if root else None)
+        self.page = f"https://www.kaggle.com/datasets/{self._dataset.owner}/{self._dataset.dataset}"
         self.folder = Path(self._cache.get_path(self._dataset))
-        own = self.folder.with_name(f"{self.folder.name}.{self._dataset.dataset}.archive")
-        self.archive = own if root else Path(self._cache.get_archive_path(self._dataset))
+        beside = self.folder.with_name(f"{self.folder.name}.{self._dataset.dataset}.archive")
+        self.file = beside if root else Path(self._cache.get_archive_path(self._dataset))
+
+    @property
+    def present(self) -> int:
+        """Bytes of the file that have arrived."""
+        return self.file.stat().st_size if self.file.exists() else 0
 
     def is_complete(self) -> bool:
         """Whether kagglehub takes the folder for complete, and it is not empty."""
-        found = self._cache.load_from_cache(self._dataset)
-        return found is not None and any(self.folder.iterdir())
+        complete = self._cache.load_from_cache(self._dataset)
+        return complete is not None and any(self.folder.iterdir())
+
+    def download(self, say: Say) -> None:
+        """Download what is missing, and compare its MD5 sum where the server has one.
+
+        Raises:
+            TransferError: Kaggle, the network or the archive; what arrived undamaged is kept.
+            ValueError: the user's credentials cannot be read.
+            OSError: of the disk; ENOSPC also where it has no room for the unpacked files.
+        """
+        import requests
+
+        with _requests_explained():
+            source, present = self._locate(), self.present
+            total = int(source.headers.get("Content-Length", 0))
+            _check_room(self.file.parent, 2 * total - present)
+            size = _gigabytes(total) + (f", {_gigabytes(present)} already here" if present else "")
+            say(f"downloading {self.page} to {self.folder} ({size})")
+            if not total or present < total:
+                part = {"Range": f"bytes={present}-"} if present else {}
+                with requests.get(source.url, headers=part, stream=True, timeout=TIMEOUTS) as rest:
+                    if present and rest.status_code in (200, 416):
+                        raise self._damaged("its server cannot send the rest")
+                    rest.raise_for_status()
+                    self._append(rest.iter_content(CHUNK), total)
+        expected = re.search(r"md5=([^,\s]+)", source.headers.get("x-goog-hash", ""))
+        if expected:
+            with self.file.open("rb") as file:
+                digest = hashlib.file_digest(file, "md5").digest()
+            if base64.b64decode(expected[1]) != digest:
+                raise self._damaged("its checksum is wrong")
 
     def unpack(self) -> None:
-        """Unpack the archive, then delete it. Nothing lands outside the folder.
+        """Unpack the file, then delete it. Nothing lands outside the folder.
 
         Raises:
             TransferError: it is damaged.
@@ -93,138 +135,86 @@ class Destination:
         partial = self.folder.with_name(f"{self.folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
         try:
-            _extract(self.archive, partial)
+            with zipfile.ZipFile(self.file) as packed:
+                # No more of a member is written than its header says.
+                _check_room(self.file.parent, sum(m.file_size for m in packed.infolist()))
+                packed.extractall(partial)
             shutil.rmtree(self.folder, ignore_errors=True)
             cache = Cache(str(partial)) if self._root else self._cache
             cache.mark_as_complete(self._dataset)
             partial.rename(self.folder)
         except Exception as error:
-            # Damaged archives raise errors of many kinds; gzip's and bz2's OSErrors have no number,
-            # and a position outside the file is EINVAL.
+            # Damaged archives raise errors of many kinds, EINVAL for a position outside the file.
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
-            raise _damaged_archive(self.archive, f"cannot be unpacked: {error}") from error
+            raise self._damaged(f"cannot be unpacked: {error}") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        self.archive.unlink()
+        self.file.unlink()
 
+    def _locate(self) -> "Response":
+        """The answer of the server that has the archive, its body unread.
 
-def download(handle: str, archive: Path, begin: Callable[[int, int], None]) -> None:
-    """Download what is missing of an archive, and compare its MD5 sum where the server has one.
+        The requests of Kaggle's SDK take no timeout, so a thread of its own waits for them.
+        """
+        from kagglehub.config import KaggleApiCredentials, get_kaggle_credentials
+        from kagglesdk import KaggleClient
+        from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+        from requests import Timeout
 
-    Args:
-        handle: owner/dataset/versions/number.
-        archive: the file, which may hold a part already.
-        begin: called before anything is written, with the archive's size in bytes (0: unknown) and
-            how many of them the file holds.
+        given = get_kaggle_credentials() or KaggleApiCredentials()
+        request = ApiDownloadDatasetRequest()
+        request.owner_slug, request.dataset_slug = self._dataset.owner, self._dataset.dataset
+        request.dataset_version_number = self._dataset.version
+        answer: Future[Response] = Future()
 
-    Raises:
-        TransferError: Kaggle, the network or the archive; what arrived undamaged is kept.
-        ValueError: the user's credentials cannot be read.
-        OSError: of the disk.
-    """
-    import requests
+        def ask() -> None:
+            try:
+                with KaggleClient(
+                    username=given.username, password=given.key, api_token=given.api_key
+                ) as client:
+                    response = client.datasets.dataset_api_client.download_dataset(request)
+                    response.close()
+                answer.set_result(response)
+            except BaseException as error:
+                answer.set_exception(error)
 
-    with _requests_explained():
-        source = _locate(handle)
-        total = int(source.headers.get("Content-Length", 0))
-        present = archive.stat().st_size if archive.exists() else 0
-        begin(total, present)
-        if not total or present < total:
-            wanted = {"Range": f"bytes={present}-"} if present else {}
-            with requests.get(source.url, headers=wanted, stream=True, timeout=TIMEOUTS) as rest:
-                if present and rest.status_code in (200, 416):
-                    raise _damaged_archive(archive, "its server cannot send the rest")
-                rest.raise_for_status()
-                with archive.open("ab") as file:
-                    _append(rest.iter_content(CHUNK), file, present, total)
-    expected = re.search(r"md5=([^,\s]+)", source.headers.get("x-goog-hash", ""))
-    with archive.open("rb") as file:
-        if expected and base64.b64decode(expected[1]) != hashlib.file_digest(file, "md5").digest():
-            raise _damaged_archive(archive, "its checksum is wrong")
-
-
-def has_credentials() -> bool:
-    """Whether the user has given kagglehub any."""
-    from kagglehub.config import get_kaggle_credentials
-
-    return get_kaggle_credentials() is not None
-
-
-def _locate(handle: str) -> "Response":
-    """The answer of the server that has the archive, its body unread.
-
-    The requests of Kaggle's SDK take no timeout, so a thread waits for them, and is left behind.
-    """
-    from kagglehub.config import KaggleApiCredentials, get_kaggle_credentials
-    from kagglehub.handle import parse_dataset_handle
-    from kagglesdk import KaggleClient
-    from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
-    from requests import Timeout
-
-    dataset, given = parse_dataset_handle(handle), get_kaggle_credentials()
-    request, given = ApiDownloadDatasetRequest(), given or KaggleApiCredentials()
-    request.owner_slug, request.dataset_slug = dataset.owner, dataset.dataset
-    request.dataset_version_number = dataset.version
-    answer: Future[Response] = Future()
-
-    def ask() -> None:
+        threading.Thread(target=ask, daemon=True).start()
         try:
-            with KaggleClient(
-                username=given.username, password=given.key, api_token=given.api_key
-            ) as client:
-                response = client.datasets.dataset_api_client.download_dataset(request)
-                response.close()
-            answer.set_result(response)
-        except BaseException as error:
-            answer.set_exception(error)
+            return answer.result(sum(TIMEOUTS))
+        except TimeoutError:
+            raise Timeout("timed out") from None
 
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        return answer.result(sum(TIMEOUTS))
-    except TimeoutError:
-        raise Timeout("timed out") from None
+    def _append(self, chunks: Iterator[bytes], total: int) -> None:
+        """Append bytes to the file, with a line of progress, redrawn on a terminal."""
+        seconds, end = (0.2, "\r") if sys.stderr.isatty() else (30.0, "\n")
+        start = due = time.monotonic()
+        before = arrived = self.present
+        with self.file.open("ab") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                arrived += len(chunk)
+                now = time.monotonic()
+                if now >= due + seconds or arrived == total:
+                    rate = (arrived - before) / 1e6 / max(now - start, 1e-9)
+                    line = f"{_gigabytes(arrived)} of {_gigabytes(total)}, {rate:.1f} MB/s"
+                    end = "\n" if arrived == total else end
+                    print(line, end=end, file=sys.stderr, flush=True)
+                    due = now
 
-
-def _append(chunks: Iterator[bytes], file: BinaryIO, present: int, total: int) -> None:
-    """Append bytes to a file, with a line of progress, redrawn on a terminal."""
-    seconds, end = (0.2, "\r") if sys.stderr.isatty() else (30.0, "\n")
-    start = due = time.monotonic()
-    arrived = present
-    for chunk in chunks:
-        file.write(chunk)
-        arrived += len(chunk)
-        now = time.monotonic()
-        if now >= due + seconds or arrived == total:
-            rate = (arrived - present) / 1e6 / max(now - start, 1e-9)
-            line = f"{arrived / 1e9:.2f} GB of {total / 1e9:.2f} GB, {rate:.1f} MB/s"
-            print(line, end="\n" if arrived == total else end, file=sys.stderr, flush=True)
-            due = now
+    def _damaged(self, reason: str) -> TransferError:
+        self.file.unlink()
+        return TransferError(f"the archive arrived damaged ({reason})", is_damaged=True)
 
 
-def _extract(archive: Path, folder: Path) -> None:
-    """Unpack a zip or tar file whose contents the disk has room for.
-
-    Both readers write no more of a member than its header says.
-    """
-
-    def check_room(size: int) -> None:
-        if size > shutil.disk_usage(archive.parent).free:
-            raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are in the archive")
-
-    if tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tar:
-            check_room(sum(member.size for member in tar))
-            tar.extractall(folder, filter="data")
-    else:
-        with zipfile.ZipFile(archive) as packed:
-            check_room(sum(member.file_size for member in packed.infolist()))
-            packed.extractall(folder)
+def _check_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise OSError(errno.ENOSPC, f"{_gigabytes(size)} needed, {_gigabytes(free)} free")
 
 
-def _damaged_archive(archive: Path, reason: str) -> TransferError:
-    archive.unlink()
-    return TransferError(f"the archive arrived damaged ({reason})", is_damaged=True)
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.2f} GB"
 
 
 @contextmanager
