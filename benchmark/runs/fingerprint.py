@@ -1,4 +1,4 @@
-"""What shapes a run's losses, as one hash: only under the same one is a run resumed."""
+"""What shapes the images of a run, as one hash: only under the same one is a run resumed."""
 
 import hashlib
 import inspect
@@ -11,34 +11,53 @@ from benchmark.transfer import backend
 from user_input import import_callable
 
 SOURCES = (
-    "benchmark",
-    *(f"benchmark/{p}" for p in ("config", "images", "metrics", "runs", "transfer")),
     "backbones",
     "datasets",
+    "benchmark/transfer",
+    "benchmark/images/pixels.py",
+    *(f"benchmark/runs/{name}.py" for name in ("batches", "networks", "prepare", "run")),
+    *(f"benchmark/runs/{name}.py" for name in ("style_sets", "target_cache")),
 )
-"""Folders of the program whose code shapes results."""
+"""Files and folders of the code up to a run's last image.
+
+What is made of that image alone, such as scores and larger versions, is made after resuming anyway.
+"""
+
+OTHER_OPTIONS = ("tracking", "checkpoint", "metrics", "evaluation")
+"""Groups of options that do not shape the images."""
 
 NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.content")
-"""Ends of the options that name a function or class, which may be somebody's own."""
+"""Ends of the options that name a function or class, which may be the user's own."""
 
 
-def fingerprint_of(config: Config) -> str:
-    """A hash of all that shapes a run's losses but its data: options, sources, software, device.
+def fingerprint_of(config: Config, root: Path = ROOT) -> str:
+    """A hash of the options, the sources, the software and the device that shape a run's images.
 
-    Only under the same one can a run be taken up where it stood.
+    Args:
+        config: of the run. Its data have digests of their own.
+        root: the folder of the application.
     """
-    shaping = {k: v for k, v in nested(config).items() if k not in ("tracking", "checkpoint")}
-    named = [str(value) for key, value in flat(config).items() if key.endswith(NAMES_CODE)]
-    files = {path for folder in SOURCES for path in (ROOT / folder).glob("*.py")}
-    files |= {path for name in named if (path := source_file(name))}
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)]
-    parts = (json.dumps(shaping, sort_keys=True), digests, backend.numerics())
+    options = {k: v for k, v in nested(config).items() if k not in OTHER_OPTIONS}
+    named = [
+        str(value)
+        for option, value in flat(config).items()
+        if option.endswith(NAMES_CODE) and option.partition(".")[0] in options
+    ]
+    files = {file for source in SOURCES for file in python_files(root / source)}
+    files |= {file for name in named if (file := source_file(name))}
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
+    parts = (json.dumps(options, sort_keys=True), digests, backend.numerics())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def python_files(source: Path) -> list[Path]:
+    """A Python file, or those in a folder and the folders in it."""
+    return [source] if source.is_file() else list(source.rglob("*.py"))
 
 
 def source_file(name: str) -> Path | None:
     """The file that a function or class with a dotted name is written in, where there is one."""
     try:
         return Path(inspect.getsourcefile(import_callable(name)) or "")
-    except Exception:  # Whatever the import of somebody's module raises; the run will tell it.
+    except Exception:  # Whatever the import of the user's module raises; the run reports it.
         return None
