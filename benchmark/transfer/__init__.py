@@ -9,7 +9,7 @@ from backbones import load as load_backbone
 from benchmark.images.pixels import to_uint8
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.loop import Epoch, Result
-from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
+from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.session import Session
 from benchmark.transfer.stopping import Stopping
@@ -18,6 +18,7 @@ from benchmark.transfer.stylize import stylize
 from benchmark.transfer.targets import extract_targets
 
 __all__ = [
+    "STUDY_LOSSES",
     "Aggregation",
     "Backbone",
     "Epoch",
