@@ -147,9 +147,9 @@ class LayerReport:
 
 def load(
     *,
-    name: str,
+    name: str | None = None,
     model: str,
-    preprocessing: str,
+    preprocessing: str | None = None,
     style_layers: tuple[str, ...],
     content_layer: str,
     weights: str = "auto",
@@ -164,10 +164,11 @@ def load(
     """Load a backbone, frozen and cut.
 
     Args:
-        name: what the user calls it, for messages.
+        name: what the user calls it, for messages; None: as the model's function.
         model: dotted name of a function with the arguments of Keras's applications
             (`include_top`, `weights`, `input_shape`) that returns a functional `keras.Model`.
-        preprocessing: dotted name of its preprocessing, from [0, 255] to what the model takes.
+        preprocessing: dotted name of its preprocessing, from [0, 255] to what the model takes;
+            None: `preprocess_input` of the model's module.
         style_layers: layers whose Gram matrices are matched.
         content_layer: layer whose activations are matched.
         weights: "imagenet", "random", "auto" (imagenet if available, else random), or the
@@ -199,6 +200,8 @@ def load(
         if not given:
             raise BackboneError(reason, option=f"backbone.{option}", value=value)
     cache = cache or BackboneCache()
+    module, _, function = model.rpartition(".")
+    name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
     note = ""
     if weights == "auto":
         trained = cache.trained(model)

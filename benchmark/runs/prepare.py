@@ -271,7 +271,7 @@ def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
     groups: list[ImageSet] = function(**arguments)
     if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
         raise ConfigError(f"dataset._target_={config.dataset['_target_']}: gives no list of sets")
-    choose.check_numbers(groups, choice)
+    choose.check_sizes(groups, choice)
     return choice, groups
 
 

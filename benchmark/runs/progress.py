@@ -1,4 +1,4 @@
-"""What a person sees while a run works: a bar in a terminal, a line now and then elsewhere."""
+"""Progress of a run: a bar in a terminal, a line every 20 seconds elsewhere."""
 
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
@@ -37,23 +37,23 @@ class Output(Console):
 
 
 def busy(output: Output, what: str) -> AbstractContextManager[object]:
-    """Shows in a terminal that something is being done."""
+    """Show in a terminal that something is being done."""
     return output.status(f"  {what} …") if output.is_terminal else nullcontext()
 
 
 class EpochProgress:
-    """Follows the epochs of one run; use as a context manager and as the loop's listener."""
+    """Shows the epochs of one run; a context manager, and a callback of the loop."""
 
     def __init__(
         self, title: str, epochs: int, examples: int, output: Output, done: int = 0
     ) -> None:
-        """For a run of at most so many epochs over so many examples, some of them done before."""
+        """Of a run of at most so many epochs over so many examples, some of them done before."""
         self._title = title
         self._epochs = epochs
         self._done = done
         self._examples = examples
         self._output = output
-        self._began = self._said = monotonic()
+        self._began = self._last_line = monotonic()
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -90,8 +90,8 @@ class EpochProgress:
             state += f", {self._examples / epoch.seconds_per_step:.3g} examples/s"
         self._bar.update(self._task, completed=epoch.number, state=state)
         now = monotonic()
-        if not self._output.is_terminal and now - self._said > SECONDS_BETWEEN_LINES:
-            self._said = now
+        if not self._output.is_terminal and now - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = now
             left = (now - self._began) / max(epoch.number - self._done, 1)
             left *= self._epochs - epoch.number
             self._output.print(

@@ -22,7 +22,7 @@ class Selection(BaseModel):
     Attributes:
         selection: the rule.
         paintings: how many make a set; with `cluster`, at most.
-        clusters: how many clusters a group is parted into.
+        clusters: into how many clusters a group is divided.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,25 +33,26 @@ class Selection(BaseModel):
 
     @property
     def uses_features(self) -> bool:
-        """Whether the paintings must be looked at, through a backbone."""
+        """Whether the rule needs features of the paintings."""
         return self.selection in ("nearest", "diverse", "cluster")
 
 
-def check_numbers(groups: Sequence[ImageSet], choice: Selection) -> None:
-    """Check that every group has paintings enough.
+def check_sizes(groups: Sequence[ImageSet], choice: Selection) -> None:
+    """Check that every group has enough paintings.
 
     Raises:
-        DatasetError: one has fewer; says how many and how to go on.
+        DatasetError: one has fewer.
     """
-    needed = choice.clusters if choice.selection == "cluster" else choice.paintings
     option = "clusters" if choice.selection == "cluster" else "paintings"
+    needed = getattr(choice, option)
     for group in groups:
-        there = len(group.images)
-        if there < needed:
-            advice = f"set dataset.{option}={there}, or choose others" if there else "choose others"
+        number = len(group.images)
+        if number < needed:
+            lower = f"set dataset.{option}={number}, or " if number else ""
             raise DatasetError(
-                f"'{group.name}' has {there} paintings, dataset.{option}={needed} asks for more: "
-                f"{advice}"
+                f"'{group.name}' has only {number} paintings: {lower}choose others",
+                option=f"dataset.{option}",
+                value=needed,
             )
 
 

@@ -1,9 +1,10 @@
-"""The one place that knows Keras's backends apart: compilation, devices, versions."""
+"""All that depends on Keras's backend: compilation, devices, memory, versions."""
 
 import importlib
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -43,34 +44,34 @@ def compiles_with_xla() -> bool:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that the memory, main or the accelerator's, was not enough.
+    """Whether an error means that there is too little memory, main or the accelerator's.
 
-    Each backend has its own class for it, and Keras may raise another around it.
+    Each backend has its own class for it, and Keras may raise another from it.
     """
-    known = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
-    said = (
+    classes = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
+    messages = (
         *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "Out of memory"),
         *("can't allocate memory", "ALLOC_FAILED", "bad_alloc"),
     )
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    return not kinds.isdisjoint(known) or any(sign in str(error) for sign in said)
+    bases = {base.__name__ for base in type(error).__mro__}
+    return not bases.isdisjoint(classes) or any(message in str(error) for message in messages)
 
 
 def free_memory() -> int:
-    """Bytes that can still be taken where the backend computes: of the accelerator or in main."""
+    """Bytes that are free where the backend computes: of the accelerator, or of main memory."""
     free = _free_on_accelerator() if accelerators() else None
     return free_main_memory() if free is None else free
 
 
 def _free_on_accelerator() -> int | None:
-    """Bytes left of what the backend may take of the first accelerator; None if it won't say."""
+    """Bytes that are free for the backend on the first accelerator; None if unknown."""
     module = importlib.import_module(name())
     if name() == "jax":
         stats = module.devices()[0].memory_stats() or {}
         return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
     if name() == "torch":
         return int(module.cuda.mem_get_info()[0])
-    # TensorFlow takes nearly all memory at its start and tells that limit only here.
+    # TensorFlow takes nearly all memory at its start, and has that limit only here.
     devices = importlib.import_module(f"{name()}.python.client.device_lib").list_local_devices()
     limit = next((d.memory_limit for d in devices if d.device_type != "CPU"), None)
     used = module.config.experimental.get_memory_info(accelerators()[0].upper())["current"]
@@ -78,8 +79,8 @@ def _free_on_accelerator() -> int | None:
 
 
 def free_main_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes of main memory that this process can take, within its container's limit."""
-    # Not at the top: a machine that lends its accelerator may have only Keras.
+    """Bytes of main memory that are free for this process, within its container's limit."""
+    # Not at the top: a GPU machine may have only Keras.
     import psutil
 
     free = psutil.virtual_memory().available
@@ -88,12 +89,12 @@ def free_main_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
         parts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no container, or one without a limit
         return int(free)
-    # Files that were read lie in memory too, until somebody needs it.
+    # The page cache counts as used, but is freed when needed.
     return max(min(free, limit - used + int(parts.get("inactive_file", 0))), 0)
 
 
 def accelerator_peak() -> int | None:
-    """Bytes of the first accelerator that were in use at the most; None where that is not known."""
+    """Peak bytes of the first accelerator in use; None if unknown."""
     if not accelerators():
         return None
     module = importlib.import_module(name())
@@ -106,7 +107,7 @@ def accelerator_peak() -> int | None:
 
 
 def memory_in_use() -> int:
-    """Bytes of main memory that this process holds now."""
+    """Bytes of main memory that this process uses."""
     import psutil
 
     return int(psutil.Process().memory_info().rss)
@@ -114,35 +115,32 @@ def memory_in_use() -> int:
 
 def versions() -> dict[str, str]:
     """Versions of Python, the active backend and the packages that shape a result."""
-    found = {"python": platform.python_version(), "backend": name()}
+    numbers = {"python": platform.python_version(), "backend": name()}
     for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            numbers[package] = version(package)
+    return numbers
 
 
 def hardware() -> dict[str, str]:
     """Processor, cores, memory and accelerators of this machine."""
-    found = {
+    parts = {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()),
         "accelerators": ", ".join(accelerators()) or "none",
         "platform": platform.platform(),
     }
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found["memory_gib"] = (
-            f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f}"
-        )
-    return found
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        parts["memory_gib"] = f"{memory / 2**30:.1f}"
+    return parts
 
 
 def peak_memory() -> int | None:
-    """Bytes of main memory that this process took at its most; None where that is not known."""
+    """Peak bytes of main memory that this process used; None if unknown."""
     status = Path("/proc/self/status")
     if status.is_file():
-        # Not `resource`: on Linux that begins with what the parent process took.
+        # Not `resource`: on Linux that starts at the parent process's peak.
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         if "VmHWM" in fields:
             return int(fields["VmHWM"].split()[0]) * 1024
@@ -150,8 +148,8 @@ def peak_memory() -> int | None:
         import resource
     except ImportError:  # Windows
         return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(most if sys.platform == "darwin" else most * 1024)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def _processor() -> str:

@@ -6,10 +6,10 @@ import numpy as np
 from backbones import Backbone
 
 GRADIENT_ARRAYS = 4
-"""Arrays of the largest layer's size, in float32, that live while a step goes back through it."""
+"""Arrays of the largest layer's size, in float32, that a step's backward pass holds at a time."""
 
 COMPILATION = 150e6
-"""Bytes that the first step of a kind takes for itself, apart from any array."""
+"""Bytes that compiling a step takes, apart from any array."""
 
 IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
 """Layers whose results overwrite their inputs."""
@@ -18,8 +18,8 @@ IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
 def bytes_per_example(backbone: Backbone) -> int:
     """Bytes that a step takes for each example.
 
-    The activations kept for the way back, in the backbone's precision, and a few arrays of the
-    largest layer's size. Compared with measured peaks by `python -m benchmark.bench`.
+    The activations kept for the backward pass, in the backbone's precision, and a few arrays of
+    the largest layer's size. `python -m benchmark.bench` compares it with measured peaks.
     """
     cut = backbone.shared.cut
     itemsize = np.dtype(keras.backend.standardize_dtype(cut.compute_dtype)).itemsize
@@ -38,7 +38,7 @@ def bytes_of_targets(backbone: Backbone, artists: int, paintings: int) -> int:
 
 
 def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
-    """Bytes that a run with such a batch will add to what this process holds.
+    """Bytes that a run with such a batch adds to what this process uses.
 
     Style targets count twice: alone for later runs, and stacked with others' for a step.
     """
