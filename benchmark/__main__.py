@@ -16,12 +16,13 @@ from omegaconf import DictConfig
 
 from benchmark.config.arguments import hydra_parser
 from benchmark.config.compose import check_choices, quoted, refuse, typed
-from benchmark.config.errors import CompositionError, ConfigError
+from benchmark.config.composition_errors import CompositionError
 from benchmark.config.imports import explained_imports
 from benchmark.config.paths import ROOT
 from benchmark.runtime.interrupts import EXIT_CODE
 from benchmark.runtime.launchers import launcher_kind
 from benchmark.sweeps import application
+from user_input import InputError
 
 ALL_QUESTIONS = "experiment=questions"
 """The overlay that stands for several."""
@@ -32,7 +33,7 @@ def job(config: DictConfig) -> None:
     """Do one run: alone, or as one of a sweep."""
     try:
         plain = typed(config)
-    except (ConfigError, *CompositionError) as error:
+    except InputError as error:
         sys.exit(refuse(error))
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
@@ -108,7 +109,7 @@ def from_options(error: Exception) -> bool:
     """Whether an error is due to the options: Hydra lets errors of many kinds through for those."""
     _, *inner = traceback.extract_tb(error.__traceback__)
     ours = any(Path(frame.filename).is_relative_to(ROOT / "benchmark") for frame in inner)
-    return isinstance(error, (ConfigError, *CompositionError)) or not ours
+    return isinstance(error, (InputError, *CompositionError)) or not ours
 
 
 if __name__ == "__main__":

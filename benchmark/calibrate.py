@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from benchmark.analysis.calibration import FOLDER, SHARE, STEP, TRIAL, calibrate
 from benchmark.config.compose import composed, one_by_one, refuse
-from benchmark.config.errors import CompositionError
 from benchmark.config.paths import ROOT, check_folder
 from user_input import InputError
 
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
             composed(job)  # a typo in the last is told before the first takes its minutes
         for job in jobs:
             calibrate(job)
-    except (InputError, *CompositionError) as error:
+    except InputError as error:
         return refuse(error)
     return 0
 

@@ -4,16 +4,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from omegaconf.errors import OmegaConfBaseException
 from rich.progress import track
 
 from benchmark.analysis.rescoring import ALLOWED, scored
 from benchmark.analysis.run_selection import add_selection, selected
 from benchmark.config.compose import composed, refuse
-from benchmark.config.errors import CompositionError, ConfigError
+from benchmark.config.errors import ConfigError
 from benchmark.metrics.table import means
-from benchmark.runs.prepare import metric_of
 from benchmark.runs.progress import Output
+from benchmark.runs.variants import metric_of
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from user_input import InputError
@@ -36,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Tracker.check_reachable(options.tracking_uri)
         tracker = Tracker(options.tracking_uri, options.experiment, create=False)
         label, records = selected(tracker, options)
-        for one in wanted.metrics.values():
-            metric_of(one)
+        for name, variant in wanted.metrics.items():
+            metric_of(name, variant)
         if "evaluation.evaluators" in typed:
             for name in wanted.evaluation.evaluators:
                 workspace.evaluator(name, wanted.evaluation.weights, wanted.image_size)
-    except (InputError, *CompositionError, OSError) as error:
+    except (InputError, OSError) as error:
         return refuse(error)
     output = Output()
     output.print(f"scoring {len(records)} runs of {label}", soft_wrap=True)
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for run in track(records, "scoring", console=output, disable=not output.is_terminal):
         try:
             found = scored(tracker, run, wanted, typed, roots, workspace)
-        except (InputError, OmegaConfBaseException) as error:
+        except InputError as error:
             failed += 1
             output.print(f"  {run.name}: not scored: {error}", style="red", soft_wrap=True)
             continue

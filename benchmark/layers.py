@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from benchmark.config.compose import composed, refuse
-from benchmark.config.errors import CompositionError
 from benchmark.runs.networks import load_layers
 from benchmark.runs.progress import Output
 from user_input import InputError
@@ -20,7 +19,7 @@ def main(overrides: Sequence[str]) -> int:
     try:
         config = composed(overrides)
         layers = load_layers(config)
-    except (InputError, *CompositionError) as error:
+    except InputError as error:
         return refuse(error)
     backbone = config.backbone
     table = Table(title=f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels")

@@ -16,7 +16,6 @@ import pandas as pd
 
 from benchmark.analysis.peakiness import FOLDER, by_depth, drawn, shown
 from benchmark.config.compose import composed, one_by_one, refuse
-from benchmark.config.errors import CompositionError
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.images.pixels import to_float
 from benchmark.runs.networks import load_backbone
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
             if backbone.weights_note:
                 output.print(backbone.weights_note, style="yellow", soft_wrap=True)
             found[f"{backbone.name} ({backbone.weights})"] = table
-    except (InputError, *CompositionError) as error:
+    except InputError as error:
         return refuse(error)
     folder = ROOT / FOLDER
     folder.mkdir(parents=True, exist_ok=True)

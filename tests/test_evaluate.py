@@ -189,12 +189,12 @@ def test_paintings_that_changed_are_not_scored(
     ("arguments", "message"),
     [
         (["epochs=3"], "epochs=3: the runs are done; only metrics"),
-        (["metrics=[ssin]"], "metrics=[ssin]: no such option. Did you mean 'ssim'?"),
+        (["metrics=[ssin]"], "metrics=ssin: there is no such metric. Did you mean 'ssim'?"),
         (["--sweep", "none"], "no runs of sweep 'none'"),
         (["metrics.grain.sigma=thick"], "metrics.grain.sigma=thick"),
         (
             ["evaluation.evaluators=[vgg]", "evaluation.weights=/nowhere.h5"],
-            "evaluation.evaluators=vgg with evaluation.weights=/nowhere.h5: ",
+            "evaluation.evaluators=vgg: with evaluation.weights=/nowhere.h5: ",
         ),
     ],
 )
@@ -260,5 +260,5 @@ def test_the_questions_are_one_command_that_stops_at_wrong_input(
     assert here("benchmark", "-m", "experiment=questions", "backbone=vgh") == 2
     output, error = capfd.readouterr()
     assert "sweep 1 of 6: questions_findings" in output
-    assert error.startswith("error: backbone=vgh: no such option. Did you mean 'vgg'?")
+    assert error.startswith("error: backbone=vgh: there is no such backbone. Did you mean 'vgg'?")
     assert len(error.strip().splitlines()) == 1

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 import benchmark.transfer.aggregation
 from benchmark.config.compose import composed
-from benchmark.runs.prepare import aggregation
+from benchmark.runs.variants import aggregation
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 

@@ -349,7 +349,7 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
     [
         (["--sweep", "grösse"], "no runs of sweep 'grösse'. Did you mean 'größe'?"),
         (["--sweep", "a/b"], "--sweep a/b: no sweep can have this name"),
-        (["--run", "0"], "--run=0: "),
+        (["--run", "0"], "--run 0: "),
         (["--experiment", "none"], "has no experiment 'none'"),
         (["--tracking-uri", "sqlite:///nowhere.db"], "no such store"),
     ],

@@ -15,7 +15,7 @@ from backbones import Backbone
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
-from benchmark.runs.prepare import optimizer_choice
+from benchmark.runs.variants import optimizer_choice
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization

@@ -12,19 +12,13 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.registry import groups
 from benchmark.config.schema import Config, flat
 from benchmark.runs.networks import load_backbone, load_layers
-from benchmark.runs.prepare import (
-    aggregation,
-    load_content,
-    loss_of,
-    optimizer_choice,
-    prepare,
-)
+from benchmark.runs.prepare import load_content, prepare
+from benchmark.runs.variants import aggregation, loss_of, optimizer_choice
 from benchmark.transfer import losses
 from benchmark.transfer.optimizers import OptimizerChoice
 from datasets import DatasetError
 from datasets.selection import Method
-from tests.workspace import WORKSPACE, prepared_run
-from user_input import InputError
+from tests.workspace import WORKSPACE
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 REQUIRED = {"dataset=folder": "dataset.root=nowhere", "content=folder": "content.root=nowhere"}
@@ -63,9 +57,10 @@ def test_a_new_backbone_is_a_few_lines_over_the_base(tmp_path: Path) -> None:
     config = composed([searched, *options])
     assert load_backbone(config, WORKSPACE.backbones).weights == "random"
     assert config.loss.content_weight == 10.0
-    with pytest.raises(ConfigError, match="no such option") as raised:
+    with pytest.raises(ConfigError) as raised:
         composed(["backbone=_base"])
-    assert "_base" not in str(raised.value).partition("Options")[2]
+    assert (raised.value.option, raised.value.value) == ("backbone", "_base")
+    assert "_base" not in raised.value.reason
     assert "_base" not in groups([{"schema": "file", "path": str(CONF)}])
 
 
@@ -117,7 +112,7 @@ def test_loss(choice: str) -> None:
     """Distances: one of each example to each painting, none below 0, and 0 to itself."""
     config = config_of("loss", choice)
     assert config.loss.name == choice
-    style, content = loss_of(config).functions
+    style, content = loss_of(config.loss).functions
     features = np.random.default_rng(2).normal(1, 1, (2, 6, 5, 4)).astype("float32")
     paintings = np.concatenate([features[:1], 2 * features + 1])
     found = np.asarray(
@@ -130,7 +125,7 @@ def test_loss(choice: str) -> None:
     assert same.shape == (2,)
     assert same[0] == 0
     assert same[1] > 0
-    assert max(loss_of(config).weights) > 0
+    assert max(loss_of(config.loss).weights) > 0
 
 
 @pytest.mark.parametrize("choice", choices("optimizer"))
@@ -194,60 +189,6 @@ def test_experiment_composes(choice: str) -> None:
     assert flat(composed([f"experiment={choice}"]))["epochs"] > 0
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("image_size=8", "image_size=8: must be a number from 32 up"),
-        ("epochs=0", "epochs=0: must be a number from 1 up"),
-        ("batch=0", "batch=0: must be a number from 1 up"),
-        ("seed=-1", "seed=-1: must be a number from 0 up"),
-        ("early_stopping.patience=0", "must be 1 or more, or null"),
-        ("loss.style_weight=-2", "loss.style_weight=-2.0: must be a number from 0 up"),
-        (
-            "loss.style=benchmark.transfer.losses.styl",
-            "loss.style=benchmark.transfer.losses.styl: cannot be imported",
-        ),
-        ("loss.style_weight=nan", "loss.style_weight=nan: must be a number"),
-        ("snapshots=[1,-3]", "snapshots=-3: must be a number from 0 up"),
-        ("tracking.sweep='a b'", "tracking.sweep=a b: use letters"),
-        ("agg.p=abc", "agg.p=abc: input should be a valid number"),
-        ("agg.p=nan", "agg.p=nan: must be a number"),
-        ("agg.p=3", "agg=simple has its own p; use agg=power"),
-        ("image_size=100000", "image_size=100000: must be at most 8192"),
-        ("agg.weights=[1,2,3]", "agg.weights has 3 numbers for 2 paintings"),
-        ("agg.weights=[1,0]", "every weight must be a positive number"),
-        ("agg.weights=[1,a]", "every weight must be a positive number"),
-        ("optimizer.learning_rate=abc", "optimizer.learning_rate=abc: input should be a valid"),
-        ("optimizer.learning_rate=0", "must be a positive number"),
-        ("optimizer.amsgrad=3", "optimizer.amsgrad=3: input should be a valid boolean"),
-        ("+optimizer.clipnorm=1", "would tie the examples of a batch together"),
-        ("~optimizer.learning_rate", "its YAML must give a learning_rate"),
-        ("+optimizer.momentun=1", "keras.optimizers.Adam has no such argument"),
-        ("optimizer._target_=keras.optimizers.Adm", "cannot be imported"),
-        ("backbone.pooling=mean", "backbone.pooling=mean: input should be 'max' or 'avg'"),
-        ("backbone.smoothing=sofmax", "input should be 'none', 'softmax' or 'scale'"),
-        ("backbone.style_layers=[]", r"backbone.style_layers=\[\]: name at least one"),
-        ("backbone.style_layers=[conv1,cnv_pw_1]", "Did you mean 'conv_pw_1'"),
-        ("backbone.weights=imagenot", "did you mean 'imagenet'"),
-        ("backbone.random_scale=0", "backbone.random_scale=0.0: must be a positive number"),
-        ("dataset.artists=[amber_nocturn]", "Did you mean 'amber_nocturne'"),
-        ("dataset.paintings=61", ".* has only 60 paintings: set dataset.paintings=60, or choose"),
-        ("dataset.paintings=0", "dataset.paintings=0: input should be greater than 0"),
-        ("dataset.selection=newest", "dataset.selection=newest: input should be 'first', 'random'"),
-        ("dataset.clusters=0", "dataset.clusters=0: input should be greater than 0"),
-        ("dataset.paintings=many", "dataset.paintings=many: input should be a valid integer"),
-        ("content.names=[cofee]", "Did you mean 'coffee'"),
-        ("content.count=99", "set content.count=8"),
-        ("content.count=many", "content.count=many: input should be a valid integer"),
-        ("content.count=0", "content.count=0: input should be greater than 0"),
-    ],
-)
-def test_wrong_values_are_one_clear_line(override: str, message: str) -> None:
-    with pytest.raises(InputError, match=message) as raised:
-        prepared_run(*SMALL, override)
-    assert "\n" not in str(raised.value)
-
-
 def test_arguments_follow_the_functions_signature(monkeypatch: pytest.MonkeyPatch) -> None:
     def bent(losses: Any, weights: Any, sharpness: float = 2.0) -> Any:
         return ops.sum(weights * losses**sharpness, -1)
@@ -255,5 +196,6 @@ def test_arguments_follow_the_functions_signature(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("benchmark.transfer.aggregation.bent", bent, raising=False)
     variant = {"name": "bent", "_target_": "benchmark.transfer.aggregation.bent"}
     assert aggregation({**variant, "sharpness": 2}, paintings=[3]).numbers == {"sharpness": 2.0}
-    with pytest.raises(ConfigError, match=r"agg.sharpnes: .* Did you mean 'sharpness'\?"):
+    with pytest.raises(ConfigError, match=r"Did you mean 'sharpness'\?") as raised:
         aggregation({**variant, "sharpnes": 2}, paintings=[3])
+    assert raised.value.option == "agg.sharpnes"

@@ -6,10 +6,18 @@ Imports nothing of ours.
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from enum import Enum
 from importlib import import_module
 from typing import Any
 
-__all__ = ["InputError", "closest", "did_you_mean", "import_callable"]
+__all__ = [
+    "InputError",
+    "as_override",
+    "closest",
+    "did_you_mean",
+    "import_callable",
+    "in_one_line",
+]
 
 
 class InputError(ValueError):
@@ -17,14 +25,30 @@ class InputError(ValueError):
 
     Attributes:
         reason: why not, and what to do.
-        option: its dotted name, such as `content.count`; None: the reason names all.
-        value: what was given; None: nothing, or the reason shows it.
+        option: its dotted name, such as `content.count`, or a command's flag, `--run`; None: the
+            reason names all.
+        value: what was given; `...` where there is nothing to show.
     """
 
-    def __init__(self, reason: str, *, option: str | None = None, value: object = None) -> None:
-        given = "" if value is None else f"={value}"
-        super().__init__(reason if option is None else f"{option}{given}: {reason}")
+    def __init__(self, reason: str, option: str | None = None, value: object = ...) -> None:
+        separator = " " if option and option.startswith("--") else "="
+        given = "" if value is ... else f"{separator}{as_override(value)}"
+        super().__init__(in_one_line(f"{option}{given}: {reason}" if option else reason))
         self.reason, self.option, self.value = reason, option, value
+
+
+def as_override(value: object) -> str:
+    """A value as it is written on the command line, without the quotes that it may need."""
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(as_override, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return value.name if isinstance(value, Enum) else str(value)
+
+
+def in_one_line(text: str) -> str:
+    """A text without line breaks and repeated spaces."""
+    return " ".join(text.split())
 
 
 def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:

@@ -17,8 +17,9 @@ from benchmark.metrics.pixels import ssim
 from benchmark.runs.batches import batches_of
 from benchmark.runs.log import weights_caption
 from benchmark.runs.notices import announce_weights, missing_weights
-from benchmark.runs.prepare import Prepared, optimizer_choice, prepare
+from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.progress import Output
+from benchmark.runs.variants import optimizer_choice
 from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 from benchmark.transfer.loop import optimize

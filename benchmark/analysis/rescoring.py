@@ -7,14 +7,10 @@ import pandas as pd
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
-from benchmark.runs.prepare import (
-    evaluation_setup,
-    load_content,
-    load_paintings,
-    metric_of,
-)
+from benchmark.runs.prepare import evaluation_setup, load_content, load_paintings
 from benchmark.runs.scores import RunScores, log_scores, read_scores
 from benchmark.runs.scoring import score
+from benchmark.runs.variants import metric_of
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import (
     CONFIG_FILE,
@@ -66,7 +62,7 @@ def scored(
         config.dataset["root"] = roots["dataset.root"]
     if "content.root" in roots:
         config.content["root"] = roots["content.root"]
-    metrics = [metric_of(variant) for variant in config.metrics.values()]
+    metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     content = load_content(config, workspace)
     groups, paintings = load_paintings(config, workspace)
     for what, option, recorded, digest in (

@@ -2,10 +2,11 @@
 
 import argparse
 
-from benchmark.config.checks import SWEEP_NAME
-from benchmark.config.errors import ConfigError, nearest
+from benchmark.config.errors import ConfigError
+from benchmark.config.schema import SWEEP_NAME
 from benchmark.tracking.records import RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
+from user_input import did_you_mean
 
 
 def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[RunRecord]]:
@@ -29,7 +30,8 @@ def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[R
     if not records:
         known = sorted({record.sweep for record in tracker.all_runs()})
         raise ConfigError(
-            f"no runs of sweep '{label}'.{nearest(label, known)} Known: {', '.join(known[-8:])}"
+            f"no runs of sweep '{label}'.{did_you_mean(label, known)} "
+            f"Known: {', '.join(known[-8:])}"
             if known
             else f"{tracker.uri} has no runs yet"
         )

@@ -3,18 +3,17 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from functools import lru_cache
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from benchmark.config.checks import check
-from benchmark.config.errors import CompositionError, ConfigError, error_line, nearest
-from benchmark.config.paths import ROOT
-from benchmark.config.registry import owners, variants
-from benchmark.config.schema import SINGLE_GROUPS, Config, flat
+from benchmark.config.checks import check_config
+from benchmark.config.composition_errors import CompositionError, as_input_error
+from benchmark.config.errors import ConfigError, validated
+from benchmark.config.registry import CONF, unknown_variant
+from benchmark.config.schema import SCHEMA, SINGLE_GROUPS, Config
 
 BEYOND_ASCII = re.compile(r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*")
 
@@ -25,12 +24,14 @@ def typed(config: DictConfig) -> Config:
     Raises:
         ConfigError: a value is out of its range, or an option unknown or without a value.
     """
-    for option in sorted(OmegaConf.missing_keys(config)):
-        raise ConfigError(f"{option} must be given: add {option}=… to the command")
-    plain = OmegaConf.to_object(config)
-    assert isinstance(plain, Config)
-    check_known(plain)
-    check(plain)
+    try:
+        for option in sorted(OmegaConf.missing_keys(config)):
+            raise ConfigError(f"must be given: add {option}=… to the command", option)
+        container = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise as_input_error(error) from error
+    plain = validated(SCHEMA, container)
+    check_config(plain)
     return plain
 
 
@@ -38,14 +39,13 @@ def composed(overrides: Sequence[str]) -> Config:
     """The configuration that a command line's overrides mean, outside of a Hydra application.
 
     Raises:
-        hydra.errors.HydraException, omegaconf.errors.OmegaConfBaseException: a bad override.
-        ConfigError: a value out of its range.
+        ConfigError: a bad override, or a value out of its range.
     """
     check_choices(overrides)
     given = [quoted(override) for override in overrides]
     if GlobalHydra.instance().is_initialized():
         return typed(_composed(given))
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3", job_name="benchmark"):
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="benchmark"):
         return typed(_composed(given))
 
 
@@ -53,8 +53,8 @@ def _composed(overrides: list[str]) -> DictConfig:
     """What Hydra makes of overrides; its errors of other kinds are for bad ones too."""
     try:
         return compose("config", overrides=overrides)
-    except CompositionError:
-        raise
+    except (*CompositionError, RecursionError, UnicodeDecodeError) as error:
+        raise as_input_error(error) from error
     except Exception as error:
         raise ConfigError(f"{' '.join(overrides)}: cannot be read: {error}") from error
 
@@ -78,17 +78,8 @@ def quoted(override: str) -> str:
 def refuse(error: BaseException) -> int:
     """Print what is wrong with the input as one line; returns the exit code for it, 2."""
     GlobalHydra.instance().clear()
-    print(f"error: {error_line(error, known_options(), owners())}", file=sys.stderr)
+    print(f"error: {as_input_error(error)}", file=sys.stderr)
     return 2
-
-
-@lru_cache(maxsize=1)
-def known_options() -> Sequence[str]:
-    """The dotted names of all options, for suggestions; none where the defaults are broken."""
-    try:
-        return list(flat(composed([])))
-    except (ConfigError, *CompositionError):
-        return []  # That is what the error to be told says.
 
 
 def check_choices(overrides: Sequence[str]) -> None:
@@ -100,28 +91,12 @@ def check_choices(overrides: Sequence[str]) -> None:
     for override in overrides:
         group, equals, choice = override.partition("=")
         if equals and not group.strip("+~ "):
-            raise ConfigError(f"'{override}': cannot be read as option=value")
+            raise ConfigError(f"'{override}' cannot be read as option=value")
         if group not in (*SINGLE_GROUPS, "metrics"):
             continue
         if group in SINGLE_GROUPS and choice.startswith("["):
             raise ConfigError(
-                f"{override}: a run has one {group}; several make a sweep: -m {group}=A,B"
+                f"a run has one {group}; several make a sweep: -m {group}=A,B", group, choice
             )
         if re.fullmatch(r"null|true|false|[\d._-].*", choice):
-            raise ConfigError(f"{override}: no such option. Options: {', '.join(variants(group))}.")
-
-
-def check_known(config: Config) -> None:
-    """Check that nothing was added to the schema or taken from it, as Hydra's `++` and `~` do.
-
-    Raises:
-        ConfigError: an option is unknown, or has no value.
-    """
-    parts = {"": config} | {f"{k}.": v for k, v in vars(config).items() if is_dataclass(v)}
-    for prefix, part in parts.items():
-        known = [one.name for one in fields(part)]
-        for name, value in vars(part).items():
-            if name not in known:
-                raise ConfigError(f"{prefix}{name}: no such option.{nearest(name, known)}")
-            if value == MISSING:
-                raise ConfigError(f"{prefix}{name} must be given: add {prefix}{name}=…")
+            raise unknown_variant(group, choice, group)

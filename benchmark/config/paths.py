@@ -22,12 +22,12 @@ def check_store(option: str, uri: str) -> None:
     known = separator and scheme.partition("+")[0] in STORES
     if not known or (scheme == "sqlite" and len(place) < 2):
         raise ConfigError(
-            f"{option}={uri}: give sqlite:///PATH.db or the http(s):// address of an MLflow server"
+            "give sqlite:///PATH.db or the http(s):// address of an MLflow server", option, uri
         )
     file = local_file(uri)
     if file and os.path.lexists(file) and not file.is_file():
-        raise ConfigError(f"{option}={uri}: is no file; give that of a database, PATH.db")
-    check_folder(option, str(file.parent) if file else None)
+        raise ConfigError("is not a file; give that of a database, PATH.db", option, uri)
+    check_folder(option, str(file.parent) if file else None, uri)
 
 
 def local_file(uri: str) -> Path | None:
@@ -36,20 +36,28 @@ def local_file(uri: str) -> Path | None:
     return Path(os.path.realpath(uri[10:])) if uri.startswith("sqlite:///") else None
 
 
-def check_folder(option: str, folder: str | None) -> None:
+def check_folder(option: str, folder: str | None, value: str | None = None) -> None:
     """Check that a folder is there or can be made.
+
+    Args:
+        option: that names it, for messages.
+        folder: its path; None is none.
+        value: the option's, where that is not the folder itself.
 
     Raises:
         ConfigError: a file is in its way, or it would be where nothing may be written.
     """
     if folder is None:
         return
+    value = value or folder
     place = ROOT / Path(folder).expanduser()
     there = nearest_there(place)
     if not os.path.isdir(there):  # noqa: PTH112
-        raise ConfigError(f"{option}={folder}: {there} is not a folder; name another place")
+        raise ConfigError(f"{there} is not a folder; name another place", option, value)
     if there != place and not may_write(there):
-        raise ConfigError(f"{option}={folder}: cannot be made, for {there} may not be written to")
+        raise ConfigError(
+            f"cannot be created: no permission to write to {there}", option, value or folder
+        )
 
 
 def nearest_there(place: Path) -> Path:

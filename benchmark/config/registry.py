@@ -1,33 +1,25 @@
-"""The variants that the YAMLs of `conf/` define; files such as `_base.yaml` are parts of others."""
+"""The variants and options that the YAMLs of `conf/` define."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
-from benchmark.config.errors import ConfigError, nearest
+from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
+from user_input import did_you_mean
 
+CONF = ROOT / "conf"
 
-@lru_cache(maxsize=1)
-def owners() -> dict[str, list[str]]:
-    """For every option in a variant's YAML, `group.key`, the variants that have it."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "conf").glob("*/[!_]*.yaml")):
-        try:
-            keys = OmegaConf.to_container(OmegaConf.load(path)) or {}
-        except Exception:  # A broken YAML is told where it is chosen.
-            continue
-        for key in keys:
-            found.setdefault(f"{path.parent.name}.{key!s}", []).append(path.stem)
-    return found
+KINDS = {"metrics": "metric", "agg": "aggregation", "content": "content dataset"}
+"""What a variant of a group is called, where not as the group."""
 
 
 def variants(group: str) -> list[str]:
-    """The names of the YAMLs of a group."""
-    return sorted(path.stem for path in (ROOT / "conf" / group).glob("[!_]*.yaml"))
+    """The names of the YAMLs of a group, without those that others only build on, `_*.yaml`."""
+    return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
 def groups(sources: Sequence[Mapping[str, str]]) -> str:
@@ -51,9 +43,57 @@ def check_variant(option: str, name: str, group: str) -> None:
     Raises:
         ConfigError: it is not; names the nearest.
     """
-    known = variants(group)
-    if name not in known:
-        raise ConfigError(
-            f"{option}: there is no {group} '{name}'.{nearest(name, known)} "
-            f"Known: {', '.join(known)}"
-        )
+    if name not in variants(group):
+        raise unknown_variant(option, name, group)
+
+
+def unknown_variant(
+    option: str, name: str, group: str, known: Sequence[str] | None = None
+) -> ConfigError:
+    """The error for a variant that is not there, with the nearest name."""
+    known = variants(group) if known is None else known
+    reason = f"there is no such {KINDS.get(group, group)}.{did_you_mean(name, known)}"
+    return ConfigError(f"{reason} Known: {', '.join(known)}", option, name)
+
+
+def owners() -> dict[str, list[str]]:
+    """For every option in a variant's YAML, `group.key…`, the variants that have it."""
+    names: dict[str, list[str]] = {}
+    for group in sorted(path.name for path in CONF.iterdir() if path.is_dir()):
+        for name in variants(group):
+            for key in leaves(variant_yaml(group, name)):
+                names.setdefault(f"{group}.{key}", []).append(name)
+    return names
+
+
+def known_options() -> list[str]:
+    """The dotted names of all options."""
+    main = yaml_of(CONF / "config.yaml")
+    return [key for key in leaves(main) if not key.startswith("hydra.")] + list(owners())
+
+
+def variant_yaml(group: str, name: str) -> dict[str, Any]:
+    """A variant's YAML over those that its defaults list names, as far as they can be read."""
+    variant = yaml_of(CONF / group / f"{name}.yaml")
+    for base in variant.pop("defaults", None) or []:
+        if isinstance(base, str) and base not in ("_self_", name):
+            variant = {**variant_yaml(group, base), **variant}
+    return variant
+
+
+def yaml_of(path: Path) -> dict[str, Any]:
+    """What a YAML holds; nothing where it is broken, which is reported where it is chosen."""
+    try:
+        container = OmegaConf.to_container(OmegaConf.load(path))
+    except Exception:  # OmegaConf and PyYAML raise errors of many kinds.
+        return {}
+    return dict(container) if isinstance(container, dict) else {}  # type: ignore[arg-type]
+
+
+def leaves(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted names of all values in nested dictionaries."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        elif key != "defaults":
+            yield f"{prefix}{key}"

@@ -1,17 +1,83 @@
-"""The typed schema of a run's configuration."""
+"""The typed schema of a run's configuration, with its ranges as pydantic's constraints."""
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import OmegaConf
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from benchmark.config.errors import validated
 
 SINGLE_GROUPS = ("backbone", "agg", "loss", "optimizer", "dataset", "content")
 """Groups of which a run has one variant."""
 
-Variant = dict[str, Any]
+SWEEP_NAME = re.compile(r"\w[\w.+-]{,79}")
+"""It is a folder's name too: none that is hidden, leads out of its place, or is too long."""
+
+LARGEST_SIZE = 8192
+"""Pixels a side; beyond it no machine has the memory, and a typo is likelier."""
+
+LARGEST_COUNT = 2**31 - 1
+"""Of epochs and the like, and of the seed, which other libraries take as 32 bits."""
+
+LARGEST_FLOAT = 3.4e38
+"""What float32, in which all losses are, can hold."""
+
+
+def batch_number(value: int | str) -> int | str:
+    """A batch size, or "auto"."""
+    if value != "auto" and not (isinstance(value, int) and 1 <= value <= LARGEST_COUNT):
+        raise ValueError("must be an integer ≥ 1, or auto")
+    return value
+
+
+def sweep_name(name: str) -> str:
+    """A sweep's name that can be a folder's too."""
+    if not SWEEP_NAME.fullmatch(name):
+        raise ValueError(
+            "use at most 80 letters, digits, '.', '_', '+' and '-', first a letter or digit"
+        )
+    return name
+
+
+def not_blank(text: str) -> str:
+    """A text with more than spaces."""
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Text = Annotated[str, AfterValidator(not_blank)]
+
+
+class Target(BaseModel):
+    """What a metric's YAML has besides the arguments of the function that it names."""
+
+    target: Text = Field(alias="_target_")
+
+    @classmethod
+    def check(cls, variant: Any) -> Any:
+        """The variant itself, which has these keys."""
+        cls.model_validate(variant)
+        return variant
+
+
+class NamedTarget(Target):
+    """What another variant's YAML has besides the arguments of the function that it names."""
+
+    name: Text
+
+
+MetricVariant = Annotated[dict[str, Any], BeforeValidator(Target.check)]
+Variant = Annotated[dict[str, Any], BeforeValidator(NamedTarget.check)]
 """One YAML of a group: `name`, `_target_` (a function's dotted name), and its arguments."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
 
 
 class Precision(Enum):
@@ -43,7 +109,7 @@ class Split(Enum):
 
 
 class Estimate(Enum):
-    """Whether a sweep's cost is measured and told before it starts, or only that is done."""
+    """Whether a sweep's cost is measured and shown before it starts, or only that is done."""
 
     skip = "skip"
     show = "show"
@@ -57,20 +123,20 @@ class Loss:
     `style` and `content` are dotted names of functions: `benchmark.transfer.step.LossFunctions`.
     """
 
-    name: str = MISSING
-    style: str = MISSING
-    content: str = MISSING
-    content_weight: float = MISSING
-    style_weight: float = MISSING
-    variation_weight: float = MISSING
+    name: str
+    style: str
+    content: str
+    content_weight: LossWeight
+    style_weight: LossWeight
+    variation_weight: LossWeight
 
 
 @dataclass
 class EarlyStopping:
     """Relative improvement of the average total loss per epoch, and epochs without it."""
 
-    min_improvement: float = MISSING
-    patience: int | None = MISSING
+    min_improvement: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    patience: Count | None
 
 
 @dataclass
@@ -82,10 +148,10 @@ class Evaluation:
     the style sets, and so many `others`, artists who are not in the run.
     """
 
-    evaluators: list[str] = MISSING
-    weights: str = MISSING
-    held_out: int = MISSING
-    others: int = MISSING
+    evaluators: list[str]
+    weights: str
+    held_out: NonNegativeInt
+    others: NonNegativeInt
 
 
 @dataclass
@@ -96,66 +162,70 @@ class Winner:
     `conf/experiment/` that makes its runs; `optimizers` must all have been tried.
     """
 
-    experiment: str | None = MISSING
-    overlay: str | None = MISSING
-    optimizers: list[str] = MISSING
+    experiment: str | None
+    overlay: str | None
+    optimizers: list[str]
 
 
 @dataclass
 class Tracking:
     """MLflow store (None: `mlruns/mlflow.db`), experiment, and the name of this sweep.
 
-    `run` is the number of a run that this sweep has already, to be taken up or begun.
+    `run` is the number of a run of this sweep that is to be resumed or started.
     """
 
-    uri: str | None = MISSING
-    experiment: str = MISSING
-    sweep: str | None = MISSING
-    run: int | None = MISSING
+    uri: str | None
+    experiment: Text
+    sweep: Annotated[str, AfterValidator(sweep_name)] | None
+    run: NonNegativeInt | None
 
 
 @dataclass
 class Checkpoint:
     """Folder of the checkpoints (None: none are written), and how often one is written."""
 
-    folder: str | None = MISSING
-    every_seconds: float | None = MISSING
-    every_epochs: int | None = MISSING
+    folder: str | None
+    every_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    every_epochs: Count | None
 
 
 @dataclass
 class Config:
     """One run; `conf/config.yaml` holds the defaults, `python -m benchmark --help` the meanings."""
 
-    backbone: Variant = MISSING
-    agg: Variant = MISSING
-    optimizer: Variant = MISSING
-    dataset: Variant = MISSING
-    content: Variant = MISSING
-    metrics: dict[str, Any] = field(default_factory=dict)
-    evaluation: Evaluation = MISSING
-    split: Split | None = MISSING
-    loss: Loss = MISSING
-    early_stopping: EarlyStopping = MISSING
-    tracking: Tracking = MISSING
-    checkpoint: Checkpoint = MISSING
-    seed: int = MISSING
-    image_size: int = MISSING
-    epochs: int = MISSING
-    steps_per_epoch: int = MISSING
-    batch: int | str = MISSING
-    memory_gb: float | None = MISSING
-    cache: str | None = MISSING
-    precision: Precision = MISSING
-    init: Init = MISSING
-    keep: Keep = MISSING
-    divergence_factor: float = MISSING
-    snapshots: list[int] = MISSING
-    original_size: bool = MISSING
-    winner: Winner = MISSING
-    estimate: Estimate = MISSING
+    backbone: Variant
+    agg: Variant
+    optimizer: Variant
+    dataset: Variant
+    content: Variant
+    evaluation: Evaluation
+    split: Split | None
+    loss: Loss
+    early_stopping: EarlyStopping
+    tracking: Tracking
+    checkpoint: Checkpoint
+    seed: NonNegativeInt
+    image_size: Annotated[int, Field(ge=32, le=LARGEST_SIZE)]
+    epochs: Count
+    steps_per_epoch: Count
+    batch: Annotated[int | str, AfterValidator(batch_number)]
+    memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    cache: str | None
+    precision: Precision
+    init: Init
+    keep: Keep
+    divergence_factor: Annotated[float, Field(ge=1, le=LARGEST_FLOAT, allow_inf_nan=False)]
+    snapshots: list[NonNegativeInt]
+    original_size: bool
+    winner: Winner
+    estimate: Estimate
+    metrics: dict[str, MetricVariant] = field(default_factory=dict)
     experiment: Any = None
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+SCHEMA = TypeAdapter(Config)
 
 ConfigStore.instance().store(name="schema", node=Config)
 
@@ -166,10 +236,10 @@ def flat(config: Config) -> dict[str, Any]:
     def leaves(prefix: str, node: Any) -> dict[str, Any]:
         if not isinstance(node, dict):
             return {prefix: node}
-        found: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         for key, value in node.items():
-            found |= leaves(f"{prefix}.{key}" if prefix else str(key), value)
-        return found
+            options |= leaves(f"{prefix}.{key}" if prefix else str(key), value)
+        return options
 
     return {key: value for key, value in leaves("", nested(config)).items() if key != "experiment"}
 
@@ -185,8 +255,6 @@ def restored(container: dict[str, Any]) -> Config:
     """A configuration from what `nested` made of it.
 
     Raises:
-        omegaconf.errors.OmegaConfBaseException: it has options that this version does not know.
+        ConfigError: an option is unknown, missing, or out of its range.
     """
-    plain = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), container))
-    assert isinstance(plain, Config)
-    return plain
+    return validated(SCHEMA, container)

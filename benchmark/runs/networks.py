@@ -9,7 +9,7 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config
-from benchmark.config.variants import arguments_of, function_of
+from benchmark.config.signatures import arguments_of, function_of
 
 
 def load_backbone(config: Config, cache: BackboneCache) -> Backbone:
@@ -45,7 +45,7 @@ def load_evaluator(
         if weights == "auto":
             return str(error)
         raise ConfigError(
-            f"evaluation.evaluators={name} with evaluation.weights={weights}: {error}"
+            f"with evaluation.weights={weights}: {error}", "evaluation.evaluators", name
         ) from error
 
 

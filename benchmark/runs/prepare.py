@@ -2,43 +2,32 @@
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import BaseModel, PositiveInt
 
 import datasets
 from backbones import Backbone
-from benchmark.config.checks import LARGEST_FLOAT
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Init, Keep
-from benchmark.config.variants import arguments_of, check_call, function_of
+from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics import references
-from benchmark.metrics.description import MetricDescription
-from benchmark.metrics.scoring import INPUTS, EvaluationSetup, Metric
+from benchmark.metrics.scoring import EvaluationSetup, Metric
 from benchmark.runs import style_sets as choose
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.networks import load_backbone
 from benchmark.runs.style_sets import Selection
+from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace
 from benchmark.transfer.aggregation import Aggregation
-from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
+from benchmark.transfer.losses import Loss
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, contents
-
-STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
-"""The orders p of the study's aggregations, so that these names always mean the same."""
-
-DECAYS = ("beta_1", "beta_2", "rho", "momentum", "ema_momentum")
-"""Arguments of optimisers that are shares, of which Keras checks few."""
-
-PaintingWeights = list[Annotated[float, Field(gt=0, le=LARGEST_FLOAT)]]
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class ContentChoice(BaseModel):
@@ -123,9 +112,9 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     """
     # The backbone comes last, so that a wrong number is told before a download.
     optimizer = optimizer_choice(config.optimizer)
-    loss = loss_of(config)
+    loss = loss_of(config.loss)
     content = load_content(config, workspace)
-    metrics = [metric_of(variant) for variant in config.metrics.values()]
+    metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     groups, paintings = load_paintings(config, workspace)
     combined = aggregation(config.agg, [len(one.names) for one in paintings])
     backbone = load_backbone(config, workspace.backbones)
@@ -221,29 +210,6 @@ def all_artists(config: Config) -> list[ImageSet]:
     return groups
 
 
-def metric_of(variant: dict[str, Any]) -> Metric:
-    """The metric that a YAML of `conf/metrics/` describes.
-
-    Raises:
-        ConfigError: an argument is wrong.
-    """
-    group = f"metrics.{variant['name']}"
-    description = keys_of(group, variant, MetricDescription)
-    function = function_of(group, variant)
-    found = Metric(variant["name"], function, {}, description)
-    if not found.inputs:
-        raise ConfigError(
-            f"{group}._target_={variant['_target_']}: is no metric; it takes none of "
-            f"{', '.join(INPUTS)}"
-        )
-    keys = MetricDescription.model_fields
-    numbers = arguments_of(group, variant, without=keys, named=found.inputs)
-    found = replace(found, arguments=numbers)
-    if description.reference is None and found.inputs & {"reference", "reference_features"}:
-        raise ConfigError(f"{group}.reference: must be style_set, held_out or others")
-    return found
-
-
 def batch_size(
     config: Config,
     backbone: Backbone,
@@ -270,7 +236,9 @@ def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
     groups: list[ImageSet] = function(**arguments)
     if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
-        raise ConfigError(f"dataset._target_={config.dataset['_target_']}: gives no list of sets")
+        raise ConfigError(
+            "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
+        )
     choose.check_sizes(groups, choice)
     return choice, groups
 
@@ -283,108 +251,16 @@ def load_content(config: Config, workspace: Workspace) -> LoadedImages:
         **arguments_of("content", config.content, without=ContentChoice.model_fields)
     )
     if not isinstance(available, ImageSet):
-        raise ConfigError(f"content._target_={config.content['_target_']}: gives no set")
+        raise ConfigError("must return an ImageSet", "content._target_", config.content["_target_"])
     if config.split is None:
         found = contents.named_or_first(available, wanted.names, wanted.count)
     elif wanted.names is not None:
         raise ConfigError(
-            f"split={config.split.name} draws the content pictures, content.names names them: "
-            "leave one out"
+            "draws the content images, content.names names them: leave one out",
+            "split",
+            config.split,
         )
     else:
         split: Literal["train", "test"] = config.split.value
         found = contents.random_split(available, split, wanted.train, wanted.test, config.seed)
     return workspace.load_images(found, config.image_size)
-
-
-def keys_of(group: str, variant: dict[str, Any], kind: type[Model]) -> Model:
-    """The keys of a variant that are not for its function but the same in all its group.
-
-    Raises:
-        ConfigError: one has a wrong type or value.
-    """
-    given = {key: variant[key] for key in kind.model_fields if key in variant}
-    try:
-        return kind.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
-        given_as = f"={variant[key]}" if key in variant else ""
-        raise ConfigError(f"{group}.{key}{given_as}: {first['msg'].lower()}") from error
-
-
-def aggregation(variant: dict[str, Any], paintings: Sequence[int]) -> Aggregation:
-    """The aggregation that a YAML of `conf/agg/` describes, for sets of so many paintings.
-
-    Raises:
-        ConfigError: an argument is wrong, or the weights do not fit the number of paintings.
-    """
-    weights = variant.get("weights")
-    if weights is not None:
-        try:
-            weights = TypeAdapter(PaintingWeights).validate_python(weights)
-        except ValidationError as error:
-            raise ConfigError(
-                f"agg.weights={weights}: must be a list in which every weight must be a positive "
-                "number"
-            ) from error
-        for number in paintings:
-            if len(weights) != number:
-                raise ConfigError(
-                    f"agg.weights has {len(weights)} numbers for {number} paintings of a set: give "
-                    "one each"
-                )
-    numbers = arguments_of("agg", variant, without=("weights",), given=("losses", "weights"))
-    for name, value in numbers.items():
-        if value != value:
-            raise ConfigError(f"agg.{name}={value}: must be a number")
-    order = STUDY_ORDERS.get(variant["name"])
-    if order is not None and numbers.get("p", order) != order:
-        raise ConfigError(
-            f"agg.p={numbers['p']}: agg={variant['name']} has its own p; use agg=power"
-        )
-    return Aggregation(function_of("agg", variant), numbers, tuple(weights) if weights else None)
-
-
-def loss_of(config: Config) -> Loss:
-    """The loss that a YAML of `conf/loss/` describes.
-
-    Raises:
-        ConfigError: one of its functions cannot be imported.
-    """
-    chosen = vars(config.loss)
-    functions = {key: function_of("loss", chosen, key) for key in LossFunctions._fields}
-    for key, function in functions.items():
-        check_call(f"loss.{key}={chosen[key]}", function, "what is there", "what is wanted")
-    return Loss(
-        LossFunctions(**functions),
-        LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields)),
-    )
-
-
-def optimizer_choice(variant: dict[str, Any]) -> OptimizerChoice:
-    """The optimiser that a YAML of `conf/optimizer/` describes.
-
-    Raises:
-        ConfigError: an argument is wrong.
-    """
-    arguments = arguments_of("optimizer", variant)
-    constructor = function_of("optimizer", variant)
-    rate = arguments.pop("learning_rate", None)
-    if rate is None:
-        raise ConfigError(f"optimizer={variant['name']}: its YAML must give a learning_rate")
-    for norm in ("clipnorm", "global_clipnorm"):
-        if arguments.get(norm) is not None:
-            raise ConfigError(f"optimizer.{norm}: would tie the examples of a batch together")
-    if not 0 < rate <= LARGEST_FLOAT:
-        raise ConfigError(f"optimizer.learning_rate={rate}: must be a positive number")
-    for name, value in arguments.items():
-        most = 1.0 if name in DECAYS else LARGEST_FLOAT
-        if type(value) in (int, float) and not 0 <= value < most:
-            below = ", below 1" if name in DECAYS else ""
-            raise ConfigError(f"optimizer.{name}={value}: must be a number from 0 up{below}")
-    try:
-        constructor(learning_rate=rate, **arguments)
-    except Exception as error:  # Keras raises errors of several kinds.
-        raise ConfigError(f"optimizer={variant['name']}: {error}") from error
-    return OptimizerChoice(constructor, rate, tuple(arguments.items()))

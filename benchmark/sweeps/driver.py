@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.analysis.model_selection import with_winners
 from benchmark.config.compose import composed, refuse
-from benchmark.config.errors import CompositionError
+from benchmark.config.composition_errors import CompositionError
 from benchmark.config.paths import check_folder
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs.prepare import prepare

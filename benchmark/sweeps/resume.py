@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from benchmark.config.checks import SWEEP_NAME
-from benchmark.config.errors import ConfigError, nearest
+from benchmark.config.errors import ConfigError
+from benchmark.config.schema import SWEEP_NAME
 from benchmark.runs.prepare import checkpoint_of
 from benchmark.runs.progress import Output
 from benchmark.runtime.launchers import earlier_jobs
@@ -15,6 +15,7 @@ from benchmark.sweeps.plan import SweepPlan
 from benchmark.sweeps.sweep import Sweep
 from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
+from user_input import did_you_mean
 
 
 def resume_sweep(
@@ -80,7 +81,7 @@ def _chosen(tracker: Tracker, name: str | None) -> str:
     if tracker.sweep_run(name) is None and not tracker.runs_of(name):
         known = sorted({run.sweep for run in tracker.all_runs()})
         raise ConfigError(
-            f"no sweep '{name}' in {tracker.uri}.{nearest(name, known)} "
+            f"no sweep '{name}' in {tracker.uri}.{did_you_mean(name, known)} "
             f"Known: {', '.join(known[-8:])}"
         )
     return name

@@ -1,0 +1,177 @@
+"""Variants as values: what the YAMLs of `conf/` describe, checked against their functions."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+import keras
+from keras import ops
+from pydantic import BaseModel, Field, TypeAdapter
+
+from benchmark.config.errors import ConfigError, validated
+from benchmark.config.schema import LARGEST_FLOAT
+from benchmark.config.schema import Loss as LossOptions
+from benchmark.config.signatures import arguments_of, check_call, function_of
+from benchmark.metrics.description import MetricDescription
+from benchmark.metrics.scoring import INPUTS, Metric
+from benchmark.transfer.aggregation import Aggregation
+from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
+from benchmark.transfer.optimizers import OptimizerChoice
+
+STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
+"""The orders p of the study's aggregations, so that these names always mean the same."""
+
+DECAYS = ("beta_1", "beta_2", "rho", "momentum", "ema_momentum")
+"""Arguments of optimisers that are shares, of which Keras checks few."""
+
+PositiveFloat = Annotated[float, Field(gt=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
+PAINTING_WEIGHTS = TypeAdapter(list[PositiveFloat])
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def keys_of(group: str, variant: Mapping[str, Any], kind: type[Model]) -> Model:
+    """The keys of a variant that are not for its function but the same in all its group.
+
+    Raises:
+        ConfigError: one has a wrong type or value.
+    """
+    given = {key: variant[key] for key in kind.model_fields if key in variant}
+    return validated(TypeAdapter(kind), given, group)
+
+
+def metric_of(name: str, variant: Mapping[str, Any]) -> Metric:
+    """The metric that a YAML of `conf/metrics/` describes.
+
+    Raises:
+        InputError: an argument is wrong.
+    """
+    group, target = f"metrics.{name}", variant["_target_"]
+    description = keys_of(group, variant, MetricDescription)
+    metric = Metric(name, function_of(group, variant), {}, description)
+    if not metric.inputs:
+        reason = f"is not a metric; it accepts none of {', '.join(INPUTS)}"
+        raise ConfigError(reason, f"{group}._target_", target)
+    if description.reference is None and metric.inputs & {"reference", "reference_features"}:
+        raise ConfigError("must be style_set, held_out or others", f"{group}.reference")
+    keys = MetricDescription.model_fields
+    arguments = arguments_of(group, variant, without=keys, named=metric.inputs)
+    first_line = (inspect.getdoc(metric.function) or "").partition("\n")[0]
+    about = description.about or first_line.rstrip(".")
+    description = description.model_copy(update={"about": about})
+    return replace(metric, arguments=arguments, description=description)
+
+
+def aggregation(variant: Mapping[str, Any], paintings: Sequence[int]) -> Aggregation:
+    """The aggregation that a YAML of `conf/agg/` describes, for sets of so many paintings.
+
+    Raises:
+        InputError: an argument is wrong, or the weights do not fit the number of paintings.
+    """
+    weights = variant.get("weights")
+    if weights is not None:
+        weights = validated(PAINTING_WEIGHTS, weights, "agg.weights")
+        for number in paintings:
+            if len(weights) != number:
+                raise ConfigError(
+                    f"{len(weights)} weights for the {number} paintings of a set: give one each",
+                    "agg.weights",
+                    variant["weights"],
+                )
+    arguments = arguments_of("agg", variant, without=("weights",), given=("losses", "weights"))
+    for name, value in arguments.items():
+        if value != value:
+            raise ConfigError("must be a number", f"agg.{name}", value)
+    order = STUDY_ORDERS.get(variant["name"])
+    if order is not None and arguments.get("p", order) != order:
+        raise ConfigError(
+            f"agg={variant['name']} has its own p; use agg=power", "agg.p", arguments["p"]
+        )
+    check_hashable("agg", arguments)
+    return Aggregation(function_of("agg", variant), arguments, tuple(weights) if weights else None)
+
+
+def loss_of(options: LossOptions) -> Loss:
+    """The loss that a YAML of `conf/loss/` describes.
+
+    Raises:
+        InputError: one of its functions cannot be imported, or takes other arguments.
+    """
+    chosen = vars(options)
+    functions = {key: function_of("loss", chosen, key) for key in LossFunctions._fields}
+    for key, function in functions.items():
+        check_call(f"loss.{key}", chosen[key], function, "features", "target")
+    return Loss(
+        LossFunctions(**functions),
+        LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields)),
+    )
+
+
+def optimizer_choice(variant: Mapping[str, Any]) -> OptimizerChoice:
+    """The optimiser that a YAML of `conf/optimizer/` describes, tried on a single number.
+
+    Raises:
+        InputError: it is not one of Keras's kind, or an argument is wrong.
+    """
+    constructor, name = function_of("optimizer", variant), variant["name"]
+    check_is_optimizer(constructor, variant["_target_"])
+    arguments = arguments_of("optimizer", variant)
+    rate = arguments.pop("learning_rate", None)
+    if rate is None:
+        raise ConfigError("its YAML must give a learning_rate", "optimizer", name)
+    for norm in ("clipnorm", "global_clipnorm"):
+        if arguments.get(norm) is not None:
+            raise ConfigError(
+                "would make the examples of a batch depend on each other", f"optimizer.{norm}"
+            )
+    if not (type(rate) in (int, float) and 0 < rate <= LARGEST_FLOAT):
+        raise ConfigError("must be a number > 0", "optimizer.learning_rate", rate)
+    for key, value in arguments.items():
+        most = 1.0 if key in DECAYS else LARGEST_FLOAT
+        if type(value) in (int, float) and not 0 <= value < most:
+            below = " and < 1" if key in DECAYS else ""
+            raise ConfigError(f"must be ≥ 0{below}", f"optimizer.{key}", value)
+    check_hashable("optimizer", arguments)
+    pairs = ((key, tuple(v) if isinstance(v, list) else v) for key, v in arguments.items())
+    choice = OptimizerChoice(constructor, float(rate), tuple(pairs))
+    try:
+        optimizer = choice.build()
+        check_is_optimizer(type(optimizer), variant["_target_"])
+        optimizer.apply([ops.ones(1)], [keras.Variable([1.0])])
+    except ConfigError:
+        raise
+    except Exception as error:  # Keras raises errors of several kinds, somebody's class any.
+        raise ConfigError(f"{type(error).__name__}: {error}", "optimizer", name) from error
+    return choice
+
+
+def check_is_optimizer(constructor: Callable[..., Any], target: str) -> None:
+    """Check that a class is an optimiser of Keras, or what a function says that it returns.
+
+    Raises:
+        ConfigError: it is another class, such as an optimiser of Optax.
+    """
+    made: Any = constructor
+    if not inspect.isclass(constructor):
+        made = getattr(constructor, "__annotations__", {}).get("return", keras.optimizers.Optimizer)
+    if not (inspect.isclass(made) and issubclass(made, keras.optimizers.Optimizer)):
+        raise ConfigError(
+            "is not an optimiser of Keras: name a subclass of keras.optimizers.Optimizer",
+            "optimizer._target_",
+            target,
+        )
+
+
+def check_hashable(group: str, arguments: Mapping[str, Any]) -> None:
+    """Check that arguments can tell one compiled step from another.
+
+    Raises:
+        ConfigError: one is a mapping, or holds one.
+    """
+    for name, value in arguments.items():
+        try:
+            hash(tuple(value) if isinstance(value, list) else value)
+        except TypeError as error:
+            reason = "must be a number, a text, a switch, or a list of these"
+            raise ConfigError(reason, f"{group}.{name}", value) from error
