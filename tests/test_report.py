@@ -15,9 +15,7 @@ from benchmark.analysis import comparison, tables
 from benchmark.report import __main__ as report
 from benchmark.report import gallery
 from benchmark.tracking.records import (
-    EXAMPLES_FILE,
-    METRICS_FILE,
-    SCORES_FILE,
+    Artifact,
     Evaluator,
     Results,
     RunFacts,
@@ -97,13 +95,13 @@ def add_run(
             log.metrics({"total_loss": loss}, epoch)
         log.results(Results(epochs_done=3, loss_ratio=0.25, seconds=1.0, examples=8), 3)
         examples = [(artist, content) for artist in ARTISTS for content in CONTENTS]
-        log.table(EXAMPLES_FILE, example_table(examples))
+        log.table(Artifact.EXAMPLES, example_table(examples))
         for artist, content in examples:
             picture = np.full((8, 8, 3), 90, "uint8")
             log.picture(result_file(artist, content), picture)
         log.picture(content_file(CONTENTS[0]), picture)
-        log.text(SCORES_FILE, scores(values))
-        log.json(METRICS_FILE, METRICS)
+        log.text(Artifact.SCORES, scores(values))
+        log.json(Artifact.METRICS, METRICS)
         evaluators = {
             "vgg16": Evaluator(weights="imagenet", digest="ab", optimised=optimised),
             "blind": Evaluator(weights="random", digest="cd"),
@@ -300,8 +298,8 @@ def test_a_store_without_measures_has_a_report(tmp_path: Path) -> None:
     add_run(tracker, "simple", None)
     log = tracker.start("odd", RunFacts(sweep="größe"))
     MlflowClient(uri).set_tag(log.run_id, "evaluators", "no JSON")
-    log.text(SCORES_FILE, scores({}).partition("\n")[0] + "\n")
-    log.json(METRICS_FILE, {"ssim": []})
+    log.text(Artifact.SCORES, scores({}).partition("\n")[0] + "\n")
+    log.json(Artifact.METRICS, {"ssim": []})
     log.end("killed", "interrupted", "interrupted")
     file = tmp_path / "report.html"
     assert report.main(["--tracking-uri", uri, "--output", str(file)]) == 0
@@ -323,7 +321,7 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
     tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "style-transfer")
     examples = [(artist, f"photo {n}") for artist in "abc" for n in range(6)]
     log = tracker.start("one", RunFacts(sweep="s", backbone="vgg", agg="simple"))
-    log.table(EXAMPLES_FILE, example_table(examples))
+    log.table(Artifact.EXAMPLES, example_table(examples))
     noise = random.integers(0, 256, (160, 160, 3), dtype=np.uint8)
     for artist, content in examples:
         log.picture(f"results/{artist}/{content}.png", noise)

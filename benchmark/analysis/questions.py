@@ -27,7 +27,7 @@ from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.runs.networks import load_backbone
 from benchmark.runs.prepare import load_content
 from benchmark.runs.workspace import Workspace
-from benchmark.tracking.records import CONFIG_FILE, EXAMPLES_FILE, RunRecord
+from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.tracker import NotFoundError, Tracker
 from user_input import InputError
 
@@ -342,7 +342,7 @@ def peaks(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
 
 def activations(tracker: Tracker, run: RunRecord, workspace: Workspace) -> pd.DataFrame | None:
     """The peakiness of a run's backbone on its content pictures; None where they are gone."""
-    config = restored(tracker.read_json(run.run_id, CONFIG_FILE))
+    config = restored(tracker.read_json(run.run_id, Artifact.CONFIG))
     try:
         content = load_content(config, workspace)
         backbone = load_backbone(config, workspace.backbones)
@@ -494,7 +494,7 @@ def pictures(
 ) -> Image.Image:
     """The results of one example in rows and columns of cells."""
     first = next(iter(cells.runs.values()))
-    table = cells.tracker.read_table(first.run_id, EXAMPLES_FILE)
+    table = cells.tracker.read_table(first.run_id, Artifact.EXAMPLES)
     file = str(table["picture"].iloc[0])
 
     def of(name: str) -> np.ndarray | None:

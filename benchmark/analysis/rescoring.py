@@ -12,13 +12,7 @@ from benchmark.runs.scores import RunScores, log_scores, read_scores
 from benchmark.runs.scoring import score
 from benchmark.runs.variants import metric_of
 from benchmark.runs.workspace import Workspace
-from benchmark.tracking.records import (
-    CONFIG_FILE,
-    RESULTS_FOLDER,
-    RunFacts,
-    RunRecord,
-    result_file,
-)
+from benchmark.tracking.records import Artifact, RunFacts, RunRecord, result_file
 from benchmark.tracking.tracker import Tracker
 from datasets import digest_of
 
@@ -101,9 +95,9 @@ def config_of(tracker: Tracker, run: RunRecord) -> Config:
         ConfigError: it has left none, or no results.
     """
     there = tracker.artifacts(run.run_id)
-    if CONFIG_FILE not in there or RESULTS_FOLDER not in there:
+    if Artifact.CONFIG not in there or Artifact.RESULTS not in there:
         raise ConfigError(f"it has no results to score ({run.status})")
-    return restored(tracker.read_json(run.run_id, CONFIG_FILE))
+    return restored(tracker.read_json(run.run_id, Artifact.CONFIG))
 
 
 def merged(old: RunScores, new: RunScores) -> RunScores:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmark.analysis import model_selection as training
 from benchmark.config.errors import ConfigError
-from benchmark.tracking.records import CONTACT_SHEET, RunRecord, image_key
+from benchmark.tracking.records import Artifact, RunRecord, image_key
 from benchmark.tracking.tracker import Tracker
 
 PUBLISHED: Mapping[tuple[str, str], tuple[str, int]] = {
@@ -185,9 +185,9 @@ def curves(tracker: Tracker, model: Model) -> Figure:
 
 def test_sheet(tracker: Tracker, model: Model) -> np.ndarray | None:
     """The results of a model's test, artists down and content pictures across, uint8."""
-    if model.test is None or not tracker.has_artifact(model.test.run_id, CONTACT_SHEET):
+    if model.test is None or not tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
         return None
-    return tracker.read_picture(model.test.run_id, CONTACT_SHEET)
+    return tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET)
 
 
 def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:

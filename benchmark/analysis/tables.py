@@ -10,7 +10,7 @@ from benchmark.analysis import comparison
 from benchmark.analysis.comparison import Column, Scores
 from benchmark.analysis.statistics import Interval
 from benchmark.metrics.table import EXAMPLE
-from benchmark.tracking.records import EXAMPLES_FILE, RunRecord
+from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 SHOWN = ("backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio")
@@ -78,9 +78,9 @@ def examples_table(tracker: Tracker, records: Sequence[RunRecord]) -> pd.DataFra
     """One row per example of each run that has results."""
     parts = []
     for record in records:
-        if not tracker.has_artifact(record.run_id, EXAMPLES_FILE):
+        if not tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
             continue
-        part = tracker.read_table(record.run_id, EXAMPLES_FILE)
+        part = tracker.read_table(record.run_id, Artifact.EXAMPLES)
         for position, column in enumerate(("backbone", "agg", "optimizer", "weights")):
             part.insert(position, column, getattr(record, column) or None)
         part["run_id"] = record.run_id

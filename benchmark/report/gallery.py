@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.analysis.tables import Model
 from benchmark.tracking.records import (
-    EXAMPLES_FILE,
+    Artifact,
     RunRecord,
     content_file,
     result_file,
@@ -133,9 +133,9 @@ def gallery(
 
 def examples_of(tracker: Tracker, record: RunRecord) -> list[Example]:
     """The examples of which a run left pictures."""
-    if not tracker.has_artifact(record.run_id, EXAMPLES_FILE):
+    if not tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
         return []
-    table = tracker.read_table(record.run_id, EXAMPLES_FILE)
+    table = tracker.read_table(record.run_id, Artifact.EXAMPLES)
     return [Example(str(a), str(c)) for a, c in zip(table["artist"], table["content"], strict=True)]
 
 

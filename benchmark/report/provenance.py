@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmark.report.findings import distinct
-from benchmark.tracking.records import CONFIG_FILE, DATA_FILE, DataFiles, RunRecord
+from benchmark.tracking.records import Artifact, DataFiles, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 MOST_FILES = 400
@@ -57,8 +57,8 @@ def commands(tracker: Tracker, records: Sequence[RunRecord]) -> list[str]:
 def options_of(tracker: Tracker, record: RunRecord) -> dict[str, str]:
     """A run's resolved configuration, flat, without where it was tracked."""
     options: Mapping[Any, Any] = record.params
-    if tracker.has_artifact(record.run_id, CONFIG_FILE):
-        config = tracker.read_json(record.run_id, CONFIG_FILE)
+    if tracker.has_artifact(record.run_id, Artifact.CONFIG):
+        config = tracker.read_json(record.run_id, Artifact.CONFIG)
         [options] = pd.json_normalize(config).to_dict("records")
     return {str(k): str(v) for k, v in options.items() if not str(k).startswith("tracking.")}
 
@@ -86,10 +86,10 @@ def facts(records: Sequence[RunRecord]) -> dict[str, str]:
 
 def data_files(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
     """Digests of the data files by set, from the first run that kept them."""
-    kept = next((r for r in records if tracker.has_artifact(r.run_id, DATA_FILE)), None)
+    kept = next((r for r in records if tracker.has_artifact(r.run_id, Artifact.DATA)), None)
     if kept is None:
         return {}
-    data = DataFiles.model_validate(tracker.read_json(kept.run_id, DATA_FILE))
+    data = DataFiles.model_validate(tracker.read_json(kept.run_id, Artifact.DATA))
     sets = {**data.style, "content pictures": data.content}
     if sum(map(len, sets.values())) > MOST_FILES:
         return {}

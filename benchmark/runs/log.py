@@ -19,12 +19,7 @@ from benchmark.runs.prepare import Prepared
 from benchmark.runtime.processes import current_process
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import (
-    CONFIG_FILE,
-    CONTACT_SHEET,
-    DATA_FILE,
-    EXAMPLES_FILE,
-    LOSS_CURVES,
-    RESULTS_ORIGINAL_SIZE,
+    Artifact,
     DataFiles,
     Results,
     RunFacts,
@@ -39,7 +34,7 @@ from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
 
 UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
-"""Options that shape no result; they are in `CONFIG_FILE`, not among MLflow's parameters."""
+"""Options that shape no result; they are in `Artifact.CONFIG`, not among MLflow's parameters."""
 
 
 def run_title(config: Config, others: Mapping[str, str] | None = None) -> str:
@@ -101,7 +96,7 @@ def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
 def log_config(log: RunLog, config: Config) -> None:
     """Log the resolved configuration."""
     log.params(logged_options(config))
-    log.json(CONFIG_FILE, nested(config))
+    log.json(Artifact.CONFIG, nested(config))
 
 
 def log_inputs(log: RunLog, prepared: Prepared) -> None:
@@ -134,7 +129,7 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
         content=_digests(prepared.content),
         references={group.name: [image.source for image in group.images] for group in references},
     )
-    log.json(DATA_FILE, files.model_dump())
+    log.json(Artifact.DATA, files.model_dump())
 
 
 def log_epoch(
@@ -168,7 +163,7 @@ def log_results(
     contents = len(prepared.content.names)
     caption = f"{caption} · {outcome.epochs} epochs · weights: {weights_caption(prepared)}"
     log.picture(
-        CONTACT_SHEET,
+        Artifact.CONTACT_SHEET,
         sheets.contact_sheet(
             list(prepared.content.pixels),
             prepared.content.names,
@@ -180,8 +175,8 @@ def log_results(
     )
     finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
-        log.figure(LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
-    log.table(EXAMPLES_FILE, losses_table(prepared, outcome))
+        log.figure(Artifact.LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
+    log.table(Artifact.EXAMPLES, losses_table(prepared, outcome))
     log.results(final_numbers(outcome), outcome.epochs)
     if prepared.original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
@@ -250,7 +245,7 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:
         whole = upscale.to_original_size(picture, original)
-        log.picture(result_file(artist, content, folder=RESULTS_ORIGINAL_SIZE), whole)
+        log.picture(result_file(artist, content, folder=Artifact.RESULTS_ORIGINAL_SIZE), whole)
 
 
 def _digests(loaded: LoadedImages) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.table import COLUMNS, means
 from benchmark.tracking.log import RunLog
-from benchmark.tracking.records import METRICS_FILE, SCORES_FILE, Evaluator, RunFacts, RunRecord
+from benchmark.tracking.records import Artifact, Evaluator, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 DESCRIPTIONS = TypeAdapter(dict[str, MetricDescription])
@@ -35,8 +35,8 @@ class RunScores:
 
 def log_scores(log: RunLog, of_run: RunScores, epoch: int) -> None:
     """Log the table of scores, their means at the last epoch, and how to read them."""
-    log.text(SCORES_FILE, of_run.table.to_csv(index=False, float_format="%.6g"))
-    log.json(METRICS_FILE, DESCRIPTIONS.dump_python(dict(of_run.metrics)))
+    log.text(Artifact.SCORES, of_run.table.to_csv(index=False, float_format="%.6g"))
+    log.json(Artifact.METRICS, DESCRIPTIONS.dump_python(dict(of_run.metrics)))
     log.scores(means(of_run.table), epoch)
     log.update(RunFacts(evaluators=of_run.evaluators, skipped_metrics=of_run.skipped))
 
@@ -45,15 +45,15 @@ def read_scores(tracker: Tracker, run: RunRecord) -> RunScores:
     """The scores that a run has; an empty table where it was not scored."""
     files = tracker.artifacts(run.run_id)
     table, metrics = pd.DataFrame(columns=COLUMNS), {}
-    if SCORES_FILE in files:
+    if Artifact.SCORES in files:
         # Names that look like numbers, or like nothing, stay names.
-        text = StringIO(tracker.read_text(run.run_id, SCORES_FILE))
+        text = StringIO(tracker.read_text(run.run_id, Artifact.SCORES))
         table = pd.read_csv(text, dtype=str, keep_default_na=False)
         table = table.reindex(columns=COLUMNS, fill_value="")
         table["value"] = pd.to_numeric(table["value"], errors="coerce").astype(float)
-    if METRICS_FILE in files:
+    if Artifact.METRICS in files:
         try:
-            metrics = DESCRIPTIONS.validate_python(tracker.read_json(run.run_id, METRICS_FILE))
+            metrics = DESCRIPTIONS.validate_python(tracker.read_json(run.run_id, Artifact.METRICS))
         except ValidationError:
             metrics = {}  # Scores are shown without them too.
     return RunScores(table, metrics, run.evaluators, run.skipped_metrics)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Tracking, restored
-from benchmark.tracking.records import CONFIG_FILE, PLAN_FILE, AnyRecord
+from benchmark.tracking.records import AnyRecord, Artifact
 from benchmark.tracking.tracker import Tracker
 
 
@@ -34,14 +34,14 @@ class SweepPlan:
         """
         parent = tracker.sweep_run(sweep)
         if parent:
-            _need(tracker, parent, PLAN_FILE)
-            return cls.unpacked(tracker.read_json(parent.run_id, PLAN_FILE))
+            _need(tracker, parent, Artifact.PLAN)
+            return cls.unpacked(tracker.read_json(parent.run_id, Artifact.PLAN))
         runs = tracker.runs_of(sweep)
         if not runs:
             raise ConfigError(f"tracking.sweep={sweep}: there is no such sweep in {tracker.uri}")
-        _need(tracker, runs[0], CONFIG_FILE)
+        _need(tracker, runs[0], Artifact.CONFIG)
         overrides = [f"{key}={value}" for key, value in runs[0].overrides.items()]
-        return cls([overrides], [tracker.read_json(runs[0].run_id, CONFIG_FILE)])
+        return cls([overrides], [tracker.read_json(runs[0].run_id, Artifact.CONFIG)])
 
     def config(self, number: int) -> Config:
         """The configuration of a run.

@@ -16,7 +16,7 @@ from benchmark.analysis.tables import results_table, varied_overrides
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.runs.notices import announce_weights
-from benchmark.tracking.records import CONTACT_SHEET, EXAMPLES_FILE, SWEEP_SHEET, RunRecord
+from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.store import is_server
 from benchmark.tracking.tracker import DEFAULT_URI, Tracker
 
@@ -42,7 +42,7 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
     cells: dict[tuple[str, str], np.ndarray] = {}
     legend = ""
     for run in runs:
-        if tracker.has_artifact(run.run_id, EXAMPLES_FILE):
+        if tracker.has_artifact(run.run_id, Artifact.EXAMPLES):
             row = " ".join([run.backbone, *(f"{k}={v}" for k, v in varied[run.run_id])])
             cells[row, run.agg], names = _cell_picture(tracker, run)
             legend = f"in each cell: {', '.join(names)}"
@@ -78,8 +78,8 @@ def summarise(
     parent = tracker.sweep_run(sweep) if sweep else None
     print_unfinished(output, tracker, runs, parent.runs if parent else 1)
     for what, run_id, file in [
-        *([("all runs", parent.run_id, SWEEP_SHEET)] if parent else []),
-        *((run.name, run.run_id, CONTACT_SHEET) for run in runs[:MOST_PATHS]),
+        *([("all runs", parent.run_id, Artifact.SWEEP_SHEET)] if parent else []),
+        *((run.name, run.run_id, Artifact.CONTACT_SHEET) for run in runs[:MOST_PATHS]),
     ]:
         if tracker.has_artifact(run_id, file):
             output.print(f"picture of {what}: {tracker.location(run_id, file)}", soft_wrap=True)
@@ -160,7 +160,7 @@ def _store(tracker: Tracker) -> str:
 
 def _cell_picture(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
     """Some examples of a run, spread over its artists, in one square; and their names."""
-    table = tracker.read_table(run.run_id, EXAMPLES_FILE)
+    table = tracker.read_table(run.run_id, Artifact.EXAMPLES)
     chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
     pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
     square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)

@@ -18,14 +18,7 @@ from benchmark.sweeps.overrides import launcher_overrides, swept_options
 from benchmark.sweeps.plan import SweepPlan
 from benchmark.sweeps.summary import resume_command, summarise, sweep_sheet
 from benchmark.tracking.outage import OutageError
-from benchmark.tracking.records import (
-    PLAN_FILE,
-    SWEEP_SHEET,
-    SWEEP_TABLE,
-    RunRecord,
-    Status,
-    SweepFacts,
-)
+from benchmark.tracking.records import Artifact, RunRecord, Status, SweepFacts
 from benchmark.tracking.tracker import Tracker
 
 
@@ -66,7 +59,7 @@ class Sweep:
         log = tracker.start(name, facts)
         options = [logged_options(config) for config in configs]
         log.params({k: v for k, v in options[0].items() if all(o.get(k) == v for o in options)})
-        log.json(PLAN_FILE, plan.packed())
+        log.json(Artifact.PLAN, plan.packed())
         return cls(tracker, name, plan)
 
     @classmethod
@@ -113,10 +106,10 @@ class Sweep:
         if len(runs) < len(self.plan.settings):
             missing.append(f"{len(self.plan.settings) - len(runs)} never started")
         if runs and status != "killed":  # Who interrupts it does not want to wait for pictures.
-            log.table(SWEEP_TABLE, results_table(runs))
+            log.table(Artifact.SWEEP_TABLE, results_table(runs))
             sheet = sweep_sheet(self.tracker, runs)
             if sheet is not None:
-                log.picture(SWEEP_SHEET, sheet)
+                log.picture(Artifact.SWEEP_SHEET, sheet)
         reason = f"not finished: {', '.join(missing)}" if missing else f"{len(runs)} runs finished"
         stopped_by = {"finished": "complete", "killed": "interrupted"}.get(status, "error")
         log.end(status, stopped_by, reason)
@@ -130,7 +123,7 @@ def refuse_known(tracker: Tracker, name: str) -> None:
     """
     parent, runs = tracker.sweep_run(name), tracker.runs_of(name)
     idle = parent and not runs and not is_running(parent)
-    if parent and idle and not tracker.has_artifact(parent.run_id, PLAN_FILE):
+    if parent and idle and not tracker.has_artifact(parent.run_id, Artifact.PLAN):
         tracker.delete(parent.run_id)  # Interrupted before anything of it was recorded.
     elif parent or runs:
         raise ConfigError(

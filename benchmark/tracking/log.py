@@ -12,12 +12,12 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from PIL import Image
 
 from benchmark.tracking.records import (
-    ERROR_FILE,
     EXAMPLES_PER_SECOND,
     MLFLOW_STATUS,
     SCORE_PREFIX,
     SECONDS_PER_STEP,
     STATUS,
+    Artifact,
     Facts,
     Results,
     Status,
@@ -56,7 +56,7 @@ class RunLog:
         running = MLFLOW_STATUS["running"]
         self._store.call(lambda client: client.update_run(self.run_id, status=running))
         self._set_tags({**to_tags(Facts(stopped_by="", reason="")), **first_tags(facts)})
-        self._store.remove(self.run_id, ERROR_FILE)
+        self._store.remove(self.run_id, Artifact.ERROR)
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Log the configuration, flat."""

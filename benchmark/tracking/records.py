@@ -5,6 +5,7 @@ import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any, ClassVar, Literal, TypeVar
 
 from mlflow.entities import Run
@@ -41,22 +42,26 @@ SECONDS_PER_STEP = "seconds_per_step"
 EXAMPLES_PER_SECOND = "examples_per_second"
 """MLflow metrics with a value at each epoch; the other losses are called like `LOSS_NAMES`."""
 
-CONFIG_FILE = "config.json"
-DATA_FILE = "data.json"
-EXAMPLES_FILE = "examples.json"
-SCORES_FILE = "scores.csv"
-METRICS_FILE = "metrics.json"
-CONTACT_SHEET = "contact_sheet.png"
-LOSS_CURVES = "loss_curves.png"
-ERROR_FILE = "error.txt"
-PLAN_FILE = "sweep.json"
-SWEEP_SHEET = "sheet.png"
-SWEEP_TABLE = "results.json"
-RESULTS_FOLDER = "results"
-RESULTS_ORIGINAL_SIZE = "results_original_size"
-
 LONGEST_KEY = 100
 """Characters of a name in a key; MLflow adds as many to make a file name of it."""
+
+
+class Artifact(StrEnum):
+    """The files and folders of a run or sweep in MLflow."""
+
+    CONFIG = "config.json"
+    DATA = "data.json"
+    EXAMPLES = "examples.json"
+    SCORES = "scores.csv"
+    METRICS = "metrics.json"
+    CONTACT_SHEET = "contact_sheet.png"
+    LOSS_CURVES = "loss_curves.png"
+    ERROR = "error.txt"
+    PLAN = "sweep.json"
+    SWEEP_SHEET = "sheet.png"
+    SWEEP_TABLE = "results.json"
+    RESULTS = "results"
+    RESULTS_ORIGINAL_SIZE = "results_original_size"
 
 
 class Record(BaseModel):
@@ -166,7 +171,7 @@ class Results(Record):
 
 
 class DataFiles(Record):
-    """The images that a run used, by file: `DATA_FILE`.
+    """The images that a run used, by file: `Artifact.DATA`.
 
     Attributes:
         style: digest by file, for each artist.
@@ -270,7 +275,7 @@ def to_record(run: Run) -> AnyRecord | None:
     return _validated(RunRecord, stored | _from_tags(RunFacts, tags))
 
 
-def result_file(artist: str, content: str, folder: str = RESULTS_FOLDER) -> str:
+def result_file(artist: str, content: str, folder: str = Artifact.RESULTS) -> str:
     """The artifact that holds the result of an example."""
     return f"{folder}/{image_key(artist)}/{image_key(content)}.png"
 

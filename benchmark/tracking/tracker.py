@@ -29,11 +29,11 @@ from benchmark.tracking.database import check_database, created_once
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.outage import OutageError
 from benchmark.tracking.records import (
-    ERROR_FILE,
     KIND,
     MLFLOW_STATUS,
     TOTAL_LOSS,
     AnyRecord,
+    Artifact,
     Facts,
     RunFacts,
     RunRecord,
@@ -176,7 +176,7 @@ class Tracker:
             before_end()
             outage = isinstance(error, OutageError)
             with suppress(Exception), self._retries.single_attempts() if outage else nullcontext():
-                log.text(ERROR_FILE, traceback.format_exc())
+                log.text(Artifact.ERROR, traceback.format_exc())
                 log.end("failed", "error", error_summary(error))
             raise
         except BaseException:
