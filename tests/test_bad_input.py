@@ -660,7 +660,7 @@ PICTURES: list[tuple[str, Maker, str]] = [
     ("a program", content_file("b.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "b"),
     ("no numbers", content_file("b.tiff", float_tiff), "some pixels are not finite numbers"),
     ("a broken painting", painting_file("2.png", b"x"), "1 of the 2 images of 'Ada' cannot be"),
-    ("too few paintings", painting_file("2.txt", b"x"), "dataset.paintings=2: 'Ada' has 1"),
+    ("too few paintings", painting_file("2.txt", b"x"), "dataset.paintings=2: 'Ada' has only 1"),
     ("no artists", pictures_without_artists, "put each artist's into a subfolder"),
     ("an archive as folder", kaggles_archive_as_folder, "use dataset=best_artworks"),
     ("unfinished download", unfinished_download, "its download was interrupted; resume with"),
