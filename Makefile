@@ -42,7 +42,7 @@ ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	$(QUIET) $(VENV)/bin/mlflow ui --backend-store-uri "$(URI)" --host 127.0.0.1 --port $(PORT) --workers 1
 
 # Others reach it only where HOST says so, and then only with what keeps other_artists out.
-server: $(VENV)/.installed-cluster ## a tracking server, for this machine unless HOST= says more (STORE=, ARTIFACTS=: see README)
+server: $(VENV)/.installed-cluster ## a tracking server, for this machine unless HOST= says more (STORE=, ARTIFACTS=: see docs/server.md)
 	@case "$(HOST)" in 127.*|localhost|::1) ;; *) \
 		test -n "$(ALLOWED)" || { echo "HOST=$(HOST) lets others in: add ALLOWED=NAME:$(PORT), the name or address (several with commas) by which they call this machine" >&2; exit 2; }; \
 		test -n "$(AUTH)" || { echo "HOST=$(HOST) lets others in: add AUTH=1 for passwords, or AUTH=0 where all_artists who reaches this machine may read and write all" >&2; exit 2; };; \

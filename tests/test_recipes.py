@@ -1,4 +1,4 @@
-"""What the README says to type works as it stands there."""
+"""The recipes of docs/variants.md work as they stand there."""
 
 import re
 from pathlib import Path
@@ -9,15 +9,14 @@ import pytest
 from omegaconf import OmegaConf
 
 import benchmark.transfer.aggregation
-from benchmark.config.compose import composed
 from benchmark.runs.variants import aggregation
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+RECIPES = (Path(__file__).resolve().parents[1] / "docs" / "variants.md").read_text()
 
 
-def test_the_new_aggregation_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    [variant] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+def test_the_new_aggregation(monkeypatch: pytest.MonkeyPatch) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", RECIPES, re.DOTALL)
+    [variant] = re.findall(r"```yaml\n(.*?)```", RECIPES, re.DOTALL)
     assert len(code.strip().splitlines()) + len(variant.strip().splitlines()) < 10
     scope: dict[str, Any] = dict(vars(benchmark.transfer.aggregation))
     exec(code, scope)  # what a reader would type into the module
@@ -28,12 +27,3 @@ def test_the_new_aggregation_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> N
     losses, weights = np.array([[1.0, 3.0]], "float32"), np.array([0.5, 0.5], "float32")
     # (½·1² + ½·3²) / (½·1 + ½·3) = 5 / 2
     np.testing.assert_allclose(chosen.function(losses, weights, **chosen.numbers), [2.5])
-
-
-def test_the_commands_of_the_readme_compose() -> None:
-    text = README.replace("\\\n", " ")
-    lines = re.findall(r"python -m benchmark(?: -m)? ((?!\.|…).+?)(?:\n|`)", text)
-    assert len(lines) >= 3
-    for line in lines:
-        single = [re.sub(r"(=[^\[,]+),.*", r"\1", part) for part in line.split() if "=" in part]
-        composed(single)

@@ -1,0 +1,64 @@
+"""The documents match the program: links, modules, options and commands are as they say."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmark.config.compose import composed
+from benchmark.config.schema import SINGLE_GROUPS, nested
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
+}
+COMMAND = r"python -m ([a-z_.]+)((?: [^\n`#]*)?)"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_files_exist(page: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[page])
+    files = re.findall(r"`((?:benchmark|backbones|datasets|conf|tests)/[\w/.]*)`", PAGES[page])
+    missing = [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
+    missing += [file for file in files if not (ROOT / file).exists()]
+    # What a reader of the recipes makes.
+    assert [name for name in missing if "contraharmonic" not in name] == []
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    for page in PAGES:
+        assert page == "README.md" or f"({page})" in PAGES["README.md"]
+
+
+def test_commands_exist_and_their_options_compose() -> None:
+    composed_commands = 0
+    for page, text in PAGES.items():
+        for module, rest in re.findall(COMMAND, text.replace("\\\n", " ")):
+            assert importlib.util.find_spec(module), f"{page}: python -m {module}"
+            options = [part for part in rest.split() if re.match(r"[a-z_.]+=", part)]
+            if module == "benchmark" and options and "…" not in rest:
+                # The first value of each that is swept.
+                composed([re.sub(r"(=[^\[,]+),.*", r"\1", option) for option in options])
+                composed_commands += 1
+    assert composed_commands >= 8
+
+
+def test_the_options_of_the_table_are_those_of_the_program() -> None:
+    """A row names options by their paths; `.name` is a sibling of the one before."""
+    config = nested(composed([]))
+    named: list[str] = []
+    for cell in re.findall(r"^\| (`.*?) \|", PAGES["docs/options.md"], re.MULTILINE):
+        for name in re.findall(r"`([^`]+)`", cell):
+            named.append(named[-1].rpartition(".")[0] + name if name.startswith(".") else name)
+    assert {name.partition(".")[0] for name in named} == set(config)
+    for name in named:
+        group, _, option = name.partition(".")
+        # What a variant takes is in its own YAML.
+        if option and group not in SINGLE_GROUPS:
+            assert option in config[group], name
