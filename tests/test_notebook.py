@@ -18,7 +18,7 @@ from tests.workspace import prepared_run
 
 TWO_EPOCHS = Stopping(epochs=2, patience=None)
 
-NOT_NEEDED = ("hydra", "omegaconf", "mlflow", "pandas", "matplotlib", "sklearn", "skimage", "rich")
+NOT_NEEDED = ("hydra", "omegaconf", "mlflow", "pandas", "matplotlib", "sklearn", "skimage")
 """Libraries of the benchmark that the method must do without; Keras imports some where it can."""
 
 

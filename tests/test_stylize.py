@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from keras import ops
 
 import backbones
 from backbones import Backbone
@@ -18,7 +19,7 @@ from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.variants import optimizer_choice
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import Aggregation, power_mean
-from benchmark.transfer.batch import Batch, BatchOptimization
+from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
 from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
@@ -224,6 +225,37 @@ def test_runs_of_one_shape_share_the_compiled_step(
     transfer(p=0.0)
     transfer(p=1.0, optimizer=replace(OPTIMIZERS["adam"], learning_rate=0.02))
     assert session.compiled_step.cache_info().misses == before
+
+
+def scaled(losses: Any, weights: Any, scale: float, which: str, paintings: int) -> Any:
+    """An aggregation with arguments of several types."""
+    reduce = {"mean": ops.mean, "max": ops.max}[which]
+    return scale * reduce(losses[:, :paintings], axis=1)
+
+
+def test_floats_of_an_aggregation_are_inputs_of_the_step_and_others_constants(
+    backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray], session: Session
+) -> None:
+    paintings, contents = pictures
+    batches = make_batches(backbone, contents, [extract_targets(backbone, paintings)], 4)
+
+    def style_losses(scale: float, which: str, number: int) -> np.ndarray:
+        arguments = {"scale": scale, "which": which, "paintings": number}
+        transfer = StyleTransfer(backbone, Aggregation(scaled, arguments), LOSS, session=session)
+        result = optimize(transfer, batches, Stopping(1, patience=None))
+        return np.asarray(result.first_losses[1])
+
+    def compiled() -> int:
+        return session.compiled_step.cache_info().misses
+
+    first, both = style_losses(1.0, "mean", 1), style_losses(1.0, "mean", 2)
+    before = compiled()
+    np.testing.assert_allclose(style_losses(3.0, "mean", 2), 3 * both, rtol=1e-6)
+    assert compiled() == before
+    np.testing.assert_allclose(
+        style_losses(1.0, "max", 2), np.maximum(first, 2 * both - first), rtol=1e-5
+    )
+    assert compiled() == before + 1
 
 
 def test_the_loss_is_the_one_asked_for(

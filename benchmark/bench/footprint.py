@@ -24,7 +24,7 @@ from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import Output
-from benchmark.runs.run import RunContext, tracked_run
+from benchmark.runs.tracked_run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend, memory

@@ -14,7 +14,7 @@ from benchmark.runs.log import outcome_line, run_title
 from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
 from benchmark.runs.progress import Output
-from benchmark.runs.run import RunContext, tracked_run
+from benchmark.runs.tracked_run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.sweeps.application import Application
