@@ -1,7 +1,10 @@
 """Kaggle's *Best Artworks of All Time*: 50 artists, 8,446 paintings, a table of the artists."""
 
+import math
 import re
 from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -10,13 +13,7 @@ import pandas as pd
 from datasets import kaggle, sample
 from datasets.catalogue import Artist, Catalogue, GroupBy, style_sets
 from datasets.errors import DatasetError
-from datasets.images import (
-    ImageSet,
-    LazyImage,
-    files_in,
-    folders_read,
-    printable,
-)
+from datasets.images import ImageSet, LazyImage, files_in, folders_read, printable, subfolders
 from datasets.names import name_key, unbroken
 
 PUBLISHED_PAINTINGS = 8446
@@ -48,33 +45,15 @@ def paintings(
     born: list[int] | None = None,
     group_by: GroupBy | None = None,
 ) -> list[ImageSet]:
-    """Sets of paintings from the archive; see `datasets.catalogue.style_sets`.
+    """Sets of paintings from the archive; see `catalogue` and `datasets.catalogue.style_sets`.
 
-    Args:
-        root: an unpacked archive (its root, `images/`, `images/images/` or `resized/`); None:
-            the copy in the cache of Kaggle's client, which is downloaded if need be.
-        artists: names in any spelling, or patterns; None: two of the study's six.
-        genre: such as Impressionism, or several.
-        nationality: such as French, or several.
-        born: first and last year of birth.
-        group_by: what makes a set.
-
-    Raises:
-        DatasetError: no archive, or nothing in it that fits.
+    Where nothing is asked for, two of the study's six artists.
     """
     return style_sets(catalogue(root), artists, genre, nationality, born, group_by)
 
 
 def paintings_or_sample(root: str | None, artists: list[str] | str | None = None) -> list[ImageSet]:
-    """Sets of the archive's paintings if there is a copy of it, else of the embedded painters'.
-
-    Args:
-        root: an unpacked archive; None: the copy in the cache of Kaggle's client, if there is one.
-        artists: names in any spelling, or patterns; None: the first two.
-
-    Raises:
-        DatasetError: `root` is no archive, or has no such artist.
-    """
+    """Sets of the archive's paintings if there is a copy of it, else of the embedded painters'."""
     return style_sets(catalogue_or_sample(root), artists)
 
 
@@ -87,6 +66,10 @@ def catalogue_or_sample(root: str | None) -> Catalogue:
 @folders_read()
 def catalogue(root: str | None) -> Catalogue:
     """All artists of the archive with their paintings.
+
+    Args:
+        root: an unpacked archive (its root, `images/`, `images/images/` or `resized/`); None:
+            the copy in the cache of Kaggle's client, which is downloaded if need be.
 
     Raises:
         DatasetError: there is no copy, none can be downloaded, or it is not this archive.
@@ -111,74 +94,70 @@ NamedImages = tuple[str, tuple[LazyImage, ...]]
 
 def _paintings_by_artist(archive: Path) -> tuple[dict[str, NamedImages], list[str]]:
     """Spelling and paintings of each artist, by the name's key; and what was odd."""
-    for below in PAINTING_FOLDERS:
-        folder = archive / below
-        if not folder.is_dir():
-            continue
-        subfolders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
-        by_name = {printable(entry.name): list(files_in(entry)) for entry in subfolders}
-        loose: dict[str, list[LazyImage]] = defaultdict(list)
-        for image in files_in(folder):
+    for folder in (archive / below for below in PAINTING_FOLDERS):
+        by_name: dict[str, list[LazyImage]] = defaultdict(list)
+        for subfolder in subfolders(folder):
+            if images := files_in(subfolder):
+                by_name[printable(subfolder.name)] += images
+        for image in files_in(folder) if folder.is_dir() else ():
             if match := NUMBERED_NAME.fullmatch(image.name):
-                loose[match["artist"]].append(image)
-        if by_name := {name: images for name, images in (by_name | loose).items() if images}:
+                by_name[match["artist"]].append(image)
+        if by_name:
             return _merged(by_name)
     return {}, []
 
 
 def _merged(
-    by_name: dict[str, list[LazyImage]],
+    by_name: Mapping[str, Sequence[LazyImage]],
 ) -> tuple[dict[str, NamedImages], list[str]]:
     """Broken spellings of one artist put together, each numbered painting once."""
     spellings: dict[str, list[str]] = defaultdict(list)
-    numbered: dict[str, dict[int | str, LazyImage]] = defaultdict(dict)
-    for name, images in by_name.items():
+    for name in by_name:
         spellings[name_key(name)].append(name)
-        for image in images:
-            match = NUMBERED_NAME.fullmatch(image.name)
-            whole = LazyImage(unbroken(image.name), image.source, image.read)
-            number = int(match["number"]) if match else image.name
-            numbered[name_key(name)].setdefault(number, whole)
     merged: dict[str, NamedImages] = {}
     notes = []
     for artist, names in spellings.items():
-        right, by_number = unbroken(names[0]), numbered[artist]
-        in_order = sorted(by_number, key=lambda number: (isinstance(number, str), number))
-        merged[artist] = right, tuple(by_number[number] for number in in_order)
+        images = [image for name in names for image in by_name[name]]
+        by_number: dict[tuple[float, str], LazyImage] = {}
+        for image in images:
+            match = NUMBERED_NAME.fullmatch(image.name)
+            number = (int(match["number"]), "") if match else (math.inf, image.name)
+            by_number.setdefault(number, replace(image, name=unbroken(image.name)))
+        right = unbroken(names[0])
+        merged[artist] = right, tuple(by_number[number] for number in sorted(by_number))
         if len(names) > 1:
-            duplicates = sum(len(by_name[name]) for name in names) - len(by_number)
             notes.append(
                 f"{right.replace('_', ' ')} has {len(names)} spellings ({', '.join(names)}): "
-                f"merged, without {duplicates} duplicate files"
+                f"merged, without {len(images) - len(by_number)} duplicate files"
             )
         elif right != names[0]:
             notes.append(f"'{names[0]}' is a broken spelling of '{right}'")
     return merged, notes
 
 
-def _artists_table(archive: Path) -> list[dict[str, str]] | None:
+def _artists_table(archive: Path) -> list[dict[Hashable, str]] | None:
     """The rows of `artists.csv`, in the folder or up to two above it; None: no such file.
 
     Raises:
         DatasetError: it cannot be read, or lacks a column.
     """
-    for folder in (archive, *archive.resolve().parents[:2]):
-        file = folder / "artists.csv"
-        if file.is_file():
-            try:
-                table = pd.read_csv(file, dtype=str, keep_default_na=False)
-            except (ValueError, OSError) as error:
-                raise DatasetError(f"{file} cannot be read as a table: {error}") from error
-            missing = [column for column in TABLE_COLUMNS if column not in table.columns]
-            if missing:
-                raise DatasetError(
-                    f"{file} is not this archive's table: it has no column {', '.join(missing)}"
-                )
-            return [{str(k): str(v) for k, v in row.items()} for row in table.to_dict("records")]
-    return None
+    files = [folder / "artists.csv" for folder in (archive, *archive.resolve().parents[:2])]
+    file = next(filter(Path.is_file, files), None)
+    if file is None:
+        return None
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"{file} cannot be read as a table: {error}") from error
+    missing = [column for column in TABLE_COLUMNS if column not in table.columns]
+    if missing:
+        raise DatasetError(
+            f"{file} is not this archive's table: it has no column {', '.join(missing)}"
+        )
+    return table.to_dict("records")
 
 
-def _artist(row: dict[str, str], paintings_of: NamedImages | None) -> Artist:
+def _artist(row: Mapping[Hashable, str], paintings_of: NamedImages | None) -> Artist:
     """An artist of the table, whose Wikipedia page often has the usual spelling of the name."""
     page = unquote(row["wikipedia"].rpartition("/")[2])
     count = row["paintings"].strip()
@@ -187,8 +166,8 @@ def _artist(row: dict[str, str], paintings_of: NamedImages | None) -> Artist:
         images=paintings_of[1] if paintings_of else (),
         aliases=(page.replace("_", " "),) if page else (),
         years=row["years"].replace("–", "-").strip(),
-        genres=_listed(row["genre"]),
-        nationalities=_listed(row["nationality"]),
+        genre=_listed(row["genre"]),
+        nationality=_listed(row["nationality"]),
         listed=int(count) if count.isdigit() else None,
     )
 

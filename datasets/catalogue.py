@@ -18,25 +18,15 @@ GroupBy = Literal["artist", "genre", "nationality"]
 
 @dataclass(frozen=True)
 class Artist:
-    """An artist of a catalogue.
+    """An artist of a catalogue."""
 
-    Attributes:
-        name: as shown and logged.
-        images: the paintings, in natural order.
-        aliases: other names that people use.
-        years: of the life, as written.
-        genres: of the work.
-        nationalities: of the artist.
-        listed: how many paintings the catalogue's own table counts; None: it has no table.
-    """
-
-    name: str
-    images: tuple[LazyImage, ...]
-    aliases: tuple[str, ...] = ()
-    years: str = ""
-    genres: tuple[str, ...] = ()
-    nationalities: tuple[str, ...] = ()
-    listed: int | None = None
+    name: str  # as shown and logged
+    images: tuple[LazyImage, ...]  # the paintings, in natural order
+    aliases: tuple[str, ...] = ()  # other names that people use
+    years: str = ""  # of the life, as written
+    genre: tuple[str, ...] = ()
+    nationality: tuple[str, ...] = ()
+    listed: int | None = None  # how many paintings the catalogue's own table counts
 
     @property
     def born(self) -> int | None:
@@ -47,21 +37,13 @@ class Artist:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a dataset holds.
+    """What a dataset holds."""
 
-    Attributes:
-        place: where it is, for messages.
-        artists: in order.
-        preferred: the artists to begin with where none are named, as far as it has them.
-        published: how many paintings it is published to hold; None: not known.
-        notes: what is odd in it and how that is read.
-    """
-
-    place: str
+    place: str  # where it is, for messages
     artists: tuple[Artist, ...]
-    preferred: tuple[str, ...] = ()
-    published: int | None = None
-    notes: tuple[str, ...] = ()
+    preferred: tuple[str, ...] = ()  # those to begin with where none are named, if it has them
+    published: int | None = None  # how many paintings it is published to hold
+    notes: tuple[str, ...] = ()  # what is odd in it and how that is read
 
 
 def style_sets(
@@ -93,34 +75,32 @@ def style_sets(
     chosen = [artist for artist in catalogue.artists if artist.images]
     if artists is not None:
         chosen = _named_artists(catalogue, _as_list(artists))
-    genres = _as_catalogued("dataset.genre", _as_list(genre), catalogue, "genres")
-    countries = _as_catalogued(
-        "dataset.nationality", _as_list(nationality), catalogue, "nationalities"
-    )
-    for fact, wanted in (("genres", genres), ("nationalities", countries)):
+    facts = {
+        "genre": _as_catalogued("genre", _as_list(genre), catalogue),
+        "nationality": _as_catalogued("nationality", _as_list(nationality), catalogue),
+    }
+    for fact, wanted in facts.items():
         if wanted:
             chosen = [artist for artist in chosen if set(wanted) & set(getattr(artist, fact))]
+    conditions = [value for wanted in facts.values() for value in wanted]
     if born is not None:
         chosen = _born_within(catalogue, chosen, born)
-    conditions = [*genres, *countries, *([f"born {born[0]}-{born[1]}"] if born else [])]
+        conditions.append(f"born {born[0]}-{born[1]}")
     if not chosen:
         among = "among dataset.artists" if artists is not None else f"in {catalogue.place}"
         raise DatasetError(
             f"no artist {among} is {' and '.join(conditions)}: leave a condition out",
             option="dataset",
         )
-    if group_by is None and conditions:
-        group_by = "genre" if genres else "nationality" if countries else None
-        if group_by is None:
-            return [_together(conditions[0], chosen)]
-    if group_by == "genre":
-        return _grouped(chosen, "genres", genres, conditions, catalogue)
-    if group_by == "nationality":
-        return _grouped(chosen, "nationalities", countries, conditions, catalogue)
+    asked: list[str] = [fact for fact, wanted in facts.items() if wanted]
+    group = group_by or (asked[0] if asked else None)
+    if group in facts:
+        return _grouped(catalogue, chosen, group, facts[group], conditions)
+    if group is None and born is not None:
+        return [_together(conditions[0], chosen)]
     if artists is None and not conditions:
-        by_name = {artist.name: artist for artist in chosen}
-        order = [*(name for name in catalogue.preferred if name in by_name), *by_name]
-        chosen = [by_name[name] for name in list(dict.fromkeys(order))[:FIRST_ARTISTS]]
+        first = [*catalogue.preferred, *(artist.name for artist in chosen)]
+        chosen = sorted(chosen, key=lambda artist: first.index(artist.name))[:FIRST_ARTISTS]
     return [ImageSet(artist.name, artist.images) for artist in chosen]
 
 
@@ -147,34 +127,29 @@ def _named_artists(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
 def _born_within(
     catalogue: Catalogue, artists: Sequence[Artist], born: Sequence[int]
 ) -> list[Artist]:
-    """The artists born in a span of years."""
     if len(born) != 2 or born[0] > born[1]:
-        raise DatasetError(
-            "give the first and the last year, such as [1830,1870]",
-            option="dataset.born",
-            value=list(born),
-        )
+        reason = "give the first and the last year, such as [1830,1870]"
+        raise DatasetError(reason, option="dataset.born", value=list(born))
     if not any(artist.born for artist in catalogue.artists):
-        raise _unknown_facts(catalogue, "dataset.born", list(born))
+        raise _unknown_facts(catalogue, "born", list(born))
     return [artist for artist in artists if artist.born and born[0] <= artist.born <= born[1]]
 
 
 def _grouped(
+    catalogue: Catalogue,
     artists: Sequence[Artist],
     fact: str,
     wanted: Sequence[str],
     conditions: Sequence[str],
-    catalogue: Catalogue,
 ) -> list[ImageSet]:
     """One set for each genre or nationality wanted, or else for every one."""
     values = wanted or sorted({value for artist in artists for value in getattr(artist, fact)})
     if not values:
-        raise _unknown_facts(catalogue, "dataset.group_by", fact)
+        raise _unknown_facts(catalogue, "group_by", fact)
     others = [condition for condition in conditions if condition not in wanted]
+    groups = {value: [a for a in artists if value in getattr(a, fact)] for value in values}
     return [
-        _together(", ".join([value, *others]), [a for a in artists if value in getattr(a, fact)])
-        for value in values
-        if any(value in getattr(artist, fact) for artist in artists)
+        _together(", ".join([value, *others]), group) for value, group in groups.items() if group
     ]
 
 
@@ -184,25 +159,22 @@ def _together(name: str, artists: Sequence[Artist]) -> ImageSet:
     return ImageSet(name, tuple(image for images in rounds for image in images if image))
 
 
-def _as_catalogued(
-    option: str, wanted: Sequence[str], catalogue: Catalogue, fact: str
-) -> list[str]:
+def _as_catalogued(fact: str, wanted: Sequence[str], catalogue: Catalogue) -> list[str]:
     """Genres or nationalities in any spelling, as the catalogue writes them."""
-    known = sorted({value for artist in catalogue.artists for value in getattr(artist, fact)})
+    known = {name_key(v): v for artist in catalogue.artists for v in getattr(artist, fact)}
     if wanted and not known:
-        raise _unknown_facts(catalogue, option, ", ".join(wanted))
-    by_key = {name_key(value): value for value in known}
+        raise _unknown_facts(catalogue, fact, ", ".join(wanted))
     for value in wanted:
-        if name_key(value) not in by_key:
-            raise unknown_name(option, value, known)
-    return list(dict.fromkeys(by_key[name_key(value)] for value in wanted))
+        if name_key(value) not in known:
+            raise unknown_name(f"dataset.{fact}", value, sorted(known.values()))
+    return list(dict.fromkeys(known[name_key(value)] for value in wanted))
 
 
 def _unknown_facts(catalogue: Catalogue, option: str, value: object) -> DatasetError:
     return DatasetError(
         f"nothing is known of the artists in {catalogue.place}, only their names "
         "(dataset=best_artworks with its artists.csv knows more)",
-        option=option,
+        option=f"dataset.{option}",
         value=value,
     )
 

@@ -1,9 +1,7 @@
 """Kaggle's *ImageNet 1000 (mini)*: photographs of a thousand kinds of things, as content."""
 
-from pathlib import Path
-
 from datasets import kaggle
-from datasets.images import ImageSet, LazyImage, files_in, folders_read
+from datasets.images import ImageSet, files_in, folders_read, subfolders
 
 PHOTOGRAPH_FOLDERS = ("imagenet-mini/val", "val", ".")
 """Where the photographs may lie below the folder given; of its two parts the validation set."""
@@ -22,15 +20,8 @@ def content(root: str | None = None) -> ImageSet:
     """
     archive = kaggle.unpacked("imagenet_mini", root)
     for below in PHOTOGRAPH_FOLDERS:
-        photographs = _photographs(archive / below)
-        if photographs:
+        # One subfolder a kind of thing.
+        kinds = [kind for kind in subfolders(archive / below) if kind.name.startswith("n")]
+        if photographs := [image for kind in kinds for image in files_in(kind)]:
             return ImageSet("content", tuple(sorted(photographs, key=lambda image: image.name)))
     raise kaggle.not_the_archive("imagenet_mini", archive, "imagenet-mini/ or val/")
-
-
-def _photographs(folder: Path) -> list[LazyImage]:
-    """The images in the subfolders of a folder, one subfolder a kind of thing."""
-    if not folder.is_dir():
-        return []
-    kinds = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name.startswith("n")]
-    return [image for kind in kinds for image in files_in(kind)]

@@ -26,16 +26,10 @@ NAMED_FILES = 5
 
 @dataclass(frozen=True)
 class LazyImage:
-    """An image that is read when it is needed.
+    """An image that is read when it is needed, as RGB."""
 
-    Attributes:
-        name: short and unique in its set.
-        source: the file, or what made it.
-        read: returns it as RGB; raises OSError, ValueError or Pillow's errors where it cannot.
-    """
-
-    name: str
-    source: str
+    name: str  # short and unique in its set
+    source: str  # the file, or what made it
     read: Callable[[], Image.Image] = field(compare=False)
 
 
@@ -49,17 +43,11 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class LoadedImages:
-    """An image set in memory.
-
-    Attributes:
-        image_set: from which the originals can be read again.
-        pixels: shape (n, S, S, 3), uint8.
-        digests: SHA-256 of each image's RGB pixels at its own size, before resizing.
-    """
+    """An image set in memory, from which the originals can be read again."""
 
     image_set: ImageSet
-    pixels: np.ndarray
-    digests: tuple[str, ...]
+    pixels: np.ndarray  # (n, S, S, 3), uint8
+    digests: tuple[str, ...]  # SHA-256 of each image's RGB pixels at its own size
 
     @property
     def name(self) -> str:
@@ -97,8 +85,7 @@ def load_images(image_set: ImageSet, size: int) -> LoadedImages:
     """
     with bombs_refused(), ThreadPoolExecutor(THREADS) as threads:
         results = list(threads.map(partial(_read_resized, size=size), image_set.images))
-    unreadable = [result for result in results if isinstance(result, str)]
-    if unreadable:
+    if unreadable := [result for result in results if isinstance(result, str)]:
         rest = len(unreadable) - NAMED_FILES
         more = f" and {rest} more" if rest > 0 else ""
         raise DatasetError(
@@ -113,14 +100,13 @@ def load_images(image_set: ImageSet, size: int) -> LoadedImages:
 
 def _read_resized(image: LazyImage, size: int) -> tuple[str, np.ndarray] | str:
     """An image's digest and its pixels at size × size, or why it cannot be read."""
-    try:
-        original = image.read()
-        digest = hashlib.sha256(f"{original.size}".encode())
-        digest.update(np.asarray(original).tobytes())
-        pixels = np.asarray(original.resize((size, size), Image.Resampling.LANCZOS))
-    except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-        return f"{image.source} ({why_unreadable(error)})"
-    return digest.hexdigest(), pixels
+    original = read_or_reason(image)
+    if isinstance(original, str):
+        return f"{image.source} ({original})"
+    digest = hashlib.sha256(f"{original.size}".encode())
+    digest.update(original.tobytes())
+    resized = original.resize((size, size), Image.Resampling.LANCZOS)
+    return digest.hexdigest(), np.asarray(resized)
 
 
 @contextmanager
@@ -131,11 +117,14 @@ def bombs_refused() -> Iterator[None]:
         yield
 
 
-def why_unreadable(error: Exception) -> str:
-    """Why an image cannot be read, for people."""
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+def read_or_reason(image: LazyImage) -> Image.Image | str:
+    """An image, or why it cannot be read."""
+    try:
+        return image.read()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
-    return f"{type(error).__name__}: {error}"
+    except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
+        return f"{type(error).__name__}: {error}"
 
 
 def read_file(path: Path) -> Image.Image:
@@ -175,16 +164,17 @@ def files_in(folder: Path) -> tuple[LazyImage, ...]:
     """The image files of a folder, in natural numeric order: _1, _2, …, _10."""
     formats = readable_formats()
     known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
-    paths = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
-    ]
-    ordered = natsorted(paths, key=lambda path: path.name)
     return tuple(
         LazyImage(printable(path.stem), printable(str(path)), partial(read_file, path))
-        for path in ordered
+        for path in natsorted(folder.iterdir(), key=lambda path: path.name)
+        if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
     )
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The visible folders in a folder, sorted; none if it does not exist."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return sorted(e for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
 def printable(name: str) -> str:
@@ -207,11 +197,7 @@ def folders_read() -> Iterator[None]:
 
 
 def existing_folder(option: str, root: str) -> Path:
-    """A folder that the user named.
-
-    Raises:
-        DatasetError: it does not exist.
-    """
+    """A folder that the user named; DatasetError if there is none."""
     folder = Path(root).expanduser()
     if not folder.is_dir():
         reason = "is a file, not a folder" if folder.exists() else "no such folder"

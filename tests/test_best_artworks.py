@@ -90,7 +90,7 @@ def test_sets_by_genre_country_and_era(archive: Path) -> None:
         ({"genre": "Impresionism"}, r"dataset.genre=Impresionism: .*mean 'Impressionism'\?"),
         ({"nationality": "Frensh"}, r"dataset.nationality=Frensh: .*mean 'French'\?"),
         ({"genre": "Realism", "nationality": "French"}, "is Realism and French: leave a condition"),
-        ({"born": [1900, 1800]}, r"dataset.born=\[1900, 1800\]: give the first and the last year"),
+        ({"born": [1900, 1800]}, r"dataset.born=\[1900,1800\]: give the first and the last year"),
         ({"born": [1900]}, r"dataset.born=\[1900\]: give the first and the last year"),
         ({"born": (1, 2)}, "is born 1-2"),
     ],
