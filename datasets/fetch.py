@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.names:
             say(f"{name}: {kaggle.fetch(name, options.root, say)}")
     except DatasetError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted: the same command resumes", file=sys.stderr)

@@ -48,12 +48,7 @@ def chosen_names(
     """The known names that a person means, in the order meant.
 
     A name may lack accents, capitals or some of its words (`monet`, `van gogh`), have them in
-    another order, be one of the aliases, or be a pattern (`Claude*`).
-
-    Args:
-        option: for messages.
-        known: names, in order, each with its aliases.
-        wanted: what the person wrote.
+    another order, be one of the aliases that `known` gives, or be a pattern (`Claude*`).
 
     Raises:
         DatasetError: a name matches none, or several, or none is wanted.
@@ -62,18 +57,15 @@ def chosen_names(
     for name in wanted:
         matches = _matches(known, name)
         if not matches:
-            raise _unknown(option, known, name)
+            nearest = _nearest(known, name)
+            raise unknown_name(option, name, list(known), nearest)
         if len(matches) > 1 and not is_pattern(name):
-            raise DatasetError(
-                f"matches several, {' and '.join(matches)}; give more of the name",
-                option=option,
-                value=name,
-            )
+            reason = f"matches several, {' and '.join(matches)}; give more of the name"
+            raise DatasetError(reason, option=option, value=name)
         chosen |= dict.fromkeys(matches)
     if not chosen:
-        raise DatasetError(
-            "name at least one, or leave it out for the first few", option=option, value="[]"
-        )
+        reason = "name at least one, or leave it out for the first few"
+        raise DatasetError(reason, option=option, value=[])
     return list(chosen)
 
 
@@ -103,8 +95,8 @@ def is_pattern(name: str) -> bool:
     return any(character in name for character in "*?")
 
 
-def _unknown(option: str, known: Mapping[str, Sequence[str]], name: str) -> DatasetError:
-    """The error for a name that matches none, with the artist of the nearest spelling."""
+def _nearest(known: Mapping[str, Sequence[str]], name: str) -> str | None:
+    """The known name with the spelling, or the word, most like a name."""
     by_key = {
         spelling: artist
         for artist, aliases in known.items()
@@ -112,4 +104,4 @@ def _unknown(option: str, known: Mapping[str, Sequence[str]], name: str) -> Data
         for spelling in (*words(written), name_key(written))
     }
     nearest = closest(name_key(name), by_key, cutoff=0.6)
-    return unknown_name(option, name, list(known), by_key[nearest] if nearest else None)
+    return by_key[nearest] if nearest else None

@@ -13,26 +13,30 @@ from PIL import Image, ImageChops, ImageDraw
 from scipy.spatial import Voronoi
 
 from datasets.drawing import (
+    DAYS,
+    NIGHTS,
     OVERSAMPLING,
     Field,
     PixelSize,
     Points,
+    View,
     canvas_size,
     discs,
     fill,
     finish,
     gradient,
     impasto,
+    landscape,
     look_up,
     rgb,
     ribbon,
+    ridge,
     scatter,
     smooth_noise,
     swatches,
     to_image,
     vary,
 )
-from datasets.landscapes import DAYS, NIGHTS, View, landscape, ridge
 
 
 def brush(rng: Generator, image: Image.Image, scene: View, length: float, fine: bool) -> None:

@@ -31,48 +31,29 @@ PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
 
 
 def paintings(artists: list[str] | str | None = None) -> list[ImageSet]:
-    """Sets of paintings by the embedded procedural painters.
-
-    Args:
-        artists: names of painters in any spelling, or patterns; None: the first two.
-
-    Raises:
-        DatasetError: no such painter.
-    """
+    """Sets by the embedded painters named, in any spelling or by patterns, or by two of them."""
     return style_sets(catalogue(), artists)
 
 
 def catalogue() -> Catalogue:
     """All painters with their bodies of work."""
-    artists = tuple(Artist(p, body_of_work(p).images) for p in sorted(painters.PAINTERS))
+    artists = tuple(Artist(name, _body_of_work(name)) for name in sorted(painters.PAINTERS))
     return Catalogue("the sample", artists)
 
 
-def body_of_work(painter: str) -> ImageSet:
-    """All paintings by one procedural painter."""
-    numbers = range(1, BODY_OF_WORK + 1)
-    return ImageSet(
-        painter,
-        tuple(
-            LazyImage(
-                f"{painter}_{n}",
-                f"datasets.painters:{painter}/{n}",
-                partial(painters.paint, painter, n),
-            )
-            for n in numbers
-        ),
+def _body_of_work(painter: str) -> tuple[LazyImage, ...]:
+    place = f"datasets.painters:{painter}"
+    return tuple(
+        LazyImage(f"{painter}_{n}", f"{place}/{n}", partial(painters.paint, painter, n))
+        for n in range(1, BODY_OF_WORK + 1)
     )
 
 
 def content() -> ImageSet:
     """Photographs that come with the libraries used."""
-    return ImageSet(
-        "content",
-        tuple(
-            LazyImage(name, f"datasets.sample:{name}", partial(photograph, name))
-            for name in PHOTOGRAPHS
-        ),
-    )
+    names = PHOTOGRAPHS.keys()
+    read = [LazyImage(n, f"datasets.sample:{n}", partial(photograph, n)) for n in names]
+    return ImageSet("content", tuple(read))
 
 
 def photograph(name: str) -> Image.Image:

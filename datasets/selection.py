@@ -53,13 +53,12 @@ def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> 
     Clusters are in the order of their first painting.
     """
     kmeans = KMeans(number, n_init=10, random_state=seed).fit(features)
-    members = [np.flatnonzero(kmeans.labels_ == cluster) for cluster in range(number)]
-    chosen = [
-        rows[_order(np.linalg.norm(features[rows] - centre, axis=1))[:count]].tolist()
-        for rows, centre in zip(members, kmeans.cluster_centers_, strict=True)
-        if len(rows)
-    ]
-    return sorted(chosen, key=min)
+    chosen = []
+    for cluster, centre in enumerate(kmeans.cluster_centers_):
+        rows = np.flatnonzero(kmeans.labels_ == cluster)
+        nearest = _order(np.linalg.norm(features[rows] - centre, axis=1))
+        chosen.append(rows[nearest[:count]].tolist())
+    return sorted(filter(None, chosen), key=min)
 
 
 def _medoid(distances: np.ndarray) -> int:
