@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -59,11 +59,9 @@ class Network:
                 # Keras casts to the precision only here, after the subtraction of the mean colour.
                 features = self.cut(preprocess(images * 255.0), training=False)
             except (TypeError, ValueError) as error:
-                raise BackboneError(
-                    f"does not turn images into what {architecture.model} takes: {error}",
-                    option="backbone.preprocessing",
-                    value=architecture.preprocessing,
-                ) from error
+                reason = f"does not turn images into what {architecture.model} takes: {error}"
+                option, value = "backbone.preprocessing", architecture.preprocessing
+                raise BackboneError(reason, option, value) from error
             self.model = keras.Model(
                 images, [smoothed(architecture.smoothing, layer, size) for layer in features]
             )
@@ -91,27 +89,16 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A frozen network from images to the activations that a style transfer needs.
+    """A frozen network from images to the activations that a style transfer needs."""
 
-    Attributes:
-        name: what the user calls it.
-        style_layers: names of the style layers.
-        content_layer: name of the content layer.
-        weights: what the weights really are: "imagenet", "random" or the file's name.
-        weights_note: why `auto` fell back to random weights and how to get real ones; else "".
-        digest: SHA-256 of the weights in use, so that equal digests mean equal activations.
-        shared: the network, shared by backbones that differ in their weights alone.
-        arrays: the weights.
-    """
-
-    name: str
+    name: str  # what the user calls it
     style_layers: tuple[str, ...]
     content_layer: str
-    weights: str
-    weights_note: str
-    digest: str
-    shared: Network
-    arrays: Sequence[np.ndarray]
+    weights: str  # what they really are: "imagenet", "random" or the file's name
+    weights_note: str  # why `auto` fell back to random weights and how to get real ones; else ""
+    digest: str  # SHA-256 of the weights: equal digests mean equal activations
+    shared: Network  # with backbones that differ in their weights alone
+    arrays: Sequence[np.ndarray]  # the weights
 
     @property
     def network(self) -> keras.Model:
@@ -128,21 +115,13 @@ class Backbone:
         return self.shared.with_head(head)
 
 
-@dataclass(frozen=True)
-class LayerReport:
-    """One layer of an architecture, as a user needs to see it to choose layers.
+class LayerReport(NamedTuple):
+    """One layer of an architecture, as a user needs to see it to choose layers."""
 
-    Attributes:
-        name: the name to write in `style_layers` or `content_layer`.
-        kind: class of the layer.
-        shape: (H, W, C) of its output at the size asked for.
-        weights: how many weights it has.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, int, int]
-    weights: int
+    name: str  # to write in `style_layers` or `content_layer`
+    kind: str  # class of the layer
+    shape: tuple[int, int, int]  # (H, W, C) of its output at the size asked for
+    weights: int  # how many it has
 
 
 def load(
@@ -187,18 +166,12 @@ def load(
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
-    for option, value, given, reason in (
-        ("weights", weights, bool(weights), "give imagenet, random, auto or a path"),
-        ("style_layers", "[]", bool(style_layers), "name at least one"),
-        (
-            "random_scale",
-            random_scale,
-            0 < random_scale < np.finfo("float32").max,
-            "must be > 0 and finite",
-        ),
-    ):
-        if not given:
-            raise BackboneError(reason, option=f"backbone.{option}", value=value)
+    if not weights:
+        raise BackboneError("give imagenet, random, auto or a path", "backbone.weights", weights)
+    if not style_layers:
+        raise BackboneError("name at least one", "backbone.style_layers", [])
+    if not 0 < random_scale < np.finfo("float32").max:
+        raise BackboneError("must be > 0 and finite", "backbone.random_scale", random_scale)
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
@@ -247,16 +220,9 @@ class BackboneCache:
             file = weight_sources.file_for(model, Path(weights).expanduser())
             arrays = weight_sources.read_weights(name, cut, file)
             weights = file.name
-        return Backbone(
-            name=name,
-            style_layers=architecture.layers[:-1],
-            content_layer=architecture.layers[-1],
-            weights=weights,
-            weights_note=note,
-            digest=weight_sources.digest(arrays),
-            shared=shared,
-            arrays=arrays,
-        )
+        *style, content = architecture.layers
+        digest = weight_sources.digest(arrays)
+        return Backbone(name, tuple(style), content, weights, note, digest, shared, arrays)
 
 
 def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:
@@ -282,11 +248,8 @@ def build(model: str, image_size: int, weights: str | None = None) -> keras.Mode
     except (TypeError, ValueError) as error:
         if weights is not None:
             raise
-        raise BackboneError(
-            f"cannot be built for image_size={image_size}: {error}",
-            option="backbone.model",
-            value=model,
-        ) from error
+        reason = f"cannot be built for image_size={image_size}: {error}"
+        raise BackboneError(reason, option="backbone.model", value=model) from error
     if not isinstance(built, keras.Model):
         raise BackboneError("does not return a keras.Model", option="backbone.model", value=model)
     return built

@@ -69,9 +69,7 @@ def _damaged(reason: str) -> str:
 def file_for(model: str, path: Path) -> Path:
     """The weight file of an architecture: the path itself, or the one of its name in a folder.
 
-    Args:
-        model: dotted name of the architecture's function, such as `keras.applications.….VGG19`.
-        path: a file, or a folder with files named as Keras names them: `vgg19_….h5`.
+    In a folder it is named as Keras names it: `vgg19_….h5` for `keras.applications.….VGG19`.
 
     Raises:
         BackboneError: the folder has none, or several.
@@ -80,11 +78,8 @@ def file_for(model: str, path: Path) -> Path:
         return path
     architecture = model.rpartition(".")[2].lower()
     own = re.compile(rf"{re.escape(architecture)}(?!v\d)")
-    files = [
-        file
-        for file in sorted(path.glob("*.h5"))
-        if own.match(re.sub("[_-]", "", file.stem).lower())
-    ]
+    stems = {file: re.sub("[_-]", "", file.stem).lower() for file in sorted(path.glob("*.h5"))}
+    files = [file for file, stem in stems.items() if own.match(stem)]
     if len(files) != 1:
         what = f"several: {', '.join(file.name for file in files)}" if files else "none"
         raise _wrong_file(
@@ -122,18 +117,14 @@ def read_weights(backbone: str, model: keras.Model, path: Path) -> Arrays:
             # Compared before they are read: a small file may claim terabytes.
             shapes = [array.shape for array in stored[name]]
             if expected != shapes:
+                reason = f"layer '{name}' has shapes {shapes}, not {expected}"
                 raise _wrong_file(
-                    path,
-                    f"weights of another network than backbone={backbone}: layer '{name}' has "
-                    f"shapes {shapes}, not {expected}",
+                    path, f"weights of another network than backbone={backbone}: {reason}"
                 )
             arrays += [np.asarray(array[()], "float32") for array in stored[name]]
             if not all(np.isfinite(array).all() for array in arrays[-len(shapes) :]):
-                raise _wrong_file(
-                    path,
-                    f"damaged: the weights of layer '{name}' are not all finite numbers; download "
-                    "it again",
-                )
+                reason = f"the weights of layer '{name}' are not all finite numbers"
+                raise _wrong_file(path, f"damaged: {reason}; download it again")
     return arrays
 
 
@@ -147,8 +138,7 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
     if not path.is_file():
         hint = did_you_mean(str(path), ("imagenet", "random", "auto"))
         raise _wrong_file(
-            path,
-            f"no such file.{hint} Give imagenet, random, auto or a *_notop.h5 file",
+            path, f"no such file.{hint} Give imagenet, random, auto or a *_notop.h5 file"
         )
     try:
         with h5py.File(path, "r") as file:
@@ -179,13 +169,8 @@ def random_weights(
     W ~ N(0, 2 / fan_in), then W ← W·scale / RMS(layer's output on a fixed noise image), layer
     by layer from the input up; biases are 0 and batch normalisations are the identity. A kernel's
     draw depends on the seed and its layer's name alone, its scale also on the size of the image,
-    the pooling and the layers below. The model is left with them.
-
-    Args:
-        model: functional, each layer used once.
-        preprocess: the model's preprocessing, from [0, 255].
-        seed: of the kernels and of the noise image.
-        scale: root mean square of each layer's activations afterwards, > 0.
+    the pooling and the layers below. The model, functional and with each layer used once, is left
+    with them; its preprocessing takes values in [0, 255].
 
     Source: He et al., arXiv 1502.01852, equation 10; the normalisation, without which random
     networks do not transfer style, from He, Wang, Hopcroft, arXiv 1606.04801.
@@ -241,9 +226,7 @@ def renumbered(names: Sequence[str]) -> list[str]:
         if match:
             first[match[1]] = min(first.get(match[1], number), number)
     return [
-        name
-        if match is None
-        else match[1] + (f"_{n - first[match[1]]}" if n > first[match[1]] else "")
+        name if match is None else f"{match[1]}_{n - first[match[1]]}".removesuffix("_0")
         for name, match, n in zip(names, matches, numbers, strict=True)
     ]
 

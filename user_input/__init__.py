@@ -10,14 +10,7 @@ from enum import Enum
 from importlib import import_module
 from typing import Any
 
-__all__ = [
-    "InputError",
-    "as_override",
-    "closest",
-    "did_you_mean",
-    "import_callable",
-    "in_one_line",
-]
+__all__ = ["InputError", "as_override", "closest", "did_you_mean", "import_callable", "in_one_line"]
 
 
 class InputError(ValueError):
@@ -62,12 +55,8 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     return f" Did you mean '{nearest}'?" if nearest else ""
 
 
-def import_callable(dotted_name: str, option: str | None = None) -> Callable[..., Any]:
-    """The function or class that a dotted name such as `package.module.function` means.
-
-    Args:
-        dotted_name: of a function, a class or a class's method.
-        option: that has the name as its value, for the error.
+def import_callable(dotted_name: str, option: str = "import") -> Callable[..., Any]:
+    """The function, class or method that a dotted name such as `package.module.function` means.
 
     Raises:
         InputError: it cannot be imported, or cannot be called.
@@ -75,14 +64,11 @@ def import_callable(dotted_name: str, option: str | None = None) -> Callable[...
     try:
         function: Callable[..., Any] = _attribute(dotted_name)
     except Exception as error:  # Somebody's module may raise anything.
-        raise InputError(
-            f"cannot be imported ({type(error).__name__}: {error}); give the dotted name of a "
-            "function, package.module.function",
-            option=option or "import",
-            value=dotted_name,
-        ) from error
+        reason = f"cannot be imported ({type(error).__name__}: {error}); give the dotted name of a "
+        reason += "function, package.module.function"
+        raise InputError(reason, option, dotted_name) from error
     if not callable(function):
-        raise InputError("is not a function or class", option=option or "import", value=dotted_name)
+        raise InputError("is not a function or class", option, dotted_name)
     return function
 
 
