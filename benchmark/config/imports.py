@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmark.config.compose import refuse
-from user_input import InputError
+from user_input import InputError, in_one_line
 
 OWN_PACKAGES = ("benchmark", "backbones", "datasets", "user_input", "__main__")
 
@@ -29,6 +29,6 @@ def explained_imports() -> Iterator[None]:
         if package in OWN_PACKAGES:
             traceback.print_exc()
             raise SystemExit(1) from error
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = in_one_line(str(error)) or type(error).__name__
         print(f"error: cannot import {package}: {reason}; run make install", file=sys.stderr)
         raise SystemExit(2) from error

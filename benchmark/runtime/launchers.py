@@ -35,8 +35,10 @@ def prepare_jobs(launcher: Mapping[str, Any], folder: Path) -> Jobs | None:
     kind = launcher_kind(launcher)
     if kind == "slurm" and shutil.which("srun") is None:
         raise ConfigError(
-            "hydra/launcher=submitit_slurm: this machine has no srun; start it on one of the "
-            "cluster's, or try it with hydra/launcher=submitit_local"
+            "this machine has no srun; start it on one of the cluster's, or try it with "
+            "hydra/launcher=submitit_local",
+            "hydra/launcher",
+            "submitit_slurm",
         )
     if kind == "joblib":
         # What a killed worker held, loky cleans up, and warns of it in a process of its own.

@@ -45,9 +45,8 @@ class RayJobs(Jobs):
         try:
             import ray
         except ImportError as error:
-            raise ConfigError(
-                f"hydra/launcher=ray: cannot be used: {error}: pip install -e '.[cluster]'"
-            ) from error
+            reason = f"cannot be used: {error}: pip install -e '.[cluster]'"
+            raise ConfigError(reason, "hydra/launcher", "ray") from error
         self._ray = ray
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -56,7 +55,7 @@ class RayJobs(Jobs):
             raise
         except Exception as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise ConfigError(f"hydra.launcher.ray.init: Ray cannot be used: {reason}") from error
+            raise ConfigError(f"Ray cannot be used: {reason}", "hydra.launcher.ray.init") from error
         for number, handler in handlers.items():
             signal.signal(number, handler)  # Ray replaces them.
 
@@ -110,6 +109,5 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host[1], int(host[2])), timeout=CONNECT_WITHIN).close()
     except OSError as error:
-        raise ConfigError(
-            f"hydra.launcher.ray.init.address={address}: no Ray cluster answers ({error})"
-        ) from error
+        reason = f"no Ray cluster answers ({error})"
+        raise ConfigError(reason, "hydra.launcher.ray.init.address", address) from error

@@ -50,7 +50,7 @@ def validate(configs: Sequence[Config], workspace: Workspace, output: Output) ->
         InputError: something is wrong in one of them.
     """
     if any(config.tracking != configs[0].tracking for config in configs):
-        raise ConfigError("tracking.* cannot be swept: the runs of a sweep share one store")
+        raise ConfigError("cannot be swept: the runs of a sweep share one store", "tracking")
     examples = 0
     random_weights: dict[str, str] = {}
     unavailable: dict[str, str] = {}
@@ -169,4 +169,4 @@ def attempt(
 
 def reason_of(error: Exception) -> str:
     """Why a run failed, in one line."""
-    return " ".join(str(error).split()) if isinstance(error, InputError) else error_summary(error)
+    return str(error) if isinstance(error, InputError) else error_summary(error)

@@ -26,7 +26,7 @@ def jobs_of(config: DictConfig) -> list[list[str]]:
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     jobs = combinations([*parser.parse_overrides(params), *parsed])
     if not jobs:
-        raise ConfigError(f"{' '.join(task)}: one of these has no values to sweep")
+        raise ConfigError("one of these has no values to sweep", " ".join(task))
     return jobs
 
 
@@ -37,9 +37,8 @@ def combinations(overrides: Iterable[Override]) -> list[list[str]]:
         key = override.get_key_element()
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
-                raise ConfigError(
-                    f"{override.input_line}: Hydra's basic sweeper has no intervals; list values"
-                )
+                reason = "Hydra's basic sweeper has no intervals; list values"
+                raise ConfigError(reason, override.input_line)
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         else:
             values[key] = [f"{key}={override.get_value_element_as_str()}"]

@@ -38,7 +38,7 @@ class SweepPlan:
             return cls.unpacked(tracker.read_json(parent.run_id, Artifact.PLAN))
         runs = tracker.runs_of(sweep)
         if not runs:
-            raise ConfigError(f"tracking.sweep={sweep}: there is no such sweep in {tracker.uri}")
+            raise ConfigError(f"no such sweep in {tracker.uri}", "tracking.sweep", sweep)
         _need(tracker, runs[0], Artifact.CONFIG)
         overrides = [f"{key}={value}" for key, value in runs[0].overrides.items()]
         return cls([overrides], [tracker.read_json(runs[0].run_id, Artifact.CONFIG)])
@@ -50,9 +50,8 @@ class SweepPlan:
             ConfigError: there is no run of this number.
         """
         if not 0 <= number < len(self.settings):
-            raise ConfigError(
-                f"tracking.run={number}: the sweep has runs 0 to {len(self.settings) - 1}"
-            )
+            reason = f"the sweep has runs 0 to {len(self.settings) - 1}"
+            raise ConfigError(reason, "tracking.run", number)
         return restored(dict(self.settings[number]))
 
     def run(self, number: int, tracking: Tracking) -> tuple[Config, Sequence[str]]:

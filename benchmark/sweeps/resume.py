@@ -64,12 +64,13 @@ def resume_sweep(
 
 def _check_arguments(name: str | None, overrides: Sequence[str]) -> None:
     if name and not SWEEP_NAME.fullmatch(name):
-        raise ConfigError(f"{name}: not a valid name of a sweep")
+        raise ConfigError("not a valid name of a sweep", name)
     for override in overrides:
         if "launcher" not in override.partition("=")[0]:
             raise ConfigError(
-                f"{override}: a sweep is resumed with the options it was started with; only "
-                "hydra/launcher=… and hydra.launcher.… can be given"
+                "a sweep is resumed with the options it was started with; only hydra/launcher=… "
+                "and hydra.launcher.… can be given",
+                override,
             )
 
 

@@ -127,6 +127,8 @@ def refuse_known(tracker: Tracker, name: str) -> None:
         tracker.delete(parent.run_id)  # Interrupted before anything of it was recorded.
     elif parent or runs:
         raise ConfigError(
-            f"tracking.sweep={name}: a sweep of this name exists; choose another name, or resume "
-            f"it: {resume_command(tracker, name)}"
+            "a sweep of this name exists; choose another name, or resume it: "
+            f"{resume_command(tracker, name)}",
+            "tracking.sweep",
+            name,
         )
