@@ -25,7 +25,7 @@ from benchmark.sweeps import application
 from user_input import InputError
 
 ALL_QUESTIONS = "experiment=questions"
-"""The overlay that stands for several."""
+"""The experiment that consists of several sweeps."""
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         swept = ("-m", "--multirun", ALL_QUESTIONS)
         return questions.run_all([argument for argument in arguments if argument not in swept])
     if not any(argument.startswith("tracking.sweep=") for argument in arguments):
-        # Named here, once, because every run of a sweep must see the same name.
+        # Once, because every run of a sweep must see the same name.
         name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
         arguments = [*arguments, f"tracking.sweep={name}"]
     # Argparse wants the overrides in one row; people write -m wherever they think of it.

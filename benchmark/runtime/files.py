@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever ends the process that writes them."""
+"""Files that are complete or absent, even if the process that writes them is killed."""
 
 import os
 import re

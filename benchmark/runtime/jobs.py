@@ -57,7 +57,7 @@ class SubmititJobs(Jobs):
     """Jobs that submitit started, for this driver or an earlier one of the same sweep."""
 
     def __init__(self, folder: Path, interval: float) -> None:
-        """Of the sweep with this folder, looked at every `interval` seconds."""
+        """Of the sweep with this folder; polled every `interval` seconds."""
         self._folder = folder / ".submitit"
         self._interval = interval
         self.output = f"The output of the runs is in {self._folder}/*/*_log.out"

@@ -1,4 +1,4 @@
-"""Which of Hydra's launchers a sweep uses, and the jobs that it means."""
+"""Which of Hydra's launchers a sweep uses, and its jobs."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def prepare_jobs(launcher: Mapping[str, Any], folder: Path) -> Jobs | None:
 
 
 def earlier_jobs(overrides: Sequence[str], sweep: str) -> Jobs | None:
-    """The jobs of a sweep whose driver is dead, while they, on SLURM say, may still run.
+    """The jobs of a sweep whose driver is dead; those on SLURM may still run.
 
     Args:
         overrides: that chose and set up its launcher.

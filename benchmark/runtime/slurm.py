@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 
 def is_queued(job: str) -> bool | None:
-    """Whether SLURM has a job, queued or running; None where it does not say."""
+    """Whether SLURM has a job, queued or running; None if SLURM cannot be asked."""
     command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -82,7 +82,7 @@ class Worker:
         if self._kind in ("local", "slurm"):
             while self._kind == "slurm" and self._received == {signal.SIGTERM}:
                 # SLURM takes the machine. A job that ends by itself now would count as done and not
-                # be requeued; so it waits to be killed, or to be told to requeue itself.
+                # be requeued; so it waits to be killed, or for the signal to requeue itself.
                 sleep(0.2)
             if _preemption_signal() in self._received:
                 requeue()

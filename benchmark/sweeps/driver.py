@@ -126,8 +126,8 @@ def finish(application: Application) -> None:
 def recover(application: Application, error: Exception) -> int:
     """Resume the sweep after its launcher failed, while that helps; the exit code if it does not.
 
-    A worker process that is killed, for want of memory say, makes some launchers fail with all
-    that runs under them.
+    A worker process that is killed, for example out of memory, makes some launchers fail with all
+    their other runs.
     """
     sweep = application.sweep
     assert sweep is not None

@@ -100,7 +100,7 @@ def run_alone(config: Config, overrides: Sequence[str], application: Application
 def run_in_sweep(
     config: Config, overrides: Sequence[str], number: int, application: Application
 ) -> bool:
-    """Do one run of a sweep, in whatever process, if it is not done yet; whether it finished."""
+    """Do one run of a sweep unless it is already done; whether it finished."""
     output = Output(shared=application.worker is not None)
     title = f"run {number + 1}"
     sweep = application.sweep

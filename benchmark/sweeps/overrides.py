@@ -62,7 +62,7 @@ def swept_options(jobs: Sequence[Sequence[str]]) -> list[str]:
 
 
 def launcher_overrides(config: DictConfig) -> list[str]:
-    """The overrides that choose and set up Hydra's launcher, and say where its jobs are."""
+    """The overrides that choose and configure Hydra's launcher, and set its folder."""
     kept = ("hydra/launcher", "hydra.launcher", "hydra.sweep.dir", "hydra.job.env_set")
     given = [one for one in config.hydra.overrides.hydra if one.lstrip("+~").startswith(kept)]
     chosen = config.hydra.runtime.choices.get("hydra/launcher", "basic")

@@ -13,7 +13,7 @@ from benchmark.tracking.tracker import Tracker
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """All runs of a sweep, in order; a run's number is its place here.
+    """All runs of a sweep, in order; a run's number is its index.
 
     Attributes:
         overrides: of each run, as on a command line.

@@ -29,7 +29,7 @@ class Sweep:
         tracker: its store.
         name: the user's, or date and time.
         plan: its runs.
-        estimate: of its cost, if that was asked for.
+        estimate: of its cost, if requested.
         done_before: how many runs were done when this process opened it.
     """
 
