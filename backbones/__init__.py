@@ -6,7 +6,7 @@ style layers and its content layer. Nothing above the deepest of them is compute
 May import `user_input` alone.
 """
 
-from backbones.errors import BackboneError
 from backbones.network import Backbone, BackboneCache, LayerReport, list_layers, load
+from backbones.weights import BackboneError
 
 __all__ = ["Backbone", "BackboneCache", "BackboneError", "LayerReport", "list_layers", "load"]

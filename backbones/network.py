@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from backbones import weights as weight_sources
-from backbones.errors import BackboneError
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
+from backbones.weights import BackboneError
 from user_input import did_you_mean, import_callable
 
 TRAINED_SIZE = 224

@@ -13,14 +13,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from backbones.errors import BackboneError
 from backbones.quiet_keras import keras
-from user_input import did_you_mean
+from user_input import InputError, did_you_mean
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download is given up; Keras itself waits for ever."""
 
 Arrays = list[np.ndarray]
+
+
+class BackboneError(InputError):
+    """A backbone cannot be loaded as the user asks."""
 
 
 def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:

@@ -43,9 +43,6 @@ def cached(name: str) -> Path | None:
     """The unpacked folder of an archive in kagglehub's cache, None unless it is complete.
 
     Never uses the network.
-
-    Raises:
-        DatasetError: there is no such archive.
     """
     archive = _archive(name)
     return archive.folder if archive.is_complete() else None
@@ -81,11 +78,8 @@ def not_the_archive(name: str, folder: Path, parts: str) -> DatasetError:
 def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     """The unpacked folder of an archive, downloaded if need be, resuming an interrupted download.
 
-    Args:
-        name: of the archive.
-        root: a new or empty folder that receives the files; None takes kagglehub's cache
-            (KAGGLEHUB_CACHE, else ~/.cache/kagglehub).
-        say: takes lines that report what happens; progress goes to stderr.
+    It is `root`, a new or empty folder; None: in kagglehub's cache (KAGGLEHUB_CACHE, else
+    ~/.cache/kagglehub). `say` takes lines that report what happens; progress goes to stderr.
 
     Raises:
         DatasetError: it cannot be downloaded; says why and what to do. What has arrived is kept.
@@ -93,7 +87,7 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     archive = _archive(name, root)
     if archive.is_complete():
         return archive.folder
-    with _errors_explained(name, archive):
+    try:
         if root:
             _refuse_used(archive.folder)
         lock = archive.file.with_suffix(".lock")
@@ -101,6 +95,10 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
             if not archive.is_complete():
                 _download(archive, lambda line: say(f"{name}: {line}"))
         lock.unlink(missing_ok=True)  # whoever waits for it finds all complete
+    except DatasetError:
+        raise
+    except (TransferError, ValueError, OSError) as error:
+        raise DatasetError(_reason(error, name, archive), GROUPS[name], name) from error
     return archive.folder
 
 
@@ -160,29 +158,21 @@ def _download(archive: KaggleArchive, say: Say) -> None:
             time.sleep(delay)
 
 
-@contextmanager
-def _errors_explained(name: str, archive: KaggleArchive) -> Iterator[None]:
-    """Turn what may go wrong with Kaggle, the network and the disk into one clear line."""
+def _reason(error: Exception, name: str, archive: KaggleArchive) -> str:
+    """What went wrong with Kaggle, the network or the disk, and what to do."""
     root = f"{GROUPS[name]}.root=PATH"
-    try:
-        yield
-    except DatasetError:
-        raise
-    except (TransferError, ValueError, OSError) as error:
-        if isinstance(error, TransferError):
-            by_hand = f"download {archive.page} in a browser, unpack it, and set {root}"
-            reason = f"{error.reason}. {_remedy(error)}, or {by_hand}"
-        elif isinstance(error, ValueError):  # of kagglehub's reader of credentials
-            reason = f"{error}: repair or delete it"
-        else:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            what = f"the disk is full ({error.strerror})" if full else str(error)
-            reason = (
-                f"{what}, while downloading to {archive.folder}: make room, and the same command "
-                "resumes, or choose another place: set KAGGLEHUB_CACHE=PATH, or run `python -m "
-                f"datasets.fetch {name} --root PATH` and then set {root}"
-            )
-        raise DatasetError(reason, option=GROUPS[name], value=name) from error
+    if isinstance(error, TransferError):
+        by_hand = f"download {archive.page} in a browser, unpack it, and set {root}"
+        return f"{error.reason}. {_remedy(error)}, or {by_hand}"
+    if not isinstance(error, OSError):  # of kagglehub's reader of credentials
+        return f"{error}: repair or delete it"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    what = f"the disk is full ({error.strerror})" if full else str(error)
+    return (
+        f"{what}, while downloading to {archive.folder}: make room, and the same command "
+        "resumes, or choose another place: set KAGGLEHUB_CACHE=PATH, or run `python -m "
+        f"datasets.fetch {name} --root PATH` and then set {root}"
+    )
 
 
 def _remedy(error: TransferError) -> str:

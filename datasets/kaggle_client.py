@@ -21,13 +21,12 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import RequestException, Response
 
 TIMEOUTS = (10.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""
@@ -40,21 +39,13 @@ Say = Callable[[str], None]
 
 @dataclass
 class TransferError(Exception):
-    """An archive could not be transferred.
+    """An archive could not be transferred."""
 
-    Attributes:
-        reason: what happened, in a few words.
-        status: Kaggle's HTTP status, if it answered with an error.
-        retry_after: seconds that Kaggle asks to wait.
-        is_transient: whether another attempt may succeed.
-        is_damaged: whether what arrived is not what Kaggle has; the file is then deleted.
-    """
-
-    reason: str
-    status: int | None = None
-    retry_after: float | None = None
-    is_transient: bool = True
-    is_damaged: bool = False
+    reason: str  # what happened, in a few words
+    status: int | None = None  # Kaggle's HTTP status, if it answered with an error
+    retry_after: float | None = None  # seconds that Kaggle asks to wait
+    is_transient: bool = True  # whether another attempt may succeed
+    is_damaged: bool = False  # what arrived is not what Kaggle has, and the file is deleted
 
 
 class KaggleArchive:
@@ -67,11 +58,9 @@ class KaggleArchive:
     """
 
     def __init__(self, handle: str, root: Path | None) -> None:
-        """For a handle such as owner/dataset/versions/1.
+        """For a handle owner/dataset/versions/1, with the version to be found without a network.
 
-        Args:
-            handle: with the version, so that the dataset is found without a network.
-            root: a folder of the user's; None: the cache that KAGGLEHUB_CACHE names at the moment.
+        `root` is a folder of the user's; None: the cache that KAGGLEHUB_CACHE names at the moment.
         """
         from kagglehub.cache import Cache
         from kagglehub.handle import parse_dataset_handle
@@ -103,7 +92,7 @@ class KaggleArchive:
         """
         import requests
 
-        with _requests_explained():
+        try:
             source, present = self._locate(), self.present
             total = int(source.headers.get("Content-Length", 0))
             _check_room(self.file.parent, 2 * total - present)
@@ -116,6 +105,8 @@ class KaggleArchive:
                         raise self._damaged("its server cannot send the rest")
                     rest.raise_for_status()
                     self._append(rest.iter_content(CHUNK), total)
+        except requests.RequestException as error:
+            raise _transfer_error(error) from error
         expected = re.search(r"md5=([^,\s]+)", source.headers.get("x-goog-hash", ""))
         if expected:
             with self.file.open("rb") as file:
@@ -217,31 +208,27 @@ def _gigabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB"
 
 
-@contextmanager
-def _requests_explained() -> Iterator[None]:
-    """Turn the errors of requests into `TransferError`s."""
-    from requests import ConnectionError, HTTPError, RequestException, Timeout
+def _transfer_error(error: "RequestException") -> TransferError:
+    """What an error of requests means for a download."""
+    from requests import ConnectionError, HTTPError, Timeout
     from requests.exceptions import ChunkedEncodingError
     from urllib3 import Retry
     from urllib3.exceptions import InvalidHeader
 
-    try:
-        yield
-    except HTTPError as error:
-        answer = error.response
-        assert answer is not None, "requests and Kaggle's SDK give every HTTPError its response"
-        # Kaggle may answer 200 with the status in the body.
-        status = answer.status_code if answer.status_code >= 400 else int(answer.json()["code"])
-        try:
-            asked = Retry().get_retry_after(answer.raw)
-        except InvalidHeader:
-            asked = None
-        reason = f"Kaggle answers {status} {answer.reason}"
-        raise TransferError(reason, status, asked, status == 429 or status >= 500) from error
-    except RequestException as error:
+    if not isinstance(error, HTTPError):
         transient = isinstance(error, (ConnectionError, Timeout, ChunkedEncodingError))
         reason = f"the connection to Kaggle failed ({_innermost(error)})"
-        raise TransferError(reason, is_transient=transient) from error
+        return TransferError(reason, is_transient=transient)
+    answer = error.response
+    assert answer is not None, "requests and Kaggle's SDK give every HTTPError its response"
+    # Kaggle may answer 200 with the status in the body.
+    status = answer.status_code if answer.status_code >= 400 else int(answer.json()["code"])
+    try:
+        asked = Retry().get_retry_after(answer.raw)
+    except InvalidHeader:
+        asked = None
+    reason = f"Kaggle answers {status} {answer.reason}"
+    return TransferError(reason, status, asked, status == 429 or status >= 500)
 
 
 def _innermost(error: object) -> object:
