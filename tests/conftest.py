@@ -1,12 +1,15 @@
-"""What tests share: where the real data lies, and tiny inputs."""
+"""What tests share: where the real data lies, a recorded sweep, and tiny inputs."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from tests.archive import make_archive
+from tests.commands import TINY, command, store
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -18,6 +21,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"no real data: {SHARED} is absent"))
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with a sweep that was really run, and of its output; only to be read.
+
+    Under pytest-xdist the first worker that needs it makes it for all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "recorded"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "output.txt").exists():
+            folder.mkdir(exist_ok=True)
+            done = command(
+                *("benchmark", "-m", "backbone=vgg_shallow,mobilenet", "agg=simple,squared"),
+                *("snapshots=[0,2]", "early_stopping.patience=null", *TINY),
+                store(folder, new=True),
+                fresh=True,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            (folder / "output.txt").write_text(done.stdout)
+    return folder
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import psutil
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests import slurm
-from tests.commands import ROOT, TINY, command, runs_in, store
+from tests.commands import ROOT, TINY, Process, here, runs_in, started, store
 
 NAME = "launched"
 EPOCHS = 60
@@ -27,7 +28,7 @@ LOCAL = ("hydra/launcher=submitit_local",)
 SLURM = ("hydra/launcher=submitit_slurm",)
 RAY = ("hydra/launcher=ray",)
 
-Disturbance = Callable[["subprocess.Popen[str]"], None]
+Disturbance = Callable[[Process], None]
 Losses = dict[str, list[list[float]]]
 
 
@@ -64,6 +65,7 @@ def sweep(
     *more: str,
     disturb: Disturbance | None = None,
     environment: Mapping[str, str] | None = None,
+    fresh: bool = True,
 ) -> Done:
     """Run a sweep of tiny runs as a user does, disturb it, and read its store."""
     arguments = [
@@ -73,16 +75,13 @@ def sweep(
         *(f"hydra.sweep.dir={folder / 'sweep'}", *launcher, *more),
     ]
     log = folder / "output.txt"
-    with log.open("w") as opened:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark", *arguments],
-            cwd=ROOT,
-            stdout=opened,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, "RAY_AUTH_MODE": "disabled", **(environment or {})},
-        )
+    process = started(
+        "benchmark",
+        *arguments,
+        output=log,
+        environment={"RAY_AUTH_MODE": "disabled", **(environment or {})},
+        fresh=fresh,
+    )
     try:
         if disturb is not None:
             wait_until(lambda: process.poll() is not None or {"0", "1"} <= checkpoints(folder))
@@ -97,17 +96,18 @@ def sweep(
 def read(folder: Path, code: int, output: str) -> Done:
     """What a sweep left in its store."""
     client, [parent, *runs] = runs_in(folder)
-    losses = {
-        run.data.tags["agg"]: [
-            [point.value for point in client.get_metric_history(run.info.run_id, name)]
-            for name in ("total_loss", "style_loss", "content_loss")
-        ]
-        for run in runs
-    }
+    losses = {run.data.tags["agg"]: losses_of(client, run) for run in runs}
     return Done(code, output, parent, runs, losses)
 
 
-def end_all(process: "subprocess.Popen[str]") -> None:
+def losses_of(client: MlflowClient, run: Run) -> list[list[float]]:
+    return [
+        [point.value for point in client.get_metric_history(run.info.run_id, name)]
+        for name in ("total_loss", "style_loss", "content_loss")
+    ]
+
+
+def end_all(process: "Process | subprocess.Popen[str]") -> None:
     """End a process and all that it started."""
     if process.poll() is None:
         children = psutil.Process(process.pid).children(recursive=True)
@@ -145,20 +145,20 @@ def check_interrupted(done: Done) -> None:
     assert {run.data.tags["stopped_by"] for run in done.runs} == {"interrupted"}
 
 
-def descendants(process: "subprocess.Popen[str]", mark: str) -> list[psutil.Process]:
+def descendants(process: Process, mark: str) -> list[psutil.Process]:
     """The processes under another that have a mark in their command lines."""
     found = psutil.Process(process.pid).children(recursive=True)
     return [one for one in found if mark in " ".join(one.cmdline())]
 
 
 def kill_one(mark: str) -> Disturbance:
-    def kill(process: "subprocess.Popen[str]") -> None:
+    def kill(process: Process) -> None:
         descendants(process, mark)[0].kill()
 
     return kill
 
 
-def interrupt(process: "subprocess.Popen[str]") -> None:
+def interrupt(process: Process) -> None:
     """Ctrl-C, which a terminal sends to all processes."""
     os.killpg(process.pid, signal.SIGINT)
 
@@ -167,6 +167,7 @@ def interrupt(process: "subprocess.Popen[str]") -> None:
 
 
 @needs("joblib")
+@pytest.mark.cluster
 def test_joblib_resumes_when_a_worker_is_killed(tmp_path: Path, plain: Losses) -> None:
     done = sweep(tmp_path, JOBLIB, disturb=kill_one("popen_loky_posix"))
     check(done, plain)
@@ -196,7 +197,7 @@ def test_joblib_interrupted(tmp_path: Path) -> None:
 def test_workers_end_with_a_killed_driver(tmp_path: Path) -> None:
     workers: list[psutil.Process] = []
 
-    def kill(process: "subprocess.Popen[str]") -> None:
+    def kill(process: Process) -> None:
         workers.extend(descendants(process, "popen_loky_posix"))
         process.kill()
 
@@ -212,6 +213,7 @@ def test_workers_end_with_a_killed_driver(tmp_path: Path) -> None:
 
 
 @needs("submitit")
+@pytest.mark.cluster
 def test_submitit_local(tmp_path: Path, plain: Losses) -> None:
     done = sweep(tmp_path, LOCAL)
     check(done, plain)
@@ -222,6 +224,7 @@ def test_submitit_local(tmp_path: Path, plain: Losses) -> None:
 
 
 @needs("submitit")
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     "grace", [True, pytest.param(False, marks=pytest.mark.faults)], ids=["grace", "none"]
 )
@@ -229,7 +232,7 @@ def test_slurm_puts_a_job_back_into_its_queue(tmp_path: Path, plain: Losses, gra
     environment = slurm.install(tmp_path)
     queue = tmp_path / "queue"
 
-    def preempt(_: "subprocess.Popen[str]") -> None:
+    def preempt(_: Process) -> None:
         slurm.preempt(slurm.tasks(queue)[0], grace=grace)
 
     done = sweep(tmp_path, SLURM, disturb=preempt, environment=environment)
@@ -248,7 +251,7 @@ def test_slurm_loses_a_job(tmp_path: Path, plain: Losses) -> None:
     environment = slurm.install(tmp_path)
     queue = tmp_path / "queue"
 
-    def lose(_: "subprocess.Popen[str]") -> None:
+    def lose(_: Process) -> None:
         slurm.tasks(queue)[0].send(signal.SIGKILL)
 
     done = sweep(tmp_path, SLURM, disturb=lose, environment=environment)
@@ -262,7 +265,7 @@ def test_slurm_loses_a_job(tmp_path: Path, plain: Losses) -> None:
 def test_slurm_jobs_outlive_their_driver(tmp_path: Path) -> None:
     environment = slurm.install(tmp_path)
 
-    def kill(process: "subprocess.Popen[str]") -> None:
+    def kill(process: Process) -> None:
         process.kill()
 
     done = sweep(tmp_path, SLURM, "epochs=1500", disturb=kill, environment=environment)
@@ -325,7 +328,7 @@ def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
                 )
             )
 
-        def started() -> bool:
+        def all_started() -> bool:
             assert all(node.poll() is None for node in nodes), log.read_text()
             return log.read_text().count("Ray runtime started") == len(nodes)
 
@@ -333,9 +336,9 @@ def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
         memory = "--object-store-memory=80000000"
         try:
             start("--head", f"--port={port}", "--include-dashboard=false", memory)
-            wait_until(started)
+            wait_until(all_started)
             start(f"--address=127.0.0.1:{port}", memory)
-            wait_until(started)
+            wait_until(all_started)
             yield environment
         finally:
             for node in nodes:
@@ -343,6 +346,7 @@ def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @needs("ray")
+@pytest.mark.cluster
 def test_ray_on_a_cluster_of_two_nodes(tmp_path: Path, plain: Losses) -> None:
     with ray_cluster(tmp_path) as environment:
         launcher = (*RAY, "hydra.launcher.ray.init.address=auto")
@@ -365,6 +369,61 @@ def test_ray_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     check_interrupted(done)
 
 
+# In the driver's process: Joblib with one job, and a stand-in for Ray.
+
+FAKE_RAY = """
+class remote:
+    def __init__(self, function):
+        self.function = function
+
+    def options(self, **options):
+        return self
+
+    def remote(self, *arguments):
+        return self.function(*arguments)
+
+def init(**options):
+    print("ray.init at", options["address"])
+
+def get(tasks):
+    return tasks
+
+def wait(tasks, num_returns, timeout=None):
+    return tasks, []
+
+def shutdown():
+    print("ray.shutdown")
+"""
+
+
+@pytest.fixture
+def fake_ray(tmp_path: Path) -> Path:
+    """A folder for PYTHONPATH with what the project uses of Ray; tasks are done when submitted."""
+    (tmp_path / "ray.py").write_text(FAKE_RAY)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [pytest.param((JOBLIB[0], "hydra.launcher.n_jobs=1"), marks=needs("joblib")), RAY],
+    ids=["joblib", "ray"],
+)
+def test_a_launcher_that_works_in_the_driver(
+    launcher: Sequence[str], fake_ray: Path, recorded: Path, tmp_path: Path
+) -> None:
+    environment = {"PYTHONPATH": str(fake_ray)}
+    done = sweep(tmp_path, launcher, "epochs=3", environment=environment, fresh=False)
+    client, runs = runs_in(recorded)
+    losses = {
+        run.data.tags["agg"]: losses_of(client, run)
+        for run in runs
+        if run.data.tags.get("backbone") == "mobilenet"
+    }
+    check(done, losses)
+    assert ("ray.init at local" in done.output) == ("ray.shutdown" in done.output)
+    assert ("ray.init at local" in done.output) == (launcher == RAY)
+
+
 # Wrong input.
 
 
@@ -372,21 +431,27 @@ def test_ray_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     ("launcher", "message"),
     [
         pytest.param(SLURM, "this machine has no srun", marks=needs("submitit")),
-        pytest.param(
+        (
             (*RAY, f"hydra.launcher.ray.init.address=127.0.0.1:{free_port()}"),
             "no Ray cluster answers",
-            marks=needs("ray"),
         ),
     ],
 )
 def test_a_launcher_that_cannot_be_used_is_one_line(
-    launcher: Sequence[str], message: str, tmp_path: Path
+    launcher: Sequence[str],
+    message: str,
+    fake_ray: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    done = command("benchmark", "-m", *TINY, *launcher, store(tmp_path, new=True))
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.startswith("error: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    monkeypatch.syspath_prepend(fake_ray)
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    assert here("benchmark", "-m", *TINY, *launcher, store(tmp_path, new=True)) == 2
+    error = capfd.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
     assert not (tmp_path / "mlflow.db").exists()
 
 

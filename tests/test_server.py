@@ -1,10 +1,9 @@
-"""A sweep of four processes into a tracking server on PostgreSQL, over HTTP alone."""
+"""Sweeps into a tracking server over HTTP alone: on SQLite, and of four processes on PostgreSQL."""
 
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -20,21 +19,41 @@ from PIL import Image
 
 from benchmark import evaluate, export
 from benchmark.report import __main__ as report
-from tests.commands import ROOT, TINY, command
+from tests.commands import TINY, Process, command, started
 from tests.servers import Server, missing_for_server, mlflow_server, postgresql
-
-MISSING = missing_for_server()
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 NEVER_STOP = [*TINY, "backbone=mobilenet", "early_stopping.patience=null"]
 
-CELLS = {(agg, optimizer) for agg in ("simple", "squared") for optimizer in ("adam", "sgd")}
+AGGREGATIONS = ("simple", "squared")
+
+OPTIMIZERS = {"sqlite": ("adam",), "postgresql": ("adam", "sgd")}
+"""Of the sweep into a server on each database; with Joblib's processes on PostgreSQL."""
+
+MISSING = missing_for_server()
+
+ON_POSTGRESQL = pytest.param(
+    "postgresql",
+    marks=[
+        pytest.mark.cluster,
+        pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
+        pytest.mark.skipif(find_spec("joblib") is None, reason="joblib is not installed"),
+    ],
+)
+
+
+@pytest.fixture(scope="module", params=["sqlite", ON_POSTGRESQL])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    with postgresql() as store, mlflow_server(store, folder / "artifacts") as started:
+    sqlite = nullcontext(f"sqlite:///{folder / 'mlflow.db'}")
+    with (
+        postgresql() if database == "postgresql" else sqlite as store,
+        mlflow_server(store, folder / "artifacts") as started,
+    ):
         yield started
 
 
@@ -44,27 +63,28 @@ class Sweep(NamedTuple):
     client: MlflowClient
     parent: Run
     runs: list[Run]
+    cells: set[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def sweep(server: Server) -> Sweep:
-    if find_spec("hydra_plugins.hydra_joblib_launcher") is None:
-        pytest.skip("hydra-joblib-launcher is not installed (pip install -e '.[cluster]')")
+def sweep(database: str, server: Server) -> Sweep:
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
     done = command(
         "benchmark",
         "-m",
-        "hydra/launcher=joblib",
-        "hydra.launcher.n_jobs=4",
-        "agg=simple,squared",
-        "optimizer=adam,sgd",
+        *(launcher if database == "postgresql" else []),
+        f"agg={','.join(AGGREGATIONS)}",
+        f"optimizer={','.join(OPTIMIZERS[database])}",
         "snapshots=[0,2]",
         *NEVER_STOP,
         f"tracking.uri={server.uri}",
+        fresh=database == "postgresql",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    client, found = runs_at(server)
-    [parent] = [run for run in found if run.data.tags["kind"] == "sweep"]
-    return Sweep(client, parent, [run for run in found if run.data.tags["kind"] == "run"])
+    client, runs = runs_at(server)
+    [parent] = [run for run in runs if run.data.tags["kind"] == "sweep"]
+    cells = {(agg, optimizer) for agg in AGGREGATIONS for optimizer in OPTIMIZERS[database]}
+    return Sweep(client, parent, [run for run in runs if run.data.tags["kind"] == "run"], cells)
 
 
 def runs_at(server: Server, name: str = "style-transfer") -> tuple[MlflowClient, list[Run]]:
@@ -77,8 +97,8 @@ def runs_at(server: Server, name: str = "style-transfer") -> tuple[MlflowClient,
 def test_each_cell_is_there_once_and_whole(sweep: Sweep) -> None:
     assert sweep.parent.info.status == "FINISHED"
     cells = [(run.data.tags["agg"], run.data.tags["optimizer"]) for run in sweep.runs]
-    assert len(cells) == 4
-    assert set(cells) == CELLS
+    assert len(cells) == len(sweep.cells)
+    assert set(cells) == sweep.cells
     for run in sweep.runs:
         assert run.info.status == "FINISHED"
         assert run.data.tags["mlflow.parentRunId"] == sweep.parent.info.run_id
@@ -90,6 +110,7 @@ def test_each_cell_is_there_once_and_whole(sweep: Sweep) -> None:
         assert len({item.path for item in series if item.path.endswith(".png")}) == 3 * 4
 
 
+@pytest.mark.parametrize("database", [ON_POSTGRESQL], indirect=True)
 def test_several_processes_took_part(sweep: Sweep) -> None:
     assert len({run.data.tags["process.process"] for run in sweep.runs}) > 1
 
@@ -112,14 +133,14 @@ def test_export_report_and_evaluation_work_on_it(
     chosen = ["--sweep", sweep.parent.data.tags["sweep"], "--tracking-uri", server.uri]
     assert export.main([*chosen, "--output", str(tmp_path)]) == 0
     results = pd.read_csv(tmp_path / "results.csv")
-    assert set(zip(results["agg"], results["optimizer"], strict=True)) == CELLS
-    assert len(pd.read_csv(tmp_path / "examples.csv")) == 16
+    assert set(zip(results["agg"], results["optimizer"], strict=True)) == sweep.cells
+    assert len(pd.read_csv(tmp_path / "examples.csv")) == 4 * len(sweep.cells)
     page = tmp_path / "report.html"
     assert report.main([*chosen, "--output", str(page)]) == 0
     assert page.stat().st_size > 10_000
     # A run's own settings, but these: what was scored before is kept, and the rest added.
     assert evaluate.main([*chosen, "metrics=[ssim,grain]"]) == 0, capsys.readouterr().out
-    assert capsys.readouterr().out.count("ssim") >= 4
+    assert capsys.readouterr().out.count("ssim") >= len(sweep.cells)
 
 
 def test_only_this_machine_reaches_it(server: Server) -> None:
@@ -133,30 +154,25 @@ def test_only_this_machine_reaches_it(server: Server) -> None:
         urlopen(asked)
 
 
+@pytest.mark.parametrize("database", [ON_POSTGRESQL], indirect=True)
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.faults)])
 def test_a_server_that_was_away_misses_nothing(
     seconds: int, server: Server, tmp_path: Path
 ) -> None:
     name = f"away-{seconds}"
     overrides = [*NEVER_STOP, "epochs=200", "snapshots=[0,100]", f"tracking.uri={server.uri}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmark", *overrides, f"tracking.experiment={name}"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    log = tmp_path / "log"
+    process = started("benchmark", *overrides, f"tracking.experiment={name}", output=log)
     try:
-        client, [run] = until_epoch(20, server, name, process)
+        client, [run] = until_epoch(20, server, name, process, log)
         server.stop()
         time.sleep(seconds)
         server.start()
-        output, _ = process.communicate(timeout=240)
+        assert process.wait(timeout=240) == 0, log.read_text()
     finally:
         process.kill()
-    assert process.returncode == 0, output
-    assert "reconnected after" in output
-    assert "Traceback" not in output
+    assert "reconnected after" in log.read_text()
+    assert "Traceback" not in log.read_text()
     _, [run] = runs_at(server, name)  # And no second one.
     assert run.info.status == "FINISHED"
     points = client.get_metric_history(run.info.run_id, "total_loss")
@@ -166,7 +182,7 @@ def test_a_server_that_was_away_misses_nothing(
 
 
 def until_epoch(
-    epoch: int, server: Server, name: str, process: "subprocess.Popen[str]"
+    epoch: int, server: Server, name: str, process: Process, log: Path
 ) -> tuple[MlflowClient, list[Run]]:
     """Wait until a run has come so far; the client, and all runs."""
     while process.poll() is None:
@@ -174,4 +190,4 @@ def until_epoch(
         if any(len(client.get_metric_history(r.info.run_id, "total_loss")) > epoch for r in runs):
             return client, runs
         time.sleep(0.1)
-    raise AssertionError(process.communicate()[0])
+    raise AssertionError(log.read_text())
