@@ -13,6 +13,7 @@ from benchmark.config.schema import Config, flat
 from benchmark.sweeps.cost import CostEstimate, StepCost, duration
 from benchmark.tracking.records import Results, RunFacts, Status
 from benchmark.tracking.tracker import Tracker
+from tests.commands import store as empty_store
 
 MODEL = ["backbone=mobilenet", "agg=simple"]
 
@@ -21,7 +22,7 @@ class Store:
     """A real store, into which a test writes runs as it likes."""
 
     def __init__(self, folder: Path) -> None:
-        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self.uri = empty_store(folder).removeprefix("tracking.uri=")
         self.tracker = Tracker(self.uri, "study")
 
     def add(
