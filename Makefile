@@ -13,7 +13,7 @@ OPTIONS ?=
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test faults bench ui server clean
+.PHONY: help install quickstart test types jax test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -23,15 +23,24 @@ install: $(VENV)/.installed ## create .venv and install what the benchmark needs
 quickstart: install ## install, then run a small sweep on the embedded sample data
 	$(RUN) -m benchmark -m experiment=quickstart
 
-test: $(VENV)/.installed-dev ## install, then lint, check types and run the tests
+# Type checks and the tests on JAX take a processor each, so they run side by side.
+test: $(VENV)/.installed-dev ## install, then lint, check types and run the tests: all that CI does (minutes)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
-	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet --numprocesses 2 tests/test_losses.py tests/test_stylize.py
+	@$(MAKE) --no-print-directory --jobs 2 types jax
+	$(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
-faults: $(VENV)/.installed-dev ## the long tests: 30 kills, long outages, many configurations (an hour)
+types: $(VENV)/.installed-dev
+	$(VENV)/bin/mypy
+
+jax: $(VENV)/.installed-dev
+	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m backends tests/test_losses.py tests/test_stylize.py
+
+test-all: test $(VENV)/.installed-cluster ## that, then the tests that need Ray, PostgreSQL or many processes, and the long ones (hours)
+	$(VENV)/bin/pytest -m 'cluster or faults' -rP
+
+faults: $(VENV)/.installed-dev $(VENV)/.installed-cluster ## the long tests: 30 kills, long outages, many configurations (an hour)
 	$(VENV)/bin/pytest -m faults -rP
 
 bench: install ## measure speed and memory against the usual script (up to an hour; BENCH="--only step")

@@ -11,6 +11,8 @@ from benchmark.transfer import losses
 from benchmark.transfer.aggregation import power_mean
 from benchmark.transfer.losses import Tensor
 
+pytestmark = pytest.mark.backends
+
 
 def gram(features: np.ndarray) -> np.ndarray:
     """G = Σ_hw F_hwc F_hwd of each example, in float64."""

@@ -122,6 +122,7 @@ def stylized(backbone: Backbone, session: Session) -> Callable[..., Result]:
     return run
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_batches_change_no_result(transfer: Callable[..., Result], name: str) -> None:
     together = transfer(optimizer=OPTIMIZERS[name])
@@ -147,7 +148,13 @@ def test_several_artists_together_change_no_result(
 
 @pytest.mark.parametrize(
     ("name", "done_before", "steps_per_epoch"),
-    [("adam", 3, 1), ("adam", 0, 1), ("adam", 4, 3), ("rmsprop", 3, 1), ("sgd", 3, 1)],
+    [
+        ("adam", 3, 1),
+        ("adam", 0, 1),
+        pytest.param("adam", 4, 3, marks=pytest.mark.backends),
+        ("rmsprop", 3, 1),
+        ("sgd", 3, 1),
+    ],
 )
 def test_without_memory_batches_are_halved_and_go_on(
     backbone: Backbone,
@@ -214,6 +221,7 @@ def test_without_memory_for_one_picture_the_run_says_so(
         transfer()
 
 
+@pytest.mark.backends
 def test_a_run_repeats_to_the_bit_and_is_left_alone_by_others(
     transfer: Callable[..., Result],
 ) -> None:
@@ -224,6 +232,7 @@ def test_a_run_repeats_to_the_bit_and_is_left_alone_by_others(
     np.testing.assert_array_equal(first.losses, again.losses)
 
 
+@pytest.mark.backends
 def test_runs_of_one_shape_share_the_compiled_step(
     transfer: Callable[..., Result], session: Session
 ) -> None:
@@ -240,6 +249,7 @@ def scaled(losses: Any, weights: Any, scale: float, which: str, paintings: int) 
     return scale * reduce(losses[:, :paintings], axis=1)
 
 
+@pytest.mark.backends
 def test_floats_of_an_aggregation_are_inputs_of_the_step_and_others_constants(
     backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray], session: Session
 ) -> None:
@@ -265,6 +275,7 @@ def test_floats_of_an_aggregation_are_inputs_of_the_step_and_others_constants(
     assert compiled() == before + 1
 
 
+@pytest.mark.backends
 def test_the_loss_is_the_one_asked_for(
     transfer: Callable[..., Result],
     backbone: Backbone,
@@ -316,6 +327,7 @@ def test_pictures_stay_in_range(transfer: Callable[..., Result]) -> None:
     assert pictures.max() == 1.0
 
 
+@pytest.mark.backends
 def test_divergence_keeps_the_last_finite_pictures(transfer: Callable[..., Result]) -> None:
     wild = replace(OPTIMIZERS["sgd"], learning_rate=float("1e38"))
     outcome = transfer(
@@ -343,7 +355,7 @@ def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Resu
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("keep_best", [False, True])
+@pytest.mark.parametrize("keep_best", [False, pytest.param(True, marks=pytest.mark.backends)])
 def test_going_on_from_a_checkpoint_leads_to_the_same_end(
     transfer: Callable[..., Result], name: str, keep_best: bool, tmp_path: Path
 ) -> None:
@@ -407,6 +419,7 @@ def test_when_a_run_ends(history: list[float], stopping: Stopping, expected: str
     assert (ending.stopped_by if ending else None) == expected
 
 
+@pytest.mark.backends
 def test_bfloat16_comes_close_to_float32(
     backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]
 ) -> None:
