@@ -67,7 +67,7 @@ def test_the_bench_writes_its_table_and_files(
         assert plot.size[0] > 300
 
 
-@pytest.mark.long
+@pytest.mark.cluster
 def test_figures_of_whole_processes(tmp_path: Path) -> None:
     wanted = ["sweep", "cache", "memory", "jobs"]
     done = command("benchmark.bench", "--quick", "--only", *wanted, "--output", str(tmp_path))
@@ -80,7 +80,7 @@ def test_figures_of_whole_processes(tmp_path: Path) -> None:
     assert min(figures["cache"]["measured"]["second"]) > 0
 
 
-@pytest.mark.long
+@pytest.mark.cluster
 def test_the_script_for_gpus_runs_on_any_machine(tmp_path: Path) -> None:
     done = command("benchmark.bench", "--gpu", "--quick", "--output", str(tmp_path), backend="jax")
     assert done.returncode == 0, done.stdout + done.stderr
