@@ -5,18 +5,7 @@ arguments. Content is a function that returns one, and a YAML in `conf/content/`
 decoded before `load_images` is called. May import `user_input` alone.
 """
 
-from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
 from datasets.images import ImageSet, LazyImage, LoadedImages, digest_of, load_images
 
-__all__ = [
-    "Artist",
-    "Catalogue",
-    "DatasetError",
-    "ImageSet",
-    "LazyImage",
-    "LoadedImages",
-    "digest_of",
-    "load_images",
-    "style_sets",
-]
+__all__ = ["DatasetError", "ImageSet", "LazyImage", "LoadedImages", "digest_of", "load_images"]

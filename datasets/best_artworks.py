@@ -16,9 +16,7 @@ from datasets.errors import DatasetError
 from datasets.images import ImageSet, LazyImage, files_in, folders_read, printable, subfolders
 from datasets.names import name_key, unbroken
 
-PUBLISHED_PAINTINGS = 8446
-"""The sum of its table's column `paintings`."""
-
+PUBLISHED_PAINTINGS = 8446  # the sum of its table's column `paintings`
 STUDY_ARTISTS = (
     "Marc Chagall",
     "Salvador Dali",

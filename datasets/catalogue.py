@@ -10,8 +10,7 @@ from datasets.errors import DatasetError, unknown_name
 from datasets.images import ImageSet, LazyImage
 from datasets.names import chosen_names, is_pattern, name_key
 
-FIRST_ARTISTS = 2
-"""How many artists a first look takes; `dataset.artists=['*']` takes all."""
+FIRST_ARTISTS = 2  # how many artists a first look takes; `dataset.artists=['*']` takes all
 
 GroupBy = Literal["artist", "genre", "nationality"]
 
@@ -107,8 +106,7 @@ def style_sets(
 def _named_artists(catalogue: Catalogue, wanted: Sequence[str]) -> list[Artist]:
     """The artists named, in that order; of those that a pattern names, the ones with paintings."""
     # Those with paintings first, so that a message names them.
-    in_order = sorted(catalogue.artists, key=lambda artist: not artist.images)
-    by_name = {artist.name: artist for artist in in_order}
+    by_name = {a.name: a for a in sorted(catalogue.artists, key=lambda a: not a.images)}
     aliases = {name: artist.aliases for name, artist in by_name.items()}
     named = [by_name[name] for name in chosen_names("dataset.artists", aliases, wanted)]
     present = [artist for artist in named if artist.images]

@@ -10,13 +10,31 @@ from datasets import kaggle
 from datasets.errors import DatasetError, unknown_name
 from user_input.arguments import Parser
 
-say = partial(print, flush=True)
-"""Prints at once, into a pipe or a log file too."""
+EPILOG = """\
+Without --root they go to kagglehub's cache, where the benchmark finds them:
+~/.cache/kagglehub, or the folder that KAGGLEHUB_CACHE names.
+
+Public datasets need no account. If Kaggle asks for credentials: create a token at
+https://www.kaggle.com/settings and set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and
+KAGGLE_KEY, or save it as ~/.kaggle/kaggle.json."""
+
+say = partial(print, flush=True)  # at once, into a pipe or a log file too
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch the archives that the arguments name; returns the exit code."""
-    parser = _parser()
+    known = "\n".join(f"  {name:15}{handle}" for name, handle in kaggle.ARCHIVES.items())
+    parser = Parser(
+        prog="python -m datasets.fetch",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Download archives from Kaggle and unpack them. Complete ones are not\n"
+        f"downloaded again, and what was interrupted is resumed.\n\narchives:\n{known}",
+        epilog=EPILOG,
+    )
+    parser.add_argument("names", nargs="+", metavar="NAME", help="of an archive")
+    parser.add_argument(
+        "--root", type=Path, metavar="PATH", help="a new or empty folder that receives the files"
+    )
     options = parser.parse_args(arguments)
     if options.root and len(options.names) > 1:
         parser.error("--root takes one archive")
@@ -33,26 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\ninterrupted: the same command resumes", file=sys.stderr)
         return 130
     return 0
-
-
-def _parser() -> Parser:
-    known = "\n".join(f"  {name:15}{handle}" for name, handle in kaggle.ARCHIVES.items())
-    parser = Parser(
-        prog="python -m datasets.fetch",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Download archives from Kaggle and unpack them. Complete ones are not\n"
-        f"downloaded again, and what was interrupted is resumed.\n\narchives:\n{known}",
-        epilog="Without --root they go to kagglehub's cache, where the benchmark finds them:\n"
-        "~/.cache/kagglehub, or the folder that KAGGLEHUB_CACHE names.\n\n"
-        "Public datasets need no account. If Kaggle asks for credentials: create a token at\n"
-        "https://www.kaggle.com/settings and set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and\n"
-        "KAGGLE_KEY, or save it as ~/.kaggle/kaggle.json.",
-    )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="of an archive")
-    parser.add_argument(
-        "--root", type=Path, metavar="PATH", help="a new or empty folder that receives the files"
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -17,11 +17,8 @@ from PIL import Image, ImageOps
 
 from datasets.errors import DatasetError
 
-THREADS = min(os.cpu_count() or 1, 8)
-"""Images read at a time; each may be large."""
-
-NAMED_FILES = 5
-"""Unreadable files that one error names; the others are counted."""
+THREADS = min(os.cpu_count() or 1, 8)  # images read at a time; each may be large
+NAMED_FILES = 5  # unreadable files that one error names; the others are counted
 
 
 @dataclass(frozen=True)

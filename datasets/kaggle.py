@@ -26,12 +26,8 @@ ARCHIVES = {
 GROUPS = {"best_artworks": "dataset", "imagenet_mini": "content"}
 """The option that chooses an archive; with `.root`, the one that takes an unpacked copy."""
 
-ATTEMPTS = 5
-"""Failures in a row, none of which brought more of the archive, after which to give up."""
-
-DAMAGED_ATTEMPTS = 3
-"""Damaged archives after which to give up: each costs the whole download."""
-
+ATTEMPTS = 5  # failures in a row, none of which brought more of the archive, after which to give up
+DAMAGED_ATTEMPTS = 3  # damaged archives after which to give up: each costs the whole download
 FIRST_DELAY = 5.0
 """Seconds before the second attempt, doubled before each further one, if Kaggle names no time."""
 

@@ -28,11 +28,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from requests import RequestException, Response
 
-TIMEOUTS = (10.0, 60.0)
-"""Seconds to wait for a connection, and for the next bytes."""
-
-CHUNK = 1 << 18
-"""Bytes written at a time."""
+TIMEOUTS = (10.0, 60.0)  # seconds to wait for a connection, and for the next bytes
+CHUNK = 1 << 18  # bytes written at a time
 
 Say = Callable[[str], None]
 

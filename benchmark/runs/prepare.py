@@ -27,7 +27,7 @@ from benchmark.transfer.losses import Loss
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
-from datasets import ImageSet, LoadedImages, contents
+from datasets import ImageSet, LoadedImages, selection
 
 
 class ContentChoice(BaseModel):
@@ -253,7 +253,7 @@ def load_content(config: Config, workspace: Workspace) -> LoadedImages:
     if not isinstance(available, ImageSet):
         raise ConfigError("must return an ImageSet", "content._target_", config.content["_target_"])
     if config.split is None:
-        found = contents.named_or_first(available, wanted.names, wanted.count)
+        found = selection.named_or_first(available, wanted.names, wanted.count)
     elif wanted.names is not None:
         raise ConfigError(
             "draws the content images, content.names names them: leave one out",
@@ -262,5 +262,5 @@ def load_content(config: Config, workspace: Workspace) -> LoadedImages:
         )
     else:
         split: Literal["train", "test"] = config.split.value
-        found = contents.random_split(available, split, wanted.train, wanted.test, config.seed)
+        found = selection.random_split(available, split, wanted.train, wanted.test, config.seed)
     return workspace.load_images(found, config.image_size)

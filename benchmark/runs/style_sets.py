@@ -61,7 +61,7 @@ def select_by_position(groups: Sequence[ImageSet], choice: Selection, seed: int)
     return [
         _subset(
             group,
-            rules.first_places(choice.paintings)
+            range(choice.paintings)  # in natural order of their numbers (the study, section 1)
             if choice.selection == "first"
             else rules.random_places(len(group.images), choice.paintings, _own(seed, group)),
         )
