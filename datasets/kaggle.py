@@ -6,14 +6,13 @@ resumes, a damaged archive is downloaded again, and other errors end in one line
 
 import errno
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from datasets.errors import DatasetError, unknown_name
+from datasets.errors import DatasetError
 from datasets.images import existing_folder
 from datasets.kaggle_client import KaggleArchive, Say, TransferError
 
@@ -87,7 +86,7 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
         if root:
             _refuse_used(archive.folder)
         lock = archive.file.with_suffix(".lock")
-        with _locked(lock, say):
+        with _acquired(lock, say):
             if not archive.is_complete():
                 _download(archive, lambda line: say(f"{name}: {line}"))
         lock.unlink(missing_ok=True)  # whoever waits for it finds all complete
@@ -99,8 +98,6 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
 
 
 def _archive(name: str, root: Path | None = None) -> KaggleArchive:
-    if name not in ARCHIVES:
-        raise unknown_name("archive", name, list(ARCHIVES))
     return KaggleArchive(ARCHIVES[name], root.expanduser() if root else None)
 
 
@@ -115,17 +112,14 @@ def _refuse_used(folder: Path) -> None:
         )
 
 
-@contextmanager
-def _locked(lock: Path, say: Say) -> Iterator[None]:
+def _acquired(lock: Path, say: Say) -> AbstractContextManager[object]:
     """Let one process in at a time: two that append to one archive spoil it for both."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(lock).acquire(timeout=0)
+        return FileLock(lock).acquire(timeout=0)
     except Timeout:
         say(f"waiting for another process that downloads into {lock.parent}")
-        held = FileLock(lock).acquire()
-    with held:
-        yield
+        return FileLock(lock).acquire()
 
 
 def _download(archive: KaggleArchive, say: Say) -> None:
