@@ -74,7 +74,7 @@ def catalogue_of(arguments: Sequence[str]) -> Catalogue:
         if option not in options:
             raise unknown_name("option", option, ["dataset", *options])
     for option, value in (options | given).items():
-        if value == "???":
+        if options[option] == "???" and value in ("???", "null"):
             raise DatasetError(f"must be given: add {option}=… to the command", option=option)
         options[option] = None if value == "null" else value
     catalogue: Catalogue = function(*options.values())

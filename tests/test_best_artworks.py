@@ -130,5 +130,6 @@ def test_describe_counts_what_is_there(archive: Path, capsys: pytest.CaptureFixt
     assert "differ from the table's count: Ada Blau 5 (4)" in told
     assert describe.main(["dataset=best_artwork"]) == 2
     assert "Did you mean 'best_artworks'?" in capsys.readouterr().err
-    assert describe.main(["dataset=folder"]) == 2
-    assert "dataset.root: must be given" in capsys.readouterr().err
+    for missing in ([], ["dataset.root=null"]):
+        assert describe.main(["dataset=folder", *missing]) == 2
+        assert "dataset.root: must be given" in capsys.readouterr().err
