@@ -73,25 +73,20 @@ def catalogue(root: str | None) -> Catalogue:
         DatasetError: there is no copy, none can be downloaded, or it is not this archive.
     """
     archive = kaggle.unpacked("best_artworks", root)
-    paintings_of, notes = _paintings_by_artist(archive)
-    if not paintings_of:
+    by_key, notes = _artists_by_key(archive)
+    if not by_key:
         parts = "images/, images/images/ or resized/"
         raise kaggle.not_the_archive("best_artworks", archive, parts)
     table = _artists_table(archive)
     if table is None:
         notes.append("no artists.csv: years, genres and nationalities are unknown")
-    listed = [_artist(row, paintings_of.pop(name_key(row["name"]), None)) for row in table or []]
-    others = [Artist(name.replace("_", " "), images) for name, images in paintings_of.values()]
-    artists = sorted([*listed, *others], key=lambda artist: name_key(artist.name))
+    listed = [_artist(row, by_key.pop(name_key(row["name"]), None)) for row in table or []]
+    artists = sorted([*listed, *by_key.values()], key=lambda artist: name_key(artist.name))
     return Catalogue(str(archive), tuple(artists), STUDY_ARTISTS, PUBLISHED_PAINTINGS, tuple(notes))
 
 
-NamedImages = tuple[str, tuple[LazyImage, ...]]
-"""An artist's name as the archive spells it, and the paintings."""
-
-
-def _paintings_by_artist(archive: Path) -> tuple[dict[str, NamedImages], list[str]]:
-    """Spelling and paintings of each artist, by the name's key; and what was odd."""
+def _artists_by_key(archive: Path) -> tuple[dict[str, Artist], list[str]]:
+    """Name and paintings of each artist, by the name's key; and what was odd."""
     for folder in (archive / below for below in PAINTING_FOLDERS):
         by_name: dict[str, list[LazyImage]] = defaultdict(list)
         for subfolder in subfolders(folder):
@@ -107,14 +102,13 @@ def _paintings_by_artist(archive: Path) -> tuple[dict[str, NamedImages], list[st
 
 def _merged(
     by_name: Mapping[str, Sequence[LazyImage]],
-) -> tuple[dict[str, NamedImages], list[str]]:
+) -> tuple[dict[str, Artist], list[str]]:
     """Broken spellings of one artist put together, each numbered painting once."""
     spellings: dict[str, list[str]] = defaultdict(list)
     for name in by_name:
         spellings[name_key(name)].append(name)
-    merged: dict[str, NamedImages] = {}
-    notes = []
-    for artist, names in spellings.items():
+    merged, notes = {}, []
+    for key, names in spellings.items():
         images = [image for name in names for image in by_name[name]]
         by_number: dict[tuple[float, str], LazyImage] = {}
         for image in images:
@@ -122,10 +116,11 @@ def _merged(
             number = (int(match["number"]), "") if match else (math.inf, image.name)
             by_number.setdefault(number, replace(image, name=unbroken(image.name)))
         right = unbroken(names[0])
-        merged[artist] = right, tuple(by_number[number] for number in sorted(by_number))
+        in_order = tuple(by_number[number] for number in sorted(by_number))
+        merged[key] = artist = Artist(right.replace("_", " "), in_order)
         if len(names) > 1:
             notes.append(
-                f"{right.replace('_', ' ')} has {len(names)} spellings ({', '.join(names)}): "
+                f"{artist.name} has {len(names)} spellings ({', '.join(names)}): "
                 f"merged, without {len(images) - len(by_number)} duplicate files"
             )
         elif right != names[0]:
@@ -155,13 +150,13 @@ def _artists_table(archive: Path) -> list[dict[Hashable, str]] | None:
     return table.to_dict("records")
 
 
-def _artist(row: Mapping[Hashable, str], paintings_of: NamedImages | None) -> Artist:
+def _artist(row: Mapping[Hashable, str], artist: Artist | None) -> Artist:
     """An artist of the table, whose Wikipedia page often has the usual spelling of the name."""
     page = unquote(row["wikipedia"].rpartition("/")[2])
     count = row["paintings"].strip()
     return Artist(
         name=row["name"].strip(),
-        images=paintings_of[1] if paintings_of else (),
+        images=artist.images if artist else (),
         aliases=(page.replace("_", " "),) if page else (),
         years=row["years"].replace("–", "-").strip(),
         genre=_listed(row["genre"]),
