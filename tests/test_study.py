@@ -74,7 +74,7 @@ def by_sql(folder: Path) -> dict[tuple[str, str, str], dict[str, tuple[float, in
 def test_the_cost_is_foretold_and_confirmed(trained: tuple[Path, str]) -> None:
     _, output = trained
     assert re.search(r"Estimated: 12 runs, 48 examples, at most 144 steps of one example", output)
-    assert re.search(r"measured for a step of one example: vgg_shallow .* s, mobilenet", output)
+    assert re.search(r"measured per step of one example: vgg_shallow .* s, mobilenet", output)
     assert re.search(r"1 of 12 runs done in \d+ \S+, about \d+ \S+ left", output)
     assert re.search(r"12 of 12 runs done in .*, estimated: \d", output)
 
