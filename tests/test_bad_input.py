@@ -224,6 +224,7 @@ VARIANTS: list[Row] = [
     ("~metrics.grain.reference", "metrics.grain.reference", "must be style_set, held_out or"),
     "metrics.grain.sigma=0",
     ("metrics.grain.sgma=1", "metrics.grain.sgma", "Did you mean 'metrics.grain.sigma'?"),
+    ("metrics.grain.sigma=2 metrics=[ssim]", "metrics.grain", "metrics=[…,grain]"),
     "metrics.colour_distance.directions=0",
     "metrics.style_distance.over=median",
 ]

@@ -126,8 +126,9 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     if not inspect.isclass(function):
         return inspect.signature(function)
     for base in function.__mro__:
-        if inspect.isfunction(base.__dict__.get("__init__")):
-            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+        initializer = base.__dict__.get("__init__")
+        if inspect.isfunction(initializer):
+            parameters = list(inspect.signature(initializer).parameters.values())[1:]
             if not parameters or any(one.kind not in VARIADIC for one in parameters):
                 return inspect.Signature(parameters)
     return inspect.signature(function)
