@@ -92,11 +92,7 @@ def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
         batch = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
             *batch,
-            run.loss.functions,
-            run.aggregation.function,
-            run.aggregation.constants,
-            run.optimizer.constructor,
-            run.optimizer.arguments,
+            *run.transfer.step_parts,
             len(run.paintings[0].names),
             len(plans[0].artists),
         )
