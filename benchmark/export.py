@@ -5,66 +5,61 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.analysis import comparison, study
-from benchmark.analysis.run_selection import add_selection, selected
-from benchmark.analysis.tables import SHOWN, examples_table, models, results_table, write
+from benchmark.analysis.pages import markdown, write_files
+from benchmark.analysis.run_selection import add_selection, open_store, select_runs
+from benchmark.analysis.study import select_study, study_table, with_headings, write_study
+from benchmark.analysis.tables import export_files, read_runs, results_table
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.tracking.tracker import Tracker
+from user_input import InputError
 from user_input.arguments import Parser
+
+PRINTED = ["backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio"]
+"""Columns that are printed; the files have them all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the tables of one sweep, run or experiment; returns the exit code."""
+    """Write the tables of one sweep, run, experiment or study; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        Tracker.check_reachable(options.tracking_uri)
-        if options.study:
-            return export_study(options)
-        tracker = Tracker(options.tracking_uri, options.experiment, create=False)
-        label, records = selected(tracker, options)
-        folder = Path(options.output or ROOT / "mlruns" / "exports" / label)
-        results = results_table(records)
-        measured = comparison.read(tracker, records)
-        written = write(
-            folder,
-            results,
-            examples_table(tracker, records),
-            measured,
-            {run_id: model.name for run_id, model in models(records).items()},
-        )
-    except (ConfigError, OSError) as error:
+        paths = export_study(options) if options.study else export_runs(options)
+    except (InputError, OSError) as error:
         return refuse(error)
-    print(results[list(SHOWN)].to_markdown(index=False, floatfmt=".4g"))
-    print(*(f"wrote {path}" for path in written), sep="\n")
+    print(*(f"wrote {path}" for path in paths), sep="\n")
     return 0
 
 
-def export_study(options: argparse.Namespace) -> int:
-    """Write the tables, curves and sheets of a study; returns the exit code.
+def export_runs(options: argparse.Namespace) -> list[Path]:
+    """Write the tables of the runs that are asked for; returns the files."""
+    tracker, title, records = select_runs(options)
+    files = export_files(read_runs(tracker, records))
+    print(markdown(results_table(records)[PRINTED]))
+    return write_files(_folder(options, title), files)
 
-    Raises:
-        ConfigError: there is no such study.
-    """
+
+def export_study(options: argparse.Namespace) -> list[Path]:
+    """Write the tables, curves and sheets of a study; returns the files."""
     for name in ("sweep", "run", "experiment"):
         if getattr(options, name):
-            raise ConfigError(f"--{name} and a study cannot go together: leave one out")
-    tracker = Tracker(options.tracking_uri, options.study, create=False)
-    found = study.gathered(options.study, tracker.all_runs())
-    folder = Path(options.output or ROOT / "mlruns" / "exports" / options.study)
-    written = study.write(tracker, found, folder)
-    print(study.markdown(study.table(found.models)))
-    if found.left_out:
-        print(f"left out: {found.left_out} training runs under other conditions than the last")
-    untested = [model.title for model in found.models if model.test is None]
+            raise ConfigError("cannot go with a study: leave one out", option=f"--{name}")
+    tracker = open_store(options, options.study)
+    study = select_study(options.study, tracker.all_runs())
+    paths = write_study(tracker, study, _folder(options, options.study))
+    print(markdown(with_headings(study_table(study.models))))
+    if study.left_out:
+        print(f"left out: {study.left_out} training runs under other conditions than the last")
+    untested = [model.title for model in study.models if model.test is None]
     if untested:
-        print(f"no finished test run of what won yet: {', '.join(untested)}")
-    print(*(f"wrote {path}" for path in written), sep="\n")
-    return 0
+        print(f"no finished test run with the best optimiser yet: {', '.join(untested)}")
+    return paths
 
 
-def _parser() -> argparse.ArgumentParser:
+def _folder(options: argparse.Namespace, title: str) -> Path:
+    return Path(options.output or ROOT / "mlruns" / "exports" / title)
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="python -m benchmark.export",
         description="Write results.csv, .md, .tex, .json, examples.csv, scores.csv and "

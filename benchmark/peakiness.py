@@ -11,10 +11,13 @@ square: in residual networks few huge values are said to rule Gram matrices (SWA
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from benchmark.analysis.peakiness import FOLDER, by_depth, drawn, shown
+from benchmark.analysis.charts import to_png
+from benchmark.analysis.pages import write_files
+from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.images.pixels import to_float
@@ -23,6 +26,8 @@ from benchmark.runs.prepare import load_content
 from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from user_input import InputError
+
+FOLDER = Path("mlruns", "peakiness")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,22 +39,21 @@ def main(arguments: Sequence[str]) -> int:
     try:
         check_folder("mlruns", str(ROOT / FOLDER))
         configs = [composed(overrides) for overrides in one_by_one(arguments)]
-        found = {}
+        tables = {}
         for config in configs:
             backbone = load_backbone(config, workspace.backbones)
             pictures = to_float(load_content(config, workspace).pixels)
             table = by_depth(backbone, pictures)
-            output.print(shown(table, f"{backbone.name} · weights: {backbone.weights}"))
+            output.print(printed_table(table, f"{backbone.name} · weights: {backbone.weights}"))
             if backbone.weights_note:
                 output.print(backbone.weights_note, style="yellow", soft_wrap=True)
-            found[f"{backbone.name} ({backbone.weights})"] = table
+            tables[f"{backbone.name} ({backbone.weights})"] = table
     except InputError as error:
         return refuse(error)
-    folder = ROOT / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn(found).savefig(folder / "peakiness.png", dpi=150)
-    pd.concat(found, names=["backbone"]).droplevel(1).to_csv(folder / "peakiness.csv")
-    output.print(f"figure and numbers: {folder}", soft_wrap=True)
+    numbers = pd.concat(tables, names=["backbone"]).droplevel(1).to_csv()
+    figure = to_png(peakiness_chart(tables))
+    write_files(ROOT / FOLDER, {"peakiness.png": figure, "peakiness.csv": numbers})
+    output.print(f"figure and numbers: {ROOT / FOLDER}", soft_wrap=True)
     return 0
 
 

@@ -6,50 +6,50 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.analysis.questions import QUESTIONS, SWEEPS, USAGE, gathered, write
+from benchmark.analysis.run_selection import add_store, open_store
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.tracking.tracker import Tracker
 from user_input import InputError
 from user_input.arguments import Parser
+
+USAGE = """\
+Four questions about style transfer from many paintings, answered with the metrics:
+
+    python -m benchmark -m experiment=questions           runs all sweeps, then writes the page
+    python -m benchmark.questions                         only the page, from what was run
+
+Each question is a sweep or two of its own (experiment=questions_findings, questions_means,
+questions_one_painting, questions_smoothing, questions_shallow, questions_weights), which can also
+be run alone and with other options; of equal runs the page takes the last. It is written to
+mlruns/questions/: questions.md with its pictures.
+"""
+
+SWEEPS = (
+    *("questions_findings", "questions_means", "questions_one_painting", "questions_smoothing"),
+    *("questions_shallow", "questions_weights"),
+)
+"""Overlays of `conf/experiment/`, in the order in which they are run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page of answers; returns the exit code."""
     options = _parser().parse_args(arguments)
+    from benchmark.analysis.answers import QUESTIONS
+    from benchmark.analysis.questions import write_answers
+
     try:
-        Tracker.check_reachable(options.tracking_uri)
-        found = [
-            (cells, answer(cells))
-            for experiment, name, answer in QUESTIONS
-            if (cells := gathered(options.tracking_uri, experiment, name)) is not None
-        ]
-        if not found:
+        folder = Path(options.output or ROOT / "mlruns" / "questions")
+        files = write_answers(QUESTIONS, lambda name: open_store(options, name), folder)
+        if not files:
             raise ConfigError(
-                "nothing was run that answers a question: python -m benchmark -m "
-                "experiment=questions runs it all, experiment=questions_findings a part"
+                "no question was run: run all with python -m benchmark -m experiment=questions, a "
+                "part with experiment=questions_findings"
             )
-        files = write(Path(options.output or ROOT / "mlruns" / "questions"), found)
     except (InputError, OSError) as error:
         return refuse(error)
     print(*(f"wrote {file}" for file in files), sep="\n")
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m benchmark.questions",
-        description=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
-    parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
 
 
 def run_all(overrides: Sequence[str]) -> int:
@@ -64,6 +64,20 @@ def run_all(overrides: Sequence[str]) -> int:
         worst = max(worst, code)
     if "estimate=only" in overrides:
         return worst
-    given = dict(o.split("=", 1) for o in overrides if o.startswith("tracking.uri="))
-    uri = given.get("tracking.uri")
+    uri = dict(o.split("=", 1) for o in overrides if "=" in o).get("tracking.uri")
     return max(worst, main(["--tracking-uri", uri] if uri else []))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m benchmark.questions",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_store(parser)
+    parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -35,8 +35,8 @@ LIBRARIES = [
     "keras",
 ]
 
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(LIBRARIES)
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(LIBRARIES)
 
 
 class Forked:
@@ -54,7 +54,7 @@ class Forked:
         """Start it in a folder; what it prints goes to files."""
         self.args = ["python", "-m", module, *arguments]
         given = (module, list(arguments), folder, output, errors, dict(environment))
-        self._process = SERVER.Process(target=_run, args=given)
+        self._process = _server.Process(target=_run, args=given)
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid

@@ -1,5 +1,6 @@
 """The search for loss weights, on an invented backbone whose answer is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_the_command_really_calibrates(
 def test_the_first_step_of_sgd_follows_the_weights(prepared: Prepared) -> None:
     """The gradient is linear in the weights, so half of both halves a step that clips nothing."""
     step = calibrate.first_step(prepared)
-    weights = prepared.transfer.loss.weights
+    weights = prepared.loss.weights
     tiny = weights._replace(content=weights.content / 2, style=weights.style / 2)
-    halved = calibrate.first_step(calibrate.with_weights(prepared, tiny))
+    halved = calibrate.first_step(replace(prepared, loss=prepared.loss._replace(weights=tiny)))
     assert halved == pytest.approx(step / 2, rel=0.05)

@@ -1,9 +1,9 @@
 """What is kept of a run on disk, whose it is, and that no dead process leaves half a file."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint, Saved
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.runtime.processes import Owner, current_process
 from benchmark.transfer.loop import KeptImages, LoopState
-from tests.forked import SERVER
 
 
 def state(epoch: int) -> LoopState:
@@ -112,7 +111,9 @@ def leave_a_part(file: Path) -> None:
 
 
 def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> None:
-    process = SERVER.Process(target=leave_a_part, args=(tmp_path / "file.txt",))
+    process = multiprocessing.get_context("spawn").Process(
+        target=leave_a_part, args=(tmp_path / "file.txt",)
+    )
     process.start()
     process.join()
     assert len(list(tmp_path.iterdir())) == 1
@@ -126,23 +127,24 @@ def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> 
         assert remote.exists()
 
 
-def claim(folder: Path, connection: Connection) -> None:
-    """Do a run, as far as others can see, until the connection is closed."""
-    with Checkpoint(folder).claimed():
-        connection.send("claimed")
-        connection.recv()
-
-
 def test_only_one_process_does_a_run(tmp_path: Path) -> None:
-    ours, theirs = SERVER.Pipe()
-    other = SERVER.Process(target=claim, args=(tmp_path, theirs))
-    other.start()
-    assert ours.recv() == "claimed"
-    mine = Checkpoint(tmp_path)
-    with pytest.raises(BusyError), mine.claimed():
-        pass
-    other.kill()
-    other.join()
+    claim = (
+        "from pathlib import Path; import sys; from benchmark.runs.checkpoint import *\n"
+        "with Checkpoint(Path(sys.argv[1])).claimed():\n"
+        "    print('mine', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", claim, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"mine\n"
+        mine = Checkpoint(tmp_path)
+        with pytest.raises(BusyError), mine.claimed():
+            pass
+        other.kill()
     with mine.claimed():
         pass
 

@@ -67,12 +67,16 @@ def test_uint8_and_float_images_are_the_same(transfer: StyleTransfer, images: np
     np.testing.assert_array_equal(results[0].first_losses[2], 0.0)
 
 
-def test_it_calls_back(transfer: StyleTransfer, images: np.ndarray) -> None:
+def test_it_starts_where_it_is_told_and_calls_back(
+    transfer: StyleTransfer, images: np.ndarray
+) -> None:
     targets = extract_targets(transfer.backbone, images[:2])
     epochs: list[Epoch] = []
-    stylize(transfer, images[2:], targets, TWO_EPOCHS, on_epoch=epochs.append)
+    stylize(transfer, images[:1], targets, TWO_EPOCHS, start=images[2:], on_epoch=epochs.append)
     assert [epoch.number for epoch in epochs] == [0, 1, 2]
     np.testing.assert_array_equal(epochs[0].images(), to_float(images[2:]))
+    with pytest.raises(ValueError, match="2 images to start from, for 1 contents"):
+        stylize(transfer, images[:1], targets, start=images[:2])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_other_arrays_are_refused(transfer: StyleTransfer, wrong: np.ndarray, me
 
 
 def test_defaults_are_those_of_a_run() -> None:
-    run = prepared_run("image_size=48", "backbone.weights=random", "metrics=[]").transfer
+    run = prepared_run("image_size=48", "backbone.weights=random", "metrics=[]")
     default = StyleTransfer(run.backbone)
     assert default.aggregation == run.aggregation
     assert default.loss == run.loss

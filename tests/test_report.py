@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from benchmark import export
 from benchmark.analysis import comparison, tables
 from benchmark.report import __main__ as report
-from benchmark.report import gallery
+from benchmark.report import gallery, results
 from benchmark.tracking.records import (
     Artifact,
     Evaluator,
@@ -217,7 +217,7 @@ def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
     assert "RANDOM evaluators blind" in text
     assert "By blind: " not in text
     assert "2 runs of 5 left no scores" in text
-    assert "Not measured: kid. too few" in text
+    assert "Not computed: kid. too few" in text
     assert comparison.DAGGER_NOTE in text
     assert "python -m benchmark -m agg=simple,'a & b'" in text
 
@@ -225,8 +225,7 @@ def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
 def test_the_best_and_its_equals_are_marked(uri: str) -> None:
     tracker = Tracker(uri, None, create=False)
     records = tracker.runs_of("größe")
-    compared = comparison.compared(comparison.read(tracker, records))
-    table = report.result_table(records, tables.models(records), compared)
+    table = results.result_table(tables.read_runs(tracker, records))
     columns = [f"{heading.label}, {table.groups[heading.group][0]}" for heading in table.headings]
     marks = {row.name: dict(zip(columns, row.cells, strict=True)) for row in table.rows}
     style, kept, grain = (
@@ -246,9 +245,9 @@ def test_the_best_and_its_equals_are_marked(uri: str) -> None:
     ]
     # |log 0.835| = 0.18 is nearer to 1 than |log 2.035| = 0.71.
     assert marks["vgg simple"][grain].mark == "best"
-    assert marks["vgg simple"][style].dagger
-    assert not marks["vgg squared"][style].dagger
-    assert not marks["vgg simple"][kept].dagger
+    assert marks["vgg simple"][style].has_dagger
+    assert not marks["vgg squared"][style].has_dagger
+    assert not marks["vgg simple"][kept].has_dagger
     assert {row["held-out paintings, by blind, RANDOM weights"].mark for row in marks.values()} == {
         ""
     }
@@ -259,7 +258,7 @@ def test_the_best_and_its_equals_are_marked(uri: str) -> None:
 
 def test_figures_lie_beside_the_page(written: Path) -> None:
     names = {file.name for file in (written.parent / "figures").iterdir()}
-    for stem in ("loss_curves", "trade_off_vgg16", "measure_ssim", "measure_recognition.vgg16"):
+    for stem in ("loss_curves", "trade_off_vgg16", "metric_ssim", "metric_recognition.vgg16"):
         assert {f"{stem}.svg", f"{stem}.png"} <= names
 
 
@@ -329,7 +328,7 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
     records = tracker.runs_of("s")
     steps = []
     for budget in (90_000, 400_000, 4_000_000):
-        found = gallery.gallery(tracker, records, tables.models(records), budget)
+        found = gallery.gallery(tables.read_runs(tracker, records), budget)
         assert sum(scene.characters for scene in found.scenes) <= budget
         assert len(found.scenes) + len(found.left_out) == len(examples)
         shown = [scene.example.artist for scene in found.scenes]
@@ -337,9 +336,9 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
         assert max(counts) - min(counts) <= 1
         assert min(counts) >= 1
         assert bool(found.left_out) == (budget < 4_000_000)
-        steps.append((found.side, found.quality))
+        steps.append(found.side)
     assert sorted(steps) == steps
-    assert steps[-1] == gallery.STEPS[0]
+    assert steps[-1] == gallery.QUALITIES[0][0]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmark.analysis.statistics import comparable, holm, interval, leaders, least_p, paired, wins
+from benchmark.analysis.statistics import (
+    best_models,
+    comparable,
+    confidence_interval,
+    holm,
+    paired_tests,
+    significantly_better,
+    smallest_p,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +27,7 @@ from benchmark.analysis.statistics import comparable, holm, interval, leaders, l
     ],
 )
 def test_rates_have_wilsons_interval(successes: int, trials: int, low: float, high: float) -> None:
-    found = interval([1.0] * successes + [0.0] * (trials - successes), rate=True)
+    found = confidence_interval([1.0] * successes + [0.0] * (trials - successes), rate=True)
     np.testing.assert_allclose(found, [successes / trials, low, high], atol=5e-5)
 
 
@@ -29,16 +37,20 @@ def test_the_bootstrap_is_near_the_normal_interval_of_many_values(
     values = random.normal(3.0, 2.0, 400)
     half = 1.96 * values.std() / 20
     expected = [values.mean(), values.mean() - half, values.mean() + half]
-    np.testing.assert_allclose(interval(values), expected, atol=0.1 * half)
+    np.testing.assert_allclose(confidence_interval(values), expected, atol=0.1 * half)
 
 
 def test_an_interval_moves_and_stretches_with_its_values(random: np.random.Generator) -> None:
     values = random.gamma(2.0, size=12)
-    found = np.array(interval(values, seed=3))
+    found = np.array(confidence_interval(values, seed=3))
     assert found[1] < found[0] < found[2]
-    np.testing.assert_allclose(interval(5.0 - 2.0 * values, seed=3)[0], 5.0 - 2.0 * found[0])
-    np.testing.assert_allclose(interval(5.0 + 2.0 * values, seed=3), 5.0 + 2.0 * found)
-    assert interval(np.append(values, np.nan), seed=3) == interval(values, seed=3)
+    np.testing.assert_allclose(
+        confidence_interval(5.0 - 2.0 * values, seed=3)[0], 5.0 - 2.0 * found[0]
+    )
+    np.testing.assert_allclose(confidence_interval(5.0 + 2.0 * values, seed=3), 5.0 + 2.0 * found)
+    assert confidence_interval(np.append(values, np.nan), seed=3) == confidence_interval(
+        values, seed=3
+    )
 
 
 def test_few_values_have_students_interval() -> None:
@@ -46,13 +58,13 @@ def test_few_values_have_students_interval() -> None:
     values = np.array([0.3, 0.5, 0.4, 0.9, 0.2])
     half = stats.t.ppf(0.975, 4) * values.std(ddof=1) / np.sqrt(5)
     mean = values.mean()
-    np.testing.assert_allclose(interval(values), (mean, mean - half, mean + half))
+    np.testing.assert_allclose(confidence_interval(values), (mean, mean - half, mean + half))
 
 
 def test_what_has_no_interval() -> None:
-    np.testing.assert_equal(interval([0.5, np.nan]), (0.5, np.nan, np.nan))
-    np.testing.assert_equal(interval([]), (np.nan, np.nan, np.nan))
-    assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+    np.testing.assert_equal(confidence_interval([0.5, np.nan]), (0.5, np.nan, np.nan))
+    np.testing.assert_equal(confidence_interval([]), (np.nan, np.nan, np.nan))
+    assert confidence_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
 
 
 def test_holm_by_hand() -> None:
@@ -74,7 +86,7 @@ def test_holm_lies_between_the_given_and_bonferronis(random: np.random.Generator
 def test_wilcoxon_by_hand() -> None:
     # Of the 64 signings of ranks 1 … 6, 14 have negative ranks that sum to at most 6: p = 28 / 64.
     table = pd.DataFrame({"a": [1.0, 2, 3, 4, 5, -6], "b": [0.0] * 6})
-    [row] = paired(table).to_dict("records")
+    [row] = paired_tests(table).to_dict("records")
     assert row == {
         "a": "a",
         "b": "b",
@@ -87,19 +99,19 @@ def test_wilcoxon_by_hand() -> None:
 
 
 def test_a_few_large_differences_do_not_turn_a_test_around() -> None:
-    """Ranks say that b is higher 27 times of 30, the mean that a is: nobody wins."""
+    """Ranks say that b is higher 27 times of 30, the mean that a is: neither is better."""
     table = pd.DataFrame({"a": [-1.0 - n / 100 for n in range(27)] + [100.0, 101, 102], "b": 0.0})
-    pairs = paired(table)
+    pairs = paired_tests(table)
     assert pairs["p"][0] < 0.05
     assert pairs["difference"][0] > 0 > pairs["ranks"][0]
-    assert wins(pairs, "higher") == wins(pairs, "lower") == {}
+    assert significantly_better(pairs, "higher") == significantly_better(pairs, "lower") == {}
 
 
 def test_pairs_are_compared_on_the_examples_that_both_have(random: np.random.Generator) -> None:
     table = pd.DataFrame(random.normal(size=(20, 4)), columns=list("abcd"))
     table.loc[3:8, "b"] = np.nan
     table["d"] = table["c"]
-    found = paired(table).set_index(["a", "b"])
+    found = paired_tests(table).set_index(["a", "b"])
     assert len(found) == 6
     both = (table["a"] - table["b"]).dropna()
     assert found.loc[("a", "b"), "examples"] == len(both) == 14
@@ -111,15 +123,15 @@ def test_pairs_are_compared_on_the_examples_that_both_have(random: np.random.Gen
 
 def test_fewer_than_six_examples_can_show_nothing() -> None:
     table = pd.DataFrame({"a": np.arange(5.0) + 1, "b": np.zeros(5)})
-    assert paired(table)["p"].item() == least_p(5, 1) == 0.0625
+    assert paired_tests(table)["p"].item() == smallest_p(5, 1) == 0.0625
     six = pd.DataFrame({"a": np.arange(6.0) + 1, "b": np.zeros(6)})
-    assert paired(six)["p"].item() == least_p(6, 1) == 0.03125
-    assert not leaders(table, paired(table), "higher").testable
-    assert leaders(six, paired(six), "higher").testable
+    assert paired_tests(six)["p"].item() == smallest_p(6, 1) == 0.03125
+    assert not best_models(table, paired_tests(table), "higher").testable
+    assert best_models(six, paired_tests(six), "higher").testable
 
 
 @pytest.mark.parametrize(
-    ("better", "winners"),
+    ("better", "worse_than"),
     [
         ("higher", {"high": {"near", "low"}, "near": {"low"}}),
         ("lower", {"low": {"near", "high"}, "near": {"high"}}),
@@ -127,24 +139,26 @@ def test_fewer_than_six_examples_can_show_nothing() -> None:
         ("none", {}),
     ],
 )
-def test_wins_follow_the_direction(better: str, winners: dict[str, set[str]]) -> None:
+def test_better_follows_the_direction(better: str, worse_than: dict[str, set[str]]) -> None:
     steps = np.linspace(0, 0.1, 12)
     # |log v|: about 0.05 near 1, and log 4 on both sides of it.
     table = pd.DataFrame({"high": 4 + steps, "near": 1 + steps, "low": 1 / (4 + steps)})
-    pairs = paired(comparable(table, better))
-    assert wins(pairs, better) == winners
-    best = leaders(table, pairs, better)
-    assert best.best == tuple(list(winners)[:1])
-    assert best.equals == best.best
+    pairs = paired_tests(comparable(table, better))
+    assert significantly_better(pairs, better) == worse_than
+    best = best_models(table, pairs, better)
+    assert best.best == tuple(list(worse_than)[:1])
+    assert best.equal == best.best
 
 
-def test_leaders_share_the_lead_and_name_their_equals(random: np.random.Generator) -> None:
+def test_equal_means_are_all_best(
+    random: np.random.Generator,
+) -> None:
     noise = random.normal(size=10)
     table = pd.DataFrame(
         {"a": noise, "b": noise[::-1], "c": noise - 5, "d": noise - 0.001 * noise**2}
     )
     table["e"] = np.nan
-    found = leaders(table, paired(table), "higher")
+    found = best_models(table, paired_tests(table), "higher")
     assert found.best == ("a", "b")
-    assert set(found.equals) == {"a", "b"}
+    assert set(found.equal) == {"a", "b"}
     assert found.testable

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.analysis import study
-from benchmark.analysis.model_selection import with_winners
+from benchmark.analysis.model_selection import with_best_optimizers
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, flat
@@ -52,7 +52,7 @@ class Store:
         """The configuration of a test of the model, as the winner makes it."""
         given = [*MODEL, "split=test", "winner.experiment=study", "winner.overlay=study"]
         given += [f"tracking.uri={self.uri}", *overrides]
-        [found] = with_winners([composed(given)], [given])
+        [found] = with_best_optimizers([composed(given)], [given])
         return found
 
 
@@ -103,7 +103,7 @@ def test_what_is_lacking_is_named_with_a_command_for_all_of_it(store: Store) -> 
         store.test("seed=0", "original_size=true")
     assert (
         "training run of mobilenet · simple with adam is unfinished (killed); with sgd is "
-        "unfinished (running); with rmsprop is missing. Make what is lacking with: python -m "
+        "unfinished (running); with rmsprop is missing. Start the missing runs with: python -m "
         "benchmark -m experiment=study backbone=mobilenet agg=simple optimizer=adam,sgd,rmsprop "
         f"tracking.uri={store.uri} seed=0"
     ) in str(raised.value)
@@ -116,15 +116,15 @@ def test_what_is_lacking_is_named_with_a_command_for_all_of_it(store: Store) -> 
 def test_all_models_that_lack_runs_are_counted(store: Store) -> None:
     given = ["split=test", "winner.experiment=study", f"tracking.uri={store.uri}"]
     with pytest.raises(ConfigError, match="is for split=test; add that"):
-        with_winners([composed(given[1:])], [given[1:]])
+        with_best_optimizers([composed(given[1:])], [given[1:]])
     overrides = [
         [f"backbone={b}", f"agg={a}", *given]
         for b in ("vgg", "resnet")
         for a in ("simple", "logged")
     ]
     with pytest.raises(ConfigError) as raised:
-        with_winners([composed(one) for one in overrides], overrides)
-    assert "and of 1 more models. Make" in str(raised.value)
+        with_best_optimizers([composed(one) for one in overrides], overrides)
+    assert "and of 1 more models. Start the missing" in str(raised.value)
     told = "split=train tracking.experiment=study backbone=vgg,resnet agg=simple,logged optimizer="
     assert told in str(raised.value)
 
@@ -139,17 +139,18 @@ def test_an_export_with_gaps_says_what_it_lacks(store: Store, tmp_path: Path) ->
     store.add("adam", 2.0, "seed=1")
     store.add("adam", 2.0)
     store.add("sgd", 1.0, status="failed")
-    found = study.gathered("study", store.tracker.all_runs())
+    found = study.select_study("study", store.tracker.all_runs())
     assert found.left_out == 1
-    [row] = study.table(found.models).to_dict("records")
-    assert (row["optimizer"], row["epochs"], row["lacking"]) == ("adam", 7, "sgd failed")
-    files = study.write(store.tracker, found, tmp_path / "export")
+    [row] = study.study_table(found.models).to_dict("records")
+    assert (row["optimizer"], row["epochs"], row["incomplete"]) == ("adam", 7, "sgd failed")
+    files = study.write_study(store.tracker, found, tmp_path / "export")
     assert all(path.is_file() for path in files)
     page = (tmp_path / "export" / "study.html").read_text()
     assert "1 training runs under other conditions are left out" in page
+    assert "No losses were recorded" in page
     assert "No finished test run" in page
     with pytest.raises(ConfigError, match=r"has no training run of a study \(split=train\)"):
-        study.gathered("study", [])
+        study.select_study("study", [])
 
 
 def test_the_study_is_what_was_published() -> None:

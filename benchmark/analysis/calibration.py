@@ -23,7 +23,6 @@ from benchmark.runs.variants import optimizer_choice
 from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 from benchmark.transfer.loop import optimize
-from benchmark.transfer.losses import LossWeights
 
 FOLDER = Path("mlruns", "calibration")
 """What is drawn of the trials."""
@@ -60,7 +59,7 @@ def calibrate(overrides: Sequence[str]) -> None:
     """Find the weights of one backbone, and print and draw how."""
     config = composed(overrides)
     prepared = prepare(config, Workspace())
-    weights = prepared.transfer.loss.weights
+    weights = prepared.loss.weights
     if weights.content == 0:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
     if prepared.from_noise:
@@ -77,7 +76,8 @@ def calibrate(overrides: Sequence[str]) -> None:
         table.add_row(*_shown(one), style="bold" if one is found else None)
     output.print(table)
     balanced = weights._replace(style=weights.content * found.style_weight)
-    factor = STEP / first_step(with_weights(prepared, balanced))
+    loss = prepared.loss._replace(weights=balanced)
+    factor = STEP / first_step(replace(prepared, loss=loss))
     output.print(
         f"{prepared.backbone.name} with weights {prepared.backbone.weights}, "
         f"loss={config.loss.name}:"
@@ -100,7 +100,7 @@ def search(prepared: Prepared) -> Iterator[Trial]:
             "content loss: lower optimizer.learning_rate, or raise epochs"
         )
     wanted = SHARE * drop(free)
-    weight = prepared.transfer.loss.weights.style / prepared.transfer.loss.weights.content
+    weight = prepared.loss.weights.style / prepared.loss.weights.content
     low = high = 0.0
     while not (low and high and np.log10(high / low) < TOLERANCE):
         one = trial(prepared, weight)
@@ -130,25 +130,18 @@ def drop(one: Trial) -> float:
 
 def trial(prepared: Prepared, style_weight: float) -> Trial:
     """Optimise the examples with one ratio of the weights."""
-    weights = prepared.transfer.loss.weights
+    weights = prepared.loss.weights
     if np.isfinite(style_weight):
         weights = weights._replace(style=style_weight * weights.content)
     else:
         weights = weights._replace(content=0.0)
     batches = batches_of(prepared)
-    transfer = with_weights(prepared, weights).transfer
+    transfer = replace(prepared.transfer, loss=prepared.loss._replace(weights=weights))
     outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
     contents = np.concatenate([batch.start for batch in batches])
     kept = float(ssim(outcome.images, contents).mean())
     ratio = outcome.losses[1].mean() / outcome.first_losses[1].mean()
     return Trial(style_weight, float(ratio), kept, outcome.images)
-
-
-def with_weights(prepared: Prepared, weights: LossWeights) -> Prepared:
-    """A run with other weights of its loss."""
-    transfer = prepared.transfer
-    loss = transfer.loss._replace(weights=weights)
-    return replace(prepared, transfer=replace(transfer, loss=loss))
 
 
 def first_step(prepared: Prepared) -> float:

@@ -1,32 +1,27 @@
-"""Training runs read back from MLflow: which belong together, and which of them won."""
+"""Training runs that compare, the best of them, and tests with what was best in training."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from omegaconf import OmegaConf
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Split, flat
-from benchmark.runs.prepare import Prepared
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import NotFoundError, Tracker
 
-TRIED = (
-    "optimizer.",
-    "batch",
-    "memory_gb",
-    "cache",
-    "snapshots",
-    "original_size",
-    "estimate",
-    "winner.",
-    "tracking.",
+VARIED = (
+    *("optimizer.", "batch", "memory_gb", "cache", "snapshots", "original_size", "estimate"),
+    *("winner.", "tracking."),
 )
 """Options in which the training runs of one model may differ."""
 
 LIMITS = ("epochs", "early_stopping.", "divergence_factor", "keep")
 """Options that they share, and in which a test may differ from them."""
+
+FREE_IN_TEST = (*VARIED, *LIMITS, "split")
 
 MODEL = ("backbone.", "agg.", "loss.")
 """Options that make a model; its weights have a digest too."""
@@ -38,21 +33,8 @@ MOST_NAMED = 3
 """Models that one message names; the others are counted."""
 
 
-@dataclass(frozen=True)
-class Lacking:
-    """Training runs that a test needs and that cannot be used.
-
-    Attributes:
-        model: backbone and aggregation, as in a command.
-        optimizers: what is wrong with the run with each.
-    """
-
-    model: tuple[str, str]
-    optimizers: Mapping[str, str]
-
-
 def conditions(run: RunRecord, without: tuple[str, ...]) -> dict[str, str]:
-    """Under what a run was made: its options but some, and the digests of its data."""
+    """A run's options but some, and the digests of its data."""
     options = {k: v for k, v in run.params.items() if not k.startswith(without)}
     digests = {"style_digest": run.style_digest, "content_digest": run.content_digest}
     if "backbone." not in without:
@@ -60,36 +42,30 @@ def conditions(run: RunRecord, without: tuple[str, ...]) -> dict[str, str]:
     return options | {name: digest for name, digest in digests.items() if digest}
 
 
-def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    """The first condition in which two differ, of those that both have; nothing if there is none.
+def differing(given: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """The conditions in which two differ, the names of variants first.
 
-    A run that failed early lacks some.
+    Only of those that both have: a run that failed early lacks some.
     """
-    apart = differing(found, wanted)
-    return f"had {apart[0]}={found[apart[0]]}, not {wanted[apart[0]]}" if apart else ""
-
-
-def differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """The conditions in which two differ, those that a person sets first."""
-    apart = [name for name in found.keys() & wanted.keys() if found[name] != wanted[name]]
+    names = [name for name in given.keys() & wanted.keys() if given[name] != wanted[name]]
     return sorted(
-        apart, key=lambda name: (not name.endswith(".name"), name.endswith("_target_"), name)
+        names, key=lambda name: (not name.endswith(".name"), name.endswith("_target_"), name)
     )
 
 
-def alike(
-    runs: Iterable[RunRecord], wanted: Mapping[str, str], without: tuple[str, ...] = TRIED
+def under(
+    wanted: Mapping[str, str], runs: Iterable[RunRecord], without: tuple[str, ...] = VARIED
 ) -> list[RunRecord]:
-    """The runs that were made under some conditions, whatever else they were made under."""
-    return [run for run in runs if not difference(conditions(run, without), wanted)]
+    """The runs under some conditions, whatever others they have."""
+    return [run for run in runs if not differing(conditions(run, without), wanted)]
 
 
 def like_the_last(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The training runs of a model under the conditions of the last of them."""
-    return alike(runs, conditions(runs[-1], TRIED)) if runs else []
+    return under(conditions(runs[-1], VARIED), runs) if runs else []
 
 
-def trials(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
+def by_optimizer(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
     """Of each optimiser the run that counts: the last of equal ones, the best of its settings.
 
     A run that finished counts before one that did not.
@@ -103,21 +79,23 @@ def trials(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
         kind = (run.optimizer, *settings)
         if kind not in last or run.status == "finished" or last[kind].status != "finished":
             last[kind] = run
-    found: dict[str, RunRecord] = {}
+    best: dict[str, RunRecord] = {}
     for (optimizer, *_), run in last.items():
-        if optimizer not in found or _rank(run) <= _rank(found[optimizer]):
-            found[optimizer] = run
-    return found
+        if optimizer not in best or _loss(run) <= _loss(best[optimizer]):
+            best[optimizer] = run
+    return best
 
 
-def best(runs: Iterable[RunRecord]) -> RunRecord | None:
+def best_run(runs: Iterable[RunRecord]) -> RunRecord | None:
     """The finished run with the lowest mean total loss over its examples (the study, section 1)."""
     finished = [run for run in runs if run.status == "finished"]
-    return min(finished, key=_rank, default=None)
+    return min(finished, key=_loss, default=None)
 
 
-def with_winners(configs: Sequence[Config], overrides: Sequence[Sequence[str]]) -> list[Config]:
-    """Configurations with the optimiser and the epochs that won, where `winner` asks for them.
+def with_best_optimizers(
+    configs: Sequence[Config], overrides: Sequence[Sequence[str]]
+) -> list[Config]:
+    """Configurations with the optimiser and epochs of the best training run, where they ask for it.
 
     A model is tested with the optimiser of its best training run, and for as many epochs as that
     did, whatever the loss does.
@@ -129,131 +107,158 @@ def with_winners(configs: Sequence[Config], overrides: Sequence[Sequence[str]]) 
     Raises:
         ConfigError: training runs are missing, unfinished or of other conditions, or all diverged.
     """
-    lacking: list[Lacking] = []
-    found: list[Config] = []
+    missing: list[TrainingRuns] = []
+    selected: list[Config] = []
     for config in configs:
-        if config.winner.experiment is not None and config.split is not Split.test:
+        if config.winner.experiment is None:
+            selected.append(config)
+            continue
+        if config.split is not Split.test:
             raise ConfigError(
-                f"winner.experiment={config.winner.experiment}: what won in training is for "
-                "split=test; add that"
+                "the best optimiser of a training is for split=test; add that",
+                option="winner.experiment",
+                value=config.winner.experiment,
             )
-        runs = candidates(config)
-        wrong = _states(config, runs)
-        if wrong:
-            lacking.append(Lacking((config.backbone["name"], config.agg["name"]), wrong))
-        elif config.winner.experiment is not None:
-            config = _won(config, runs)
-        found.append(config)
-    if lacking:
+        if not config.winner.optimizers:
+            raise ConfigError("name at least one", option="winner.optimizers", value=[])
+        runs = training_runs(config)
+        if runs.unusable:
+            missing.append(runs)
+        else:
+            selected.append(runs.with_best())
+    if missing:
         named = [
-            f"training run of {' · '.join(one.model)} "
-            + "; ".join(f"with {name} {state}" for name, state in one.optimizers.items())
-            for one in lacking[:MOST_NAMED]
+            f"training run of {runs.model} "
+            + "; ".join(f"with {name} {state}" for name, state in runs.unusable.items())
+            for runs in missing[:MOST_NAMED]
         ]
-        more = len(lacking) - len(named)
+        more = len(missing) - len(named)
         others = f"; and of {more} more models" if more else ""
-        command = _command(configs[0], overrides[0], lacking)
-        raise ConfigError(f"{'; '.join(named)}{others}. Make what is lacking with: {command}")
-    return found
+        command = _command(missing, overrides[0])
+        raise ConfigError(f"{'; '.join(named)}{others}. Start the missing runs with: {command}")
+    return selected
 
 
-def candidates(config: Config) -> list[RunRecord]:
-    """All training runs of a test's model, in the order of their start."""
-    if config.winner.experiment is None:
-        return []
-    try:
-        tracker = Tracker(config.tracking.uri, config.winner.experiment, create=False)
-    except NotFoundError:
-        return []  # nothing was trained yet
-    return [
-        run
-        for run in tracker.all_runs()
-        if run.params.get("split") == "train"
-        and run.backbone == config.backbone["name"]
-        and run.agg == config.agg["name"]
-    ]
+def check_training_data(
+    config: Config, style_digest: str, weights_digest: str, contents: Iterable[str]
+) -> None:
+    """Check that a test's model was trained on the same paintings and weights, on other content.
 
-
-def check_data(config: Config, prepared: Prepared) -> None:
-    """Check that a test's winner was trained on the same paintings and weights, on other content.
+    Args:
+        config: of the test.
+        style_digest: of its paintings.
+        weights_digest: of its backbone's weights.
+        contents: names of its content pictures.
 
     Raises:
         ConfigError: it was not.
     """
-    model = f"{config.backbone['name']} · {config.agg['name']}"
-    for run in _matching(config, candidates(config)):
+    if config.winner.experiment is None:
+        return
+    training = training_runs(config)
+    for run in training.matching:
         pairs = (
-            ("paintings", run.style_digest, prepared.style_digest),
-            ("weights", run.weights_digest, prepared.backbone.digest),
+            ("paintings", run.style_digest, style_digest),
+            ("weights", run.weights_digest, weights_digest),
         )
-        for what, before, now in pairs:
-            if before and before != now:
+        for what, trained, tested in pairs:
+            if trained and trained != tested:
                 raise ConfigError(
-                    f"the {what} of {model} are not those of its training ({run.run_id}): "
+                    f"the {what} of {training.model} are not those of its training ({run.run_id}): "
                     "train again, or test with what it was trained on"
                 )
-        both = set(run.contents) & set(prepared.content.names)
+        both = set(run.contents).intersection(contents)
         if both:
             raise ConfigError(
-                f"content picture {min(both)} is one that {model} was trained on: the pictures of "
-                "content have changed since; train again"
+                f"content picture {min(both)} is one that {training.model} was trained on: the "
+                "pictures of content have changed since; train again"
             )
 
 
-def _matching(config: Config, runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """The training runs under the conditions of a test, with the limits of the last of them."""
-    wanted = {
-        option: str(value)
-        for option, value in flat(config).items()
-        if not option.startswith((*TRIED, *LIMITS, "split"))
-    }
-    return like_the_last(alike(runs, wanted))
+@dataclass(frozen=True)
+class TrainingRuns:
+    """The training runs of a test's model.
 
+    Attributes:
+        config: of the test.
+        runs: under whatever conditions, in the order of their start.
+    """
 
-def _states(config: Config, runs: Sequence[RunRecord]) -> dict[str, str]:
-    """What is wrong with the training run with each optimiser; without those that can be used."""
-    if config.winner.experiment is None:
-        return {}
-    if not config.winner.optimizers:
-        raise ConfigError("winner.optimizers=[]: name at least one")
-    usable = trials(_matching(config, runs))
-    wrong = {}
-    for optimizer in config.winner.optimizers:
-        run = usable.get(optimizer)
-        if run is None:
-            others = [one for one in runs if one.optimizer == optimizer]
-            wrong[optimizer] = _why_not(config, runs, others) if others else "is missing"
-        elif run.status not in ("finished", "diverged"):
-            wrong[optimizer] = f"is unfinished ({run.status})"
-    return wrong
+    config: Config
+    runs: Sequence[RunRecord]
 
+    @property
+    def model(self) -> str:
+        """Backbone and aggregation."""
+        return f"{self.config.backbone['name']} · {self.config.agg['name']}"
 
-def _why_not(config: Config, runs: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
-    """In what the nearest of an optimiser's runs differs from the test, or the last training."""
-    wanted = {option: str(value) for option, value in flat(config).items()}
-    free = (*TRIED, *LIMITS, "split")
-    near = min(reversed(others), key=lambda run: len(differing(conditions(run, free), wanted)))
-    apart = difference(conditions(near, free), wanted)
-    if apart:
-        return apart
-    return difference(conditions(near, TRIED), conditions(_matching(config, runs)[-1], TRIED))
+    @cached_property
+    def matching(self) -> list[RunRecord]:
+        """Those under the conditions of the test, with the limits of the last of them."""
+        wanted = {k: v for k, v in self._options.items() if not k.startswith(FREE_IN_TEST)}
+        return like_the_last(under(wanted, self.runs))
 
+    @cached_property
+    def unusable(self) -> dict[str, str]:
+        """What is wrong with the run with each optimiser; without those that can be used."""
+        usable = by_optimizer(self.matching)
+        wrong = {}
+        for optimizer in self.config.winner.optimizers:
+            if optimizer not in usable:
+                wrong[optimizer] = self._difference(optimizer)
+            elif usable[optimizer].status not in ("finished", "diverged"):
+                wrong[optimizer] = f"is unfinished ({usable[optimizer].status})"
+        return wrong
 
-def _won(config: Config, runs: Sequence[RunRecord]) -> Config:
-    """A test's configuration with the optimiser and the epochs of the best training run."""
-    tried = trials(_matching(config, runs))
-    winner = best(run for name, run in tried.items() if name in config.winner.optimizers)
-    if winner is None:
-        raise ConfigError(
-            f"training of {config.backbone['name']} · {config.agg['name']} diverged with "
-            f"{' and '.join(tried)}: train again with a lower optimizer.learning_rate"
+    def with_best(self) -> Config:
+        """The test's configuration with the optimiser and the epochs of the best run."""
+        runs = by_optimizer(self.matching)
+        best = best_run(r for name, r in runs.items() if name in self.config.winner.optimizers)
+        if best is None:
+            raise ConfigError(
+                f"training of {self.model} diverged with {' and '.join(runs)}: train again with a "
+                "lower optimizer.learning_rate"
+            )
+        assert best.results.epochs_done is not None  # It finished.
+        return replace(
+            self.config,
+            optimizer=_optimizer(best),
+            epochs=best.results.epochs_done,
+            early_stopping=replace(self.config.early_stopping, patience=None),
         )
-    assert winner.results.epochs_done is not None  # It finished.
-    return replace(
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return {option: str(value) for option, value in flat(self.config).items()}
+
+    def _difference(self, optimizer: str) -> str:
+        """How the nearest run of an optimiser differs from the test, or from the last training."""
+        runs = [run for run in reversed(self.runs) if run.optimizer == optimizer]
+        if not runs:
+            return "is missing"
+        wanted = self._options
+        nearest = min(runs, key=lambda run: len(differing(conditions(run, FREE_IN_TEST), wanted)))
+        given = conditions(nearest, FREE_IN_TEST)
+        if not differing(given, wanted):
+            given, wanted = conditions(nearest, VARIED), conditions(self.matching[-1], VARIED)
+        name = differing(given, wanted)[0]
+        return f"had {name}={given[name]}, not {wanted[name]}"
+
+
+def training_runs(config: Config) -> TrainingRuns:
+    """All training runs of a test's model."""
+    try:
+        tracker = Tracker(config.tracking.uri, config.winner.experiment, create=False)
+    except NotFoundError:
+        return TrainingRuns(config, [])
+    model = (config.backbone["name"], config.agg["name"])
+    return TrainingRuns(
         config,
-        optimizer=_optimizer(winner),
-        epochs=winner.results.epochs_done,
-        early_stopping=replace(config.early_stopping, patience=None),
+        [
+            run
+            for run in tracker.all_runs()
+            if run.params.get("split") == "train" and (run.backbone, run.agg) == model
+        ],
     )
 
 
@@ -267,36 +272,26 @@ def _optimizer(run: RunRecord) -> dict[str, object]:
     return {str(key): values[key] for key in values}
 
 
-def _command(config: Config, overrides: Sequence[str], lacking: Sequence[Lacking]) -> str:
-    """The command that makes some training runs."""
-    changed: tuple[str, ...] = (
-        "experiment=",
-        "backbone=",
-        "agg=",
-        "optimizer=",
-        "tracking.sweep=",
-        *TEST_ONLY,
-    )
-    if not config.winner.overlay:
-        changed = (*changed, "tracking.experiment=")
-    parts = {
-        "experiment": [config.winner.overlay] if config.winner.overlay else [],
-        **({} if config.winner.overlay else _no_overlay(config)),
-        "backbone": [one.model[0] for one in lacking],
-        "agg": [one.model[1].partition(" ")[0] for one in lacking],
-        "optimizer": [name for one in lacking for name in one.optimizers],
+def _command(missing: Sequence[TrainingRuns], overrides: Sequence[str]) -> str:
+    """The command that starts missing training runs."""
+    wanted = missing[0].config.winner
+    replaced = ["experiment=", "backbone=", "agg=", "optimizer=", "tracking.sweep=", *TEST_ONLY]
+    if wanted.overlay:
+        setting = {"experiment": [wanted.overlay]}
+    else:
+        setting = {"split": ["train"], "tracking.experiment": [wanted.experiment or ""]}
+        replaced.append("tracking.experiment=")
+    parts = setting | {
+        "backbone": [runs.config.backbone["name"] for runs in missing],
+        "agg": [runs.config.agg["name"].partition(" ")[0] for runs in missing],
+        "optimizer": [name for runs in missing for name in runs.unusable],
     }
-    made = [f"{key}={','.join(dict.fromkeys(values))}" for key, values in parts.items() if values]
-    own = [override for override in overrides if not override.startswith(changed)]
-    return f"python -m benchmark -m {shlex.join([*made, *own])}"
+    options = [f"{key}={','.join(dict.fromkeys(values))}" for key, values in parts.items()]
+    own = [override for override in overrides if not override.startswith(tuple(replaced))]
+    return f"python -m benchmark -m {shlex.join([*options, *own])}"
 
 
-def _no_overlay(config: Config) -> dict[str, list[str]]:
-    """What an overlay would have said."""
-    return {"split": ["train"], "tracking.experiment": [config.winner.experiment or ""]}
-
-
-def _rank(run: RunRecord) -> float:
-    """The loss by which runs compete; one that did not finish comes last."""
+def _loss(run: RunRecord) -> float:
+    """The loss by which runs are compared; infinite if the run did not finish."""
     loss = run.results.final_total_loss
     return loss if run.status == "finished" and loss is not None else float("inf")

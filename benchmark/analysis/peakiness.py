@@ -1,11 +1,10 @@
 """How peaky a backbone's activations are, layer by layer."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
+import altair as alt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.table import Table
 from scipy import stats
 
@@ -13,10 +12,8 @@ from backbones import Backbone
 from backbones.quiet_keras import keras
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
+from benchmark.analysis.charts import HEIGHT, WIDTH, color
 from user_input import import_callable
-
-FOLDER = Path("mlruns", "peakiness")
-"""What is measured and drawn."""
 
 KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
 """Layers that are measured; the others only rearrange, rescale or pool."""
@@ -106,32 +103,43 @@ def kind_of(layer: keras.Layer) -> str:
     return f"{name} + {function.__name__}" if fused else name
 
 
-def shown(table: pd.DataFrame, title: str) -> Table:
-    """A table for people."""
-    found = Table("layer", "kind", "depth", "entropy", "max / RMS", title=title)
-    for name, kind, depth, one, other in table.itertuples(index=False, name=None):
-        found.add_row(name, kind, f"{depth:.2f}", f"{one:.3f}", f"{other:.1f}")
-    return found
+def printed_table(table: pd.DataFrame, title: str) -> Table:
+    """The table of a backbone for a terminal."""
+    printed = Table("layer", "kind", "depth", "entropy", "max / RMS", title=title)
+    for name, kind, depth, layer_entropy, layer_peak in table.itertuples(index=False, name=None):
+        printed.add_row(name, kind, f"{depth:.2f}", f"{layer_entropy:.3f}", f"{layer_peak:.1f}")
+    return printed
 
 
-def drawn(tables: Mapping[str, pd.DataFrame]) -> Figure:
+def peakiness_chart(tables: Mapping[str, pd.DataFrame]) -> alt.HConcatChart:
     """Entropy and peak over the depth, a colour a backbone.
 
     A line joins what follows an activation function, points are the sums of residual blocks.
     """
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    figure.suptitle("lines: after an activation function; points: sums of residual blocks")
-    for axes, column in zip(figure.subplots(1, 2), ("entropy", "peak"), strict=True):
-        for name, table in tables.items():
-            active = table[table["kind"].str.contains(r"Activation|ReLU|\+")]
-            [line] = axes.plot(active["depth"], active[column], label=name)
-            sums = table[table["kind"] == "Add"]
-            axes.plot(sums["depth"], sums[column], "o", color=line.get_color(), markersize=4)
-        axes.set(xlabel="depth, of the deepest layer used", title=column)
-    axes.set(title="peak: max / RMS", yscale="log")
-    labels = axes.get_legend_handles_labels()
-    figure.legend(*labels, loc="outside lower center", ncols=4, fontsize=8)
-    return figure
+    table = pd.concat([one.assign(backbone=name) for name, one in tables.items()])
+    active = alt.Chart(table[table["kind"].str.contains(r"Activation|ReLU|\+")])
+    sums = alt.Chart(table[table["kind"] == "Add"])
+    axes = (
+        alt.Y("entropy:Q").scale(zero=False),
+        alt.Y("peak:Q", title="peak: max / RMS").scale(type="log", nice=False),
+    )
+    panels = [
+        alt.layer(
+            *(
+                mark.encode(
+                    x=alt.X("depth:Q", title="depth, of the deepest layer used"),
+                    y=y,
+                    color=color("backbone", None),
+                )
+                for mark in (active.mark_line(), sums.mark_point(filled=True, size=40))
+            ),
+            width=WIDTH,
+            height=HEIGHT,
+        )
+        for y in axes
+    ]
+    title = "lines: after an activation function; points: sums of residual blocks"
+    return alt.hconcat(*panels, title=title)
 
 
 def _sizes(activations: np.ndarray) -> np.ndarray:

@@ -1,12 +1,15 @@
-"""Scoring the stored images of runs again, with other metrics or evaluators."""
+"""Scoring the stored results of runs again, with other metrics or evaluators."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
+from benchmark.metrics.table import means
 from benchmark.runs.prepare import evaluation_setup, load_content, load_paintings
 from benchmark.runs.scores import RunScores, log_scores, read_scores
 from benchmark.runs.scoring import score
@@ -16,88 +19,104 @@ from benchmark.tracking.records import Artifact, RunFacts, RunRecord, result_fil
 from benchmark.tracking.tracker import Tracker
 from datasets import digest_of
 
-ALLOWED = ("metrics", "evaluation.", "dataset.root=", "content.root=")
+ROOTS = ("dataset.root", "content.root")
+
+ALLOWED = ("metrics", "evaluation.", *(f"{root}=" for root in ROOTS))
 """Options that may differ from the run's own; the pictures are what they are."""
 
 
-def apply(config: Config, wanted: Config, typed: Sequence[str]) -> None:
-    """Give a run's configuration the metrics and evaluators that were typed, else its own.
+@dataclass(frozen=True)
+class RescoringRequest:
+    """What a command line asks for.
 
-    Args:
-        config: the run's, changed in place.
-        wanted: what the command line means by itself.
-        typed: the options on it.
+    Attributes:
+        config: what it means by itself.
+        options: the options on it.
+        roots: where data were moved, by option.
     """
-    if "metrics" in typed or not config.metrics:
-        config.metrics = {name: config.metrics.get(name, v) for name, v in wanted.metrics.items()}
-    for group, *path in (option.split(".") for option in typed):
-        if group == "evaluation" and path:
-            setattr(config.evaluation, path[0], getattr(wanted.evaluation, path[0]))
-        if group == "metrics" and len(path) == 2 and path[0] in config.metrics:
-            config.metrics[path[0]][path[1]] = wanted.metrics[path[0]][path[1]]
+
+    config: Config
+    options: Sequence[str]
+    roots: Mapping[str, str]
+
+    def apply(self, config: Config) -> None:
+        """Change a run's configuration to the metrics, evaluators and roots that are asked for."""
+        wanted = self.config
+        if "metrics" in self.options or not config.metrics:
+            config.metrics = {n: config.metrics.get(n, v) for n, v in wanted.metrics.items()}
+        for group, *path in (option.split(".") for option in self.options):
+            if group == "evaluation" and path:
+                setattr(config.evaluation, path[0], getattr(wanted.evaluation, path[0]))
+            if group == "metrics" and len(path) == 2 and path[0] in config.metrics:
+                config.metrics[path[0]][path[1]] = wanted.metrics[path[0]][path[1]]
+        for option, folder in self.roots.items():
+            getattr(config, option.partition(".")[0])["root"] = folder
 
 
-def scored(
-    tracker: Tracker,
-    run: RunRecord,
-    wanted: Config,
-    typed: Sequence[str],
-    roots: Mapping[str, str],
-    workspace: Workspace,
+def read_request(overrides: Sequence[str], workspace: Workspace) -> RescoringRequest:
+    """Check the overrides of a command line, its metrics and evaluators.
+
+    Raises:
+        InputError: an option cannot be given, or has a wrong value.
+    """
+    wrong = next((one for one in overrides if not one.lstrip("+~").startswith(ALLOWED)), None)
+    if wrong:
+        raise ConfigError(f"{wrong}: the runs are done; only {', '.join(ALLOWED)} can be given")
+    roots = dict(one.split("=", 1) for one in overrides if one.startswith(ROOTS))
+    others = [one for one in overrides if not one.startswith(ROOTS)]
+    config, options = composed(others), [o.lstrip("+~").partition("=")[0] for o in others]
+    for name, variant in config.metrics.items():
+        metric_of(name, variant)
+    if "evaluation.evaluators" in options:
+        for name in config.evaluation.evaluators:
+            workspace.evaluator(name, config.evaluation.weights, config.image_size)
+    return RescoringRequest(config, options, roots)
+
+
+def rescore(
+    tracker: Tracker, run: RunRecord, request: RescoringRequest, workspace: Workspace
 ) -> RunScores:
     """Score one run and write that into it, beside what it has of other metrics.
 
     Raises:
         InputError: the run has no results, or its data are not those it was made with.
     """
-    config = config_of(tracker, run)
-    apply(config, wanted, typed)
-    if "dataset.root" in roots:
-        config.dataset["root"] = roots["dataset.root"]
-    if "content.root" in roots:
-        config.content["root"] = roots["content.root"]
+    files = tracker.artifacts(run.run_id)
+    if Artifact.CONFIG not in files or Artifact.RESULTS not in files:
+        raise ConfigError(f"it has no results to score ({run.status})")
+    config = restored(tracker.read_json(run.run_id, Artifact.CONFIG))
+    request.apply(config)
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     content = load_content(config, workspace)
     groups, paintings = load_paintings(config, workspace)
-    for what, option, recorded, digest in (
-        ("style", "dataset.root", run.style_digest, digest_of(paintings)),
-        ("content", "content.root", run.content_digest, content.digest),
-    ):
+    digests = ((run.style_digest, digest_of(paintings)), (run.content_digest, content.digest))
+    for what, option, (recorded, digest) in zip(("style", "content"), ROOTS, digests, strict=True):
         if recorded != digest:
             raise ConfigError(
                 f"its {what} pictures are not those that it was made with: restore them, or give "
                 f"{option}=PATH"
             )
     setup = evaluation_setup(config, metrics, groups, paintings, workspace)
-    pictures = [
-        tracker.read_picture(run.run_id, result_file(one.name, name))
-        for one in paintings
+    results = [
+        tracker.read_picture(run.run_id, result_file(style_set.name, name))
+        for style_set in paintings
         for name in content.names
     ]
-    new = score(
-        setup,
-        paintings,
-        content,
-        np.stack(pictures),
-        config.backbone["model"],
-        run.weights,
-    )
+    new = score(setup, paintings, content, np.stack(results), config.backbone["model"], run.weights)
     log = tracker.log(run.run_id)
     log_scores(log, merged(read_scores(tracker, run), new), run.results.epochs_done or 0)
     log.update(RunFacts(reference_digest=setup.digest))
     return new
 
 
-def config_of(tracker: Tracker, run: RunRecord) -> Config:
-    """The configuration that a run was made with.
-
-    Raises:
-        ConfigError: it has left none, or no results.
-    """
-    there = tracker.artifacts(run.run_id)
-    if Artifact.CONFIG not in there or Artifact.RESULTS not in there:
-        raise ConfigError(f"it has no results to score ({run.status})")
-    return restored(tracker.read_json(run.run_id, Artifact.CONFIG))
+def summary(scores: RunScores) -> list[str]:
+    """The mean scores in a line, then a line for each reason why metrics were skipped."""
+    values = ", ".join(f"{name} {mean:.3g}" for name, mean in means(scores.table).items())
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in scores.skipped.items():
+        by_reason.setdefault(reason, []).append(name)
+    skipped = [f"no {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    return [values or "no metric could be computed", *skipped]
 
 
 def merged(old: RunScores, new: RunScores) -> RunScores:
@@ -106,19 +125,18 @@ def merged(old: RunScores, new: RunScores) -> RunScores:
     Not those of an evaluator that had other weights then: one name is to mean one network.
     """
     kinds = ["metric", "evaluator"]
-    taken = pd.MultiIndex.from_frame(new.table[kinds].drop_duplicates())
-    other = [
+    replaced = pd.MultiIndex.from_frame(new.table[kinds].drop_duplicates())
+    changed = [
         name
-        for name, known in new.evaluators.items()
-        if old.evaluators.get(name, known).digest != known.digest
+        for name, evaluator in new.evaluators.items()
+        if old.evaluators.get(name, evaluator).digest != evaluator.digest
     ]
-    replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(taken)
-    kept = old.table[~(replaced | old.table["evaluator"].isin(other))]
-    parts = [part for part in (kept, new.table) if len(part)]
-    table = pd.concat(parts, ignore_index=True) if parts else new.table
+    is_replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(replaced)
+    kept = old.table[~(is_replaced | old.table["evaluator"].isin(changed))]
+    tables = [table for table in (kept, new.table) if len(table)]
     skipped = {name: reason for name, reason in old.skipped.items() if name not in new.metrics}
     return RunScores(
-        table,
+        pd.concat(tables, ignore_index=True) if tables else new.table,
         {**old.metrics, **new.metrics},
         {**old.evaluators, **new.evaluators},
         {**skipped, **new.skipped},

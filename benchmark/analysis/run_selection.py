@@ -9,38 +9,54 @@ from benchmark.tracking.tracker import Tracker
 from user_input import did_you_mean
 
 
-def selected(tracker: Tracker, options: argparse.Namespace) -> tuple[str, list[RunRecord]]:
-    """What is asked for, as a name for the folder and its runs.
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options by which `select_runs` chooses runs."""
+    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
+    parser.add_argument("--run", help="MLflow's id of one run")
+    parser.add_argument("--experiment", help="all runs of an experiment")
+    add_store(parser)
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option by which `open_store` opens a store."""
+    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+
+
+def open_store(options: argparse.Namespace, experiment: str | None) -> Tracker:
+    """The store that is asked for.
+
+    Raises:
+        ConfigError: it does not exist, or not with this experiment.
+    """
+    Tracker.check_reachable(options.tracking_uri)
+    return Tracker(options.tracking_uri, experiment, create=False)
+
+
+def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunRecord]]:
+    """The store, a title for the runs that are asked for, and these runs.
 
     Raises:
         ConfigError: there is nothing of that name, or nothing at all.
     """
+    tracker = open_store(options, options.experiment)
     if options.run:
         record = tracker.record(options.run)
         if isinstance(record, SweepRecord):
-            return record.sweep, tracker.runs_of(record.sweep)
-        return record.run_id, [record]
+            return tracker, record.sweep, tracker.runs_of(record.sweep)
+        return tracker, record.run_id, [record]
     if options.sweep and not SWEEP_NAME.fullmatch(options.sweep):
-        raise ConfigError(f"--sweep {options.sweep}: no sweep can have this name")
+        raise ConfigError("no sweep can have this name", option="--sweep", value=options.sweep)
     if options.experiment and not options.sweep:
-        label, records = options.experiment, tracker.all_runs()
+        title, records = options.experiment, tracker.all_runs()
     else:
-        label = options.sweep or tracker.last_sweep() or ""
-        records = tracker.runs_of(label) if label else []
+        title = options.sweep or tracker.last_sweep() or ""
+        records = tracker.runs_of(title) if title else []
     if not records:
         known = sorted({record.sweep for record in tracker.all_runs()})
         raise ConfigError(
-            f"no runs of sweep '{label}'.{did_you_mean(label, known)} "
+            f"no runs of sweep '{title}'.{did_you_mean(title, known)} "
             f"Known: {', '.join(known[-8:])}"
             if known
             else f"{tracker.uri} has no runs yet"
         )
-    return label, records
-
-
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Give a command the options by which `selected` chooses runs."""
-    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
-    parser.add_argument("--run", help="MLflow's id of one run")
-    parser.add_argument("--experiment", help="all runs of an experiment")
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    return tracker, title, records

@@ -1,6 +1,6 @@
-"""How sure a mean is, and which of several models really differ: pure statistics."""
+"""Confidence intervals of means, and paired tests of which models differ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
@@ -9,45 +9,56 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-LEVEL = 0.05
-"""Adjusted p values below this count as a difference."""
+ALPHA = 0.05
+"""Level of significance of adjusted p values."""
 
 FEWEST = 8
 """Values from which on a bootstrap's interval covers nearly what it says; of 4 it covers 78 %."""
 
 RESAMPLES = 1999
-"""Of a bootstrap."""
 
 SIGNS = {"higher": 1.0, "lower": -1.0, "one": -1.0}
-"""Whether more of what `comparable` gives is better, by a metric's direction."""
+"""Whether more of what `comparable` returns is better, by a metric's direction."""
 
-LEAST_RATIO = 1e-12
-"""Ratios are raised to this for their logarithm."""
+EPSILON = 1e-12
+"""Ratios are clamped below at this for their logarithm."""
 
 
 class Interval(NamedTuple):
-    """A mean with its 95 % interval; a missing bound (NaN) says that there is none."""
+    """A mean with its 95 % interval; a bound that is NaN does not exist."""
 
     mean: float
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """As `mean [low, high]`."""
+        if np.isnan(self.mean):
+            return "-"
+        mean, low, high = (f"{value:.3g}" for value in self)
+        return mean if np.isnan(self.low) else f"{mean} [{low}, {high}]"
 
-class Leaders(NamedTuple):
+
+UNKNOWN = Interval(np.nan, np.nan, np.nan)
+
+
+class BestModels(NamedTuple):
     """The best model in a metric, and those that may be as good.
 
     Attributes:
-        best: the one with the best mean, or those that share it; none where no model has one.
-        equals: all that it is not significantly better than, itself included.
+        best: the one with the best mean, or those that share it; empty if no model has a mean.
+        equal: all that it is not significantly better than, itself included.
         testable: whether any difference could have been significant.
     """
 
     best: tuple[str, ...]
-    equals: tuple[str, ...]
+    equal: tuple[str, ...]
     testable: bool
 
 
-def interval(values: Sequence[float] | np.ndarray, rate: bool = False, seed: int = 0) -> Interval:
+def confidence_interval(
+    values: Sequence[float] | np.ndarray, rate: bool = False, seed: int = 0
+) -> Interval:
     """Mean over the examples and its 95 % interval, missing values (NaN) left out.
 
     The percentile bootstrap over the examples; of fewer than 8, for which that is far too narrow,
@@ -64,7 +75,7 @@ def interval(values: Sequence[float] | np.ndarray, rate: bool = False, seed: int
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]
     if len(known) < 2:
-        return Interval(float(known[0]) if len(known) else np.nan, np.nan, np.nan)
+        return UNKNOWN._replace(mean=float(known[0])) if len(known) else UNKNOWN
     mean = float(known.mean())
     if rate:
         bounds = stats.binomtest(round(known.sum()), len(known)).proportion_ci(method="wilson")
@@ -96,8 +107,8 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def paired(table: pd.DataFrame) -> pd.DataFrame:
-    """Every pair of models compared on the examples that both have.
+def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
+    """Every pair of models tested on the examples that both have.
 
     Wilcoxon's signed-rank test, two-sided, zero differences left out, adjusted after Holm for all
     pairs of the table. Where no example differs p is 1.
@@ -111,80 +122,82 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
 
     Source: Wilcoxon, Individual comparisons by ranking methods, 1945.
     """
-    rows = [_pair(table, str(a), str(b)) for a, b in combinations(table.columns, 2)]
+    # Rates tie, and among ties SciPy takes permutations: the same ranks are tested once.
+    p_value = lru_cache(maxsize=None)(_signed_rank_p)
+    rows = [_paired_test(table, str(a), str(b), p_value) for a, b in combinations(table, 2)]
     pairs = pd.DataFrame(rows, columns=["a", "b", "examples", "difference", "ranks", "p"])
     pairs["p_holm"] = holm(pairs["p"].to_numpy(dtype=float))
     return pairs
 
 
-def significant(comparisons: pd.DataFrame) -> np.ndarray:
-    """Which pairs of `paired` differ; not where a few large differences turn the mean around.
+def significant(tests: pd.DataFrame) -> np.ndarray:
+    """Which pairs of `paired_tests` differ; not where a few large differences turn the mean around.
 
     p is about the ranks: where their sum and the mean have different signs, neither side is better.
     """
-    agree = np.sign(comparisons["difference"].to_numpy(float)) == comparisons["ranks"].to_numpy()
-    return np.asarray((comparisons["p_holm"].to_numpy(float) < LEVEL) & agree)
+    agree = np.sign(tests["difference"].to_numpy(float)) == tests["ranks"].to_numpy()
+    return np.asarray((tests["p_holm"].to_numpy(float) < ALPHA) & agree)
 
 
-def least_p(examples: int, comparisons: int) -> float:
-    """The smallest adjusted p value that can come out: min(1, m · 2^(1 − n)) of n examples."""
-    return float(min(1.0, comparisons * 2.0 ** (1 - examples)))
+def smallest_p(examples: int, tests: int) -> float:
+    """The smallest adjusted p value that is possible: min(1, m · 2^(1 − n)) of n examples."""
+    return float(min(1.0, tests * 2.0 ** (1 - examples)))
 
 
 def comparable(table: pd.DataFrame, better: str) -> pd.DataFrame:
     """Values of which more, or less, is better throughout: |log v| where 1 is best, else as is."""
-    return table.clip(lower=LEAST_RATIO).map(np.log).abs() if better == "one" else table
+    return table.clip(lower=EPSILON).map(np.log).abs() if better == "one" else table
 
 
-def wins(comparisons: pd.DataFrame, better: str) -> dict[str, set[str]]:
+def significantly_better(tests: pd.DataFrame, better: str) -> dict[str, set[str]]:
     """For each model those that it is significantly better than; none without a direction.
 
     Args:
-        comparisons: what `paired` gives of `comparable` values.
+        tests: `paired_tests` of `comparable` values.
         better: "higher", "lower", "one" or "none".
     """
-    found: dict[str, set[str]] = {}
-    differing = comparisons[significant(comparisons)]
+    worse_than: dict[str, set[str]] = {}
+    differing = tests[significant(tests)] if better in SIGNS else tests[:0]
     columns = (differing[name] for name in ("a", "b", "difference"))
     for a, b, difference in zip(*columns, strict=True):
-        if better in SIGNS:
-            winner, loser = (a, b) if difference * SIGNS[better] > 0 else (b, a)
-            found.setdefault(winner, set()).add(loser)
-    return found
+        good, bad = (a, b) if difference * SIGNS[better] > 0 else (b, a)
+        worse_than.setdefault(good, set()).add(bad)
+    return worse_than
 
 
-def leaders(table: pd.DataFrame, comparisons: pd.DataFrame, better: str) -> Leaders:
+def best_models(table: pd.DataFrame, tests: pd.DataFrame, better: str) -> BestModels:
     """The best model and those that it is not significantly better than.
 
     Args:
         table: a row per example, a column per model.
-        comparisons: what `paired` gives of its `comparable` values.
+        tests: `paired_tests` of its `comparable` values.
         better: "higher", "lower", "one" or "none".
     """
     means = comparable(table, better).mean().dropna() * SIGNS.get(better, np.nan)
     if means.isna().all():
-        return Leaders((), (), False)
+        return BestModels((), (), False)
     best = tuple(str(name) for name in means.index[np.isclose(means, means.max())])
-    beaten = wins(comparisons, better).get(best[0], set())
-    against = comparisons[(comparisons["a"] == best[0]) | (comparisons["b"] == best[0])]
-    most = int(against["examples"].max()) if len(against) else 0
-    return Leaders(
+    worse = significantly_better(tests, better).get(best[0], set())
+    of_best = tests[(tests["a"] == best[0]) | (tests["b"] == best[0])]
+    examples = int(of_best["examples"].max()) if len(of_best) else 0
+    return BestModels(
         best,
-        tuple(str(name) for name in means.index if name not in beaten),
-        least_p(most, len(comparisons)) < LEVEL,
+        tuple(str(name) for name in means.index if name not in worse),
+        smallest_p(examples, len(tests)) < ALPHA,
     )
 
 
-def _pair(table: pd.DataFrame, a: str, b: str) -> tuple[str, str, int, float, float, float]:
+def _paired_test(
+    table: pd.DataFrame, a: str, b: str, p_value: Callable[[tuple[float, ...]], float]
+) -> tuple[str, str, int, float, float, float]:
     differences = (table[a] - table[b]).dropna().to_numpy(dtype=float)
     mean = float(differences.mean()) if len(differences) else np.nan
     changed = differences[differences != 0]
     ranks = np.sign(changed) * stats.rankdata(np.abs(changed))
-    p = _signed_rank_p(tuple(sorted(ranks.tolist())))
+    p = p_value(tuple(sorted(ranks.tolist())))
     return a, b, len(differences), mean, float(np.sign(ranks.sum())), p
 
 
-@lru_cache(maxsize=4096)
 def _signed_rank_p(ranks: tuple[float, ...]) -> float:
-    """Wilcoxon's p of signed ranks; kept, for among ties it takes permutations, and rates tie."""
+    """Wilcoxon's p of signed ranks."""
     return float(stats.wilcoxon(ranks).pvalue) if ranks else 1.0

@@ -1,18 +1,24 @@
-"""The study's result, read from MLflow: its table beside the published one, curves, test sheets."""
+"""A study's results, read from MLflow: its table beside the published one, curves, test sheets."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import jinja2
-import numpy as np
+import altair as alt
 import pandas as pd
-from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmark.analysis import model_selection as training
+from benchmark.analysis import model_selection as selection
+from benchmark.analysis.charts import HEIGHT, WIDTH, color, epoch_axis, loss_histories, to_png
+from benchmark.analysis.pages import (
+    Content,
+    as_data_uri,
+    as_text,
+    data_uri,
+    render,
+    table_files,
+    write_files,
+)
 from benchmark.config.errors import ConfigError
 from benchmark.tracking.records import Artifact, RunRecord, image_key
 from benchmark.tracking.tracker import Tracker
@@ -40,14 +46,14 @@ SHEET_WIDTH = 1600
 
 
 @dataclass(frozen=True)
-class Model:
+class StudyModel:
     """One model of the study: a backbone with an aggregation.
 
     Attributes:
         backbone: its name.
         agg: the aggregation's name.
         training: the run that counts with each optimiser.
-        test: the last finished test run of the winner; None: there is none.
+        test: the last finished test run with the best optimiser; None if there is none.
     """
 
     backbone: str
@@ -57,13 +63,19 @@ class Model:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Backbone and aggregation."""
         return f"{self.backbone} {self.agg}"
 
     @property
     def best(self) -> RunRecord | None:
-        """The training run that won."""
-        return training.best(self.training.values())
+        """The training run with the best optimiser."""
+        return selection.best_run(self.training.values())
+
+    def incomplete(self, optimizers: Sequence[str]) -> str:
+        """Which training runs are missing or did not finish."""
+        missing = [f"{name} missing" for name in optimizers if name not in self.training]
+        runs = self.training.items()
+        return ", ".join(missing + [f"{n} {r.status}" for n, r in runs if r.status != "finished"])
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ class Study:
     """
 
     name: str
-    models: Sequence[Model]
+    models: Sequence[StudyModel]
     conditions: Mapping[str, str]
     left_out: int
 
@@ -88,7 +100,7 @@ class Study:
         return [r for m in self.models for r in (*m.training.values(), m.test) if r is not None]
 
 
-def gathered(name: str, records: Sequence[RunRecord]) -> Study:
+def select_study(name: str, records: Sequence[RunRecord]) -> Study:
     """The study to which the last training run belongs.
 
     Args:
@@ -103,151 +115,134 @@ def gathered(name: str, records: Sequence[RunRecord]) -> Study:
     if not trained:
         raise ConfigError(
             f"experiment '{name}' has no training run of a study (split=train): "
-            "python -m benchmark -m experiment=study makes them"
+            "start them with python -m benchmark -m experiment=study"
         )
-    shared = (*training.TRIED, *training.MODEL)
-    wanted = training.conditions(trained[-1], shared)
-    same = training.alike(trained, wanted, shared)
-    runs: dict[tuple[str, str], list[RunRecord]] = {}
-    for run in same:
-        runs.setdefault((run.backbone, run.agg), []).append(run)
-    counted = {cell: training.like_the_last(one) for cell, one in runs.items()}
-    models = [_model(*cell, one, tested) for cell, one in counted.items()]
-    return Study(name, models, wanted, len(trained) - sum(map(len, counted.values())))
+    shared = (*selection.VARIED, *selection.MODEL)
+    conditions = selection.conditions(trained[-1], shared)
+    by_model: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in selection.under(conditions, trained, shared):
+        by_model.setdefault((run.backbone, run.agg), []).append(run)
+    comparable = {model: selection.like_the_last(runs) for model, runs in by_model.items()}
+    models = [_model(*model, runs, tested) for model, runs in comparable.items()]
+    left_out = len(trained) - sum(map(len, comparable.values()))
+    return Study(name, models, conditions, left_out)
 
 
 def _model(
     backbone: str, agg: str, runs: Sequence[RunRecord], tested: Sequence[RunRecord]
-) -> Model:
-    """A model from its training runs under like conditions, and the test of what won."""
-    tried = training.trials(runs)
-    won = training.best(tried.values())
-    free = (*training.TRIED, *training.LIMITS, "split")
-    wanted = training.conditions(runs[-1], free)
-    wanted.pop("content_digest", None)  # a test's pictures are others
+) -> StudyModel:
+    """A model from its training runs under equal conditions, and the test of the best."""
+    training = selection.by_optimizer(runs)
+    best = selection.best_run(training.values())
+    conditions = selection.conditions(runs[-1], selection.FREE_IN_TEST)
+    conditions.pop("content_digest", None)  # A test has other content pictures.
     tests = [
         run
-        for run in training.alike(tested, wanted, free)
-        if won is not None
+        for run in selection.under(conditions, tested, selection.FREE_IN_TEST)
+        if best is not None
         and run.status == "finished"
-        and (run.backbone, run.agg) == (backbone, agg)
-        and run.optimizer == won.optimizer
-        and run.results.epochs_done == won.results.epochs_done
+        and (run.backbone, run.agg, run.optimizer) == (backbone, agg, best.optimizer)
+        and run.results.epochs_done == best.results.epochs_done
     ]
-    return Model(backbone, agg, tried, tests[-1] if tests else None)
+    return StudyModel(backbone, agg, training, tests[-1] if tests else None)
 
 
-def table(found: Sequence[Model]) -> pd.DataFrame:
-    """One row a model: best optimiser and its epochs, ours and published, and every mean loss.
+def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
+    """One row per model: best optimiser and its epochs, ours and published, and every mean loss.
 
     Losses are means over the training examples; they compare optimisers within a row, never
     rows: other backbones have other layers.
     """
-    optimizers = list(dict.fromkeys(name for model in found for name in model.training))
+    optimizers = list(dict.fromkeys(name for model in models for name in model.training))
     rows = []
-    for model in found:
+    for model in models:
         best = model.best
         published = PUBLISHED.get((model.backbone, model.agg), (None, None))
-        optimizer = best.optimizer if best else None
+        finished = {n: r.results for n, r in model.training.items() if r.status == "finished"}
         rows.append(
             {
                 "backbone": model.backbone,
                 "agg": model.agg,
-                "optimizer": optimizer,
+                "optimizer": best.optimizer if best else None,
                 "epochs": best.results.epochs_done if best else None,
                 "published_optimizer": published[0],
                 "published_epochs": published[1],
-                **{f"loss_{name}": _loss(model.training.get(name)) for name in optimizers},
+                **{
+                    f"loss_{name}": finished[name].final_total_loss if name in finished else None
+                    for name in optimizers
+                },
                 "weights": best.weights or None if best else None,
-                "lacking": ", ".join(_lacking(model, optimizers)),
+                "incomplete": model.incomplete(optimizers),
             }
         )
-    whole = pd.DataFrame(rows).astype({"epochs": "Int64", "published_epochs": "Int64"})
-    return whole if whole["lacking"].any() else whole.drop(columns="lacking")
+    table = pd.DataFrame(rows).astype({"epochs": "Int64", "published_epochs": "Int64"})
+    return table if table["incomplete"].any() else table.drop(columns="incomplete")
 
 
-def curves(tracker: Tracker, model: Model) -> Figure:
-    """Mean total loss of a model over the epochs, a line an optimiser."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for optimizer, run in model.training.items():
-        steps, losses = tracker.loss_history(run.run_id)
-        ending = "" if run.status == "finished" else f" ({run.status})"
-        [line] = axes.plot(steps, losses, label=f"{optimizer}{ending}")
-        if len(steps):
-            axes.plot(steps[-1:], losses[-1:], "o", color=line.get_color(), markersize=4)
-    if axes.lines:
-        axes.set_yscale("log")
-        axes.legend()
-    axes.set(xlabel="epoch", ylabel="mean total loss", title=model.title)
-    return figure
+def with_headings(table: pd.DataFrame) -> pd.DataFrame:
+    """The table under headings to be read."""
+    return table.rename(columns=lambda column: column.replace("_", " "))
 
 
-def test_sheet(tracker: Tracker, model: Model) -> np.ndarray | None:
-    """The results of a model's test, artists down and content pictures across, uint8."""
-    if model.test is None or not tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
+def loss_chart(tracker: Tracker, model: StudyModel) -> alt.Chart | None:
+    """Mean total loss of a model by epoch, a line an optimiser; None if none was recorded."""
+    runs = {
+        name if run.status == "finished" else f"{name} ({run.status})": run
+        for name, run in model.training.items()
+    }
+    histories = loss_histories(tracker, runs)
+    if histories.empty:
         return None
-    return tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET)
+    chart: alt.Chart = (
+        alt.Chart(histories, title=model.title, width=WIDTH, height=HEIGHT)
+        .mark_line(point={"size": 12})
+        .encode(
+            x=epoch_axis(),
+            y=alt.Y("loss:Q", title="mean total loss").scale(type="log", nice=False),
+            color=color("run", None),
+        )
+    )
+    return chart
 
 
-def write(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
+def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     """Write a study's table, curves and test sheets; returns the files.
 
     `study.csv`, `.md`, `.tex`, `curves/MODEL.png`, `tests/MODEL.png`, and `study.html`, one file
     that holds them all.
     """
-    results = table(study.models)
-    texts = {
-        "study.csv": results.to_csv(index=False),
-        "study.md": "\n".join(
-            [
-                markdown(results),
-                "",
-                *(f"- {fact}: {value}" for fact, value in facts(study).items()),
-                "",
-            ]
-        ),
-        "study.tex": shown(results).to_latex(index=False, escape=True),
-    }
+    table, facts = study_table(study.models), study_facts(study)
+    cells = as_text(with_headings(table))
+    texts = table_files("study", table, with_headings(table))
+    texts["study.md"] += "\n" + "".join(f"- {fact}: {value}\n" for fact, value in facts.items())
+    files: dict[str, Content] = {**texts}
     pages = []
-    pictures: dict[str, Image.Image] = {}
     for model in study.models:
-        pictures[sheet_file(model, "curves")] = curve = drawn(curves(tracker, model))
-        sheet = test_sheet(tracker, model)
-        small = None
-        if sheet is not None:
-            pictures[sheet_file(model)] = whole = Image.fromarray(sheet)
-            small = whole.copy()
-            small.thumbnail((SHEET_WIDTH, SHEET_WIDTH))
-        pages.append((model, embedded(curve, "png"), small and embedded(small, "jpeg")))
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    texts["study.html"] = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        curve = embedded_sheet = None
+        if chart := loss_chart(tracker, model):
+            png = files[_file(model, "curves")] = to_png(chart)
+            curve = as_data_uri(png, "png")
+        if model.test and tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
+            sheet = Image.fromarray(tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET))
+            files[_file(model, "tests")] = sheet
+            embedded_sheet = data_uri(sheet, side=SHEET_WIDTH)
+        pages.append((model, curve, embedded_sheet))
+        if model.test is None:  # The sheet of an earlier export would belong to other runs.
+            (folder / _file(model, "tests")).unlink(missing_ok=True)
+    files["study.html"] = render(
+        TEMPLATE,
         study=study,
-        conditions=facts(study),
-        columns=list(shown(results).columns),
-        rows=shown(results).to_numpy().tolist(),
+        facts=facts,
+        columns=list(cells.columns),
+        rows=cells.to_numpy().tolist(),
         pages=pages,
-        random=any(run.weights == "random" for run in study.runs),
+        has_random_weights=any(run.weights == "random" for run in study.runs),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8")
-    for file, picture in pictures.items():
-        (folder / file).parent.mkdir(exist_ok=True)
-        picture.save(folder / file)
-    for model in study.models:
-        if model.test is None:  # the sheet of an earlier export would belong to other runs
-            (folder / sheet_file(model)).unlink(missing_ok=True)
-    return [folder / file for file in (*texts, *pictures)]
+    return write_files(folder, files)
 
 
-def sheet_file(model: Model, folder: str = "tests") -> str:
-    """Where a model's picture is written."""
-    return f"{folder}/{image_key(model.title).replace(' ', '_')}.png"
-
-
-def facts(study: Study) -> dict[str, str]:
-    """Under what conditions a study was made, for people."""
+def study_facts(study: Study) -> dict[str, str]:
+    """The conditions under which a study was made."""
     trained = next((r for m in study.models for r in m.training.values() if r.artists), None)
     test = next((model.test for model in study.models if model.test is not None), None)
     option = study.conditions.get
@@ -257,49 +252,12 @@ def facts(study: Study) -> dict[str, str]:
         "training pictures": "; ".join(trained.contents) if trained else "-",
         "test pictures": "; ".join(test.contents) if test else "not tested yet",
         "pixels a side": str(option("image_size")),
-        "epochs": f"at most {option('epochs')}; less than "
-        f"{option('early_stopping.min_improvement')} improvement in "
-        f"{option('early_stopping.patience')} ends a run",
+        "epochs": f"at most {option('epochs')}; a run ends after "
+        f"{option('early_stopping.patience')} with less than "
+        f"{option('early_stopping.min_improvement')} improvement",
         "weights": ", ".join(sorted({r.weights for r in study.runs if r.weights})),
     }
 
 
-def shown(results: pd.DataFrame) -> pd.DataFrame:
-    """The table with headings and numbers as a page prints them."""
-    printed = results.astype(object).where(results.notna(), "-")
-    for column in printed.columns:
-        if column.startswith("loss_"):
-            printed[column] = [v if v == "-" else f"{v:.4g}" for v in printed[column]]
-    return printed.rename(columns=lambda column: column.replace("_", " "))
-
-
-def markdown(results: pd.DataFrame) -> str:
-    """The table as Markdown, its numbers as they are."""
-    return str(shown(results).to_markdown(index=False, disable_numparse=True))
-
-
-def drawn(figure: Figure) -> Image.Image:
-    """A figure as pixels."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return Image.open(buffer).convert("RGB")
-
-
-def embedded(picture: Image.Image, kind: str) -> str:
-    """A picture as an address that holds it."""
-    buffer = BytesIO()
-    picture.save(buffer, kind)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _loss(run: RunRecord | None) -> float | None:
-    return run.results.final_total_loss if run and run.status == "finished" else None
-
-
-def _lacking(model: Model, optimizers: Sequence[str]) -> list[str]:
-    """What a row lacks to be complete: runs that are missing or did not finish."""
-    missing = [f"{name} missing" for name in optimizers if name not in model.training]
-    unfinished = [
-        f"{name} {run.status}" for name, run in model.training.items() if run.status != "finished"
-    ]
-    return missing + unfinished
+def _file(model: StudyModel, folder: str) -> str:
+    return f"{folder}/{image_key(model.title).replace(' ', '_')}.png"

@@ -1,26 +1,21 @@
 """Tables of runs for a paper: one row per run, one row per example, with their metrics."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
 
-from benchmark.analysis import comparison
-from benchmark.analysis.comparison import Column, Scores
-from benchmark.analysis.statistics import Interval
-from benchmark.metrics.table import EXAMPLE
+from benchmark.analysis.comparison import DAGGER_NOTE, Scores, scores_of_runs, tests_table
+from benchmark.analysis.pages import table_files
+from benchmark.metrics.table import COLUMNS, EXAMPLE
 from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.tracker import Tracker
 
-SHOWN = ("backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio")
-"""Columns on the screen; the files have them all."""
-
-UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
-"""Of what was not measured."""
+MODEL_COLUMNS = ("backbone", "agg", "optimizer", "weights")
 
 
-class Model(NamedTuple):
+class RunLabel(NamedTuple):
     """What tells a run from the others of a selection.
 
     Attributes:
@@ -35,7 +30,7 @@ class Model(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """All of it."""
         return " ".join(filter(None, self))
 
     @property
@@ -44,17 +39,42 @@ class Model(NamedTuple):
         return " ".join(filter(None, (self.backbone, self.options)))
 
 
+@dataclass(frozen=True)
+class RunSet:
+    """Runs of a store that are shown together.
+
+    Attributes:
+        tracker: of the store.
+        records: the runs.
+        labels: what tells each from the others, by run_id.
+        scores: theirs, by run_id.
+    """
+
+    tracker: Tracker
+    records: Sequence[RunRecord]
+    labels: Mapping[str, RunLabel]
+    scores: Scores
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Of the runs, by run_id."""
+        return {run_id: label.name for run_id, label in self.labels.items()}
+
+
+def read_runs(tracker: Tracker, records: Sequence[RunRecord]) -> RunSet:
+    """Runs with their labels and scores."""
+    scores = scores_of_runs(tracker, {record.run_id: record for record in records})
+    return RunSet(tracker, records, label_runs(records), scores)
+
+
 def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """One row per run: what it was, how it ended, its mean losses over the examples.
 
-    A run that was cut short lacks numbers; they are missing values (NaN), never zeros.
+    What an interrupted run lacks is missing (NaN), never zero.
     """
     rows = [
         {
-            "backbone": record.backbone or None,
-            "agg": record.agg or None,
-            "optimizer": record.optimizer or None,
-            "weights": record.weights or None,
+            **{column: getattr(record, column) or None for column in MODEL_COLUMNS},
             "artists": "; ".join(record.artists) or None,
             "examples": record.results.examples,
             "epochs": record.results.epochs_done,
@@ -70,120 +90,66 @@ def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
         }
         for record in records
     ]
-    table = pd.DataFrame(rows)
-    return table.astype({"examples": "Int64", "epochs": "Int64"})
+    return pd.DataFrame(rows).astype({"examples": "Int64", "epochs": "Int64"})
 
 
-def examples_table(tracker: Tracker, records: Sequence[RunRecord]) -> pd.DataFrame:
-    """One row per example of each run that has results."""
+def examples_table(runs: RunSet) -> pd.DataFrame:
+    """One row per example of each run that has results, with a column per metric."""
     parts = []
-    for record in records:
-        if not tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
+    for record in runs.records:
+        if not runs.tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
             continue
-        part = tracker.read_table(record.run_id, Artifact.EXAMPLES)
-        for position, column in enumerate(("backbone", "agg", "optimizer", "weights")):
-            part.insert(position, column, getattr(record, column) or None)
-        part["run_id"] = record.run_id
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def with_measures(
-    results: pd.DataFrame, measured: Scores, found: Mapping[tuple[str, Column], Interval]
-) -> pd.DataFrame:
-    """The results with the mean of each metric over the examples, and its interval's bounds."""
-    added = {
-        f"{column.name}{ending}": [
-            getattr(found.get((run_id, column), UNKNOWN), field) for run_id in results["run_id"]
-        ]
-        for column in measured.columns
-        for field, ending in (("mean", ""), ("low", "_low"), ("high", "_high"))
-    }
-    return results.assign(**added)
-
-
-def readable(
-    results: pd.DataFrame, measured: Scores, found: Mapping[tuple[str, Column], Interval]
-) -> pd.DataFrame:
-    """The results with one cell for each metric: `0.41 [0.38, 0.45]`, † as its note says."""
-    added = {
-        column.name: [
-            shown(found.get((run_id, column), UNKNOWN))
-            + (comparison.DAGGER if measured.optimised(run_id, column) else "")
-            for run_id in results["run_id"]
-        ]
-        for column in measured.columns
-    }
-    return results.assign(**added)
-
-
-def shown(found: Interval) -> str:
-    """A mean and its interval, in the digits in which they can differ."""
-    if pd.isna(found.mean):
-        return "-"
-    mean, low, high = (f"{value:.3g}" for value in found)
-    return mean if pd.isna(found.low) else f"{mean} [{low}, {high}]"
-
-
-def with_scores(examples: pd.DataFrame, measured: Scores) -> pd.DataFrame:
-    """The examples with a column per metric."""
-    for column in measured.columns if len(examples) else []:
-        values = measured.of_runs(column).melt(
+        part = runs.tracker.read_table(record.run_id, Artifact.EXAMPLES)
+        for position, field in enumerate(MODEL_COLUMNS):
+            part.insert(position, field, getattr(record, field) or None)
+        parts.append(part.assign(run_id=record.run_id))
+    examples = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    for column in runs.scores.columns if parts else []:
+        values = runs.scores.of_runs(column).melt(
             value_name=column.name, ignore_index=False, var_name="run_id"
         )
         examples = examples.merge(values.reset_index(), how="left", on=[*EXAMPLE, "run_id"])
     return examples
 
 
-def write(
-    folder: Path,
-    results: pd.DataFrame,
-    examples: pd.DataFrame,
-    measured: Scores,
-    names: Mapping[str, str],
-) -> list[Path]:
-    """Write the results as CSV, Markdown, LaTeX and JSON, the examples and scores as CSV.
-
-    Args:
-        folder: is made where it is not there.
-        results: a row per run.
-        examples: a row per example of each run.
-        measured: of the runs.
-        names: of the runs, by run_id.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    found = comparison.intervals(measured)
-    numbers = with_measures(results, measured, found)
-    cells = readable(results, measured, found)
-    daggers = any(measured.optimised(run_id, column) for run_id, column in found)
-    note = f"\n{comparison.DAGGER_NOTE}\n" if daggers else ""
-    texts = {
-        "results.csv": numbers.to_csv(index=False),
-        "results.md": cells.to_markdown(index=False, floatfmt=".4g") + "\n" + note,
-        "results.tex": cells.to_latex(index=False, float_format="%.4g", escape=True) + note,
-        "results.json": numbers.to_json(orient="records", indent=2) + "\n",
-        "examples.csv": with_scores(examples, measured).to_csv(index=False),
+def export_files(runs: RunSet) -> dict[str, str]:
+    """The results as CSV, Markdown, LaTeX and JSON; examples, scores and tests as CSV."""
+    results, scores = results_table(runs.records), runs.scores
+    bounds = {"": "mean", "_low": "low", "_high": "high"}
+    values = {
+        f"{column.name}{ending}": [
+            getattr(scores.interval(run_id, column), bound) for run_id in results["run_id"]
+        ]
+        for column in scores.columns
+        for ending, bound in bounds.items()
     }
-    if measured.columns:
-        texts["scores.csv"] = measured.table.to_csv(index=False)
-        texts["comparisons.csv"] = comparison.comparisons_table(measured, names).to_csv(index=False)
-    for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8")
-    return [folder / file for file in texts]
+    cells = {
+        column.name: [scores.text(run_id, column) for run_id in results["run_id"]]
+        for column in scores.columns
+    }
+    daggers = any(scores.has_dagger(*key) for key in scores.intervals)
+    numbers = results.assign(**values)
+    files = table_files("results", numbers, results.assign(**cells), DAGGER_NOTE if daggers else "")
+    files["results.json"] = numbers.to_json(orient="records", indent=2) + "\n"
+    files["examples.csv"] = examples_table(runs).to_csv(index=False)
+    if scores.columns:
+        table = scores.table.rename(columns={"run": "run_id"})[["run_id", *COLUMNS]]
+        files["scores.csv"] = table.to_csv(index=False)
+        files["comparisons.csv"] = tests_table(scores, runs.names).to_csv(index=False)
+    return files
 
 
-def models(records: Sequence[RunRecord]) -> dict[str, Model]:
+def label_runs(records: Sequence[RunRecord]) -> dict[str, RunLabel]:
     """What tells each run from the others, by run_id."""
     varied = varied_overrides(records)
-    found: dict[str, Model] = {}
+    labels: dict[str, RunLabel] = {}
     for record in records:
-        parts = (record.backbone or "?", record.agg or "?")
-        options = [f"{key}={value}" for key, value in varied[record.run_id]]
-        model = Model(*parts, " ".join(options))
-        if model in found.values():
-            model = Model(*parts, " ".join([*options, f"({record.run_id[:6]})"]))
-        found[record.run_id] = model
-    return found
+        options = " ".join(f"{key}={value}" for key, value in varied[record.run_id])
+        label = RunLabel(record.backbone or "?", record.agg or "?", options)
+        if label in labels.values():
+            label = label._replace(options=f"{options} ({record.run_id[:6]})".strip())
+        labels[record.run_id] = label
+    return labels
 
 
 def varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:

@@ -17,7 +17,7 @@ from omegaconf.errors import (
 )
 
 from benchmark.config.errors import ConfigError
-from benchmark.config.registry import known_options, owners, unknown_variant, variants
+from benchmark.config.registry import known_options, owners, unknown_variant
 from user_input import InputError, did_you_mean, in_one_line
 
 CompositionError = (HydraException, OmegaConfBaseException)
@@ -43,12 +43,11 @@ def as_input_error(error: BaseException) -> InputError:
     """An error of Hydra, OmegaConf or our own as one line that says what to do."""
     if isinstance(error, InputError):
         return error
-    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
-    lines = (matcher(error, cause) for matcher in MATCHERS)
+    lines = (matcher(error) for matcher in MATCHERS)
     return next((line for line in lines if line), ConfigError(str(error)))
 
 
-def _failed_callback(error: BaseException, _: BaseException | None) -> ConfigError | None:
+def _failed_callback(error: BaseException) -> ConfigError | None:
     """Something that Hydra was to make could not be made: the error at the root of it."""
     if not isinstance(error, InstantiationException):
         return None
@@ -58,36 +57,35 @@ def _failed_callback(error: BaseException, _: BaseException | None) -> ConfigErr
     return ConfigError(f"{type(root).__name__}: {root}")
 
 
-def _unreadable(error: BaseException, _: BaseException | None) -> ConfigError | None:
-    """An override or a YAML that cannot be read."""
-    if isinstance(error, OverrideParseException):
-        return ConfigError(
-            f"'{in_one_line(error.override)}' cannot be read as option=value; a value with "
-            "spaces, quotes, commas or brackets goes into quotes of its own: 'option=\"…\"'"
-        )
+def _sweep_without_flag(error: BaseException) -> ConfigError | None:
+    argument = re.match(r"Ambiguous value for argument '(.+?)=(.*?)'", str(error))
+    reason = "several values make a sweep, which needs -m; a list is written option=[a,b]"
+    return ConfigError(reason, *argument.groups()) if argument else None
+
+
+def _unreadable_yaml(error: BaseException) -> ConfigError | None:
     if isinstance(error, RecursionError):
         return ConfigError("the defaults lists of YAMLs in conf/ include each other in a circle")
     if isinstance(error, UnicodeDecodeError):
         return ConfigError(f"a YAML in conf/ is not UTF-8: {error}")
-    sweep = re.match(r"Ambiguous value for argument '(.+?)=(.*?)'", str(error))
-    reason = "several values make a sweep, which needs -m; a list is written option=[a,b]"
-    return ConfigError(reason, *sweep.groups()) if sweep else None
+    return None
 
 
-def _unknown_choice(error: BaseException, _: BaseException | None) -> ConfigError | None:
+def _unknown_choice(error: BaseException) -> ConfigError | None:
     # Of a list of choices, as of metrics, Hydra has only the text.
     in_list = re.search(r"Could not load '(\w+)/([^']*)'", str(error))
     if in_list:
         return unknown_variant(in_list[1], in_list[2], in_list[1])
     if not isinstance(error, MissingConfigException) or error.options is None:
         return None
-    group, _slash, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
+    group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
     if group == "hydra/launcher" and choice in LAUNCHERS:
         return ConfigError("is not installed: pip install -e '.[cluster]'", group, choice)
     return unknown_variant(group, choice, group, [n for n in error.options if n[0] != "_"])
 
 
-def _unknown_option(error: BaseException, cause: BaseException | None) -> ConfigError | None:
+def _unknown_option(error: BaseException) -> ConfigError | None:
+    cause = _of_omegaconf(error)
     if not isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         return None
     quoted = re.search(r"'([^']+)'", str(error))
@@ -100,35 +98,56 @@ def _unknown_option(error: BaseException, cause: BaseException | None) -> Config
             "its function has this argument",
             option,
         )
-    metric = option.removeprefix("metrics.")
-    if group != metric and metric in variants("metrics"):
-        return ConfigError(f"not a metric of this run: add it, metrics=[…,{metric}]", option)
     known = known_options()
     ending = [name for name in known if name.rpartition(".")[2] == option]
     hint = f" Did you mean '{min(ending, key=len)}'?" if ending else did_you_mean(option, known)
     return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
 
 
-def _wrong_value(error: BaseException, cause: BaseException | None) -> ConfigError | None:
-    if not isinstance(cause, OmegaConfBaseException) or not cause.full_key:
+def _required(error: BaseException) -> ConfigError | None:
+    cause = _of_omegaconf(error)
+    if not isinstance(cause, MissingMandatoryValue):
         return None
     option = str(cause.full_key)
-    if isinstance(cause, MissingMandatoryValue):
-        return ConfigError(f"must be given: add {option}=… to the command", option)
+    return ConfigError(f"must be given: add {option}=… to the command", option)
+
+
+def _unreadable_override(error: BaseException) -> ConfigError | None:
+    if not isinstance(error, OverrideParseException):
+        return None
+    return ConfigError(
+        f"'{in_one_line(error.override)}' cannot be read as option=value; a value with spaces, "
+        "quotes, commas or brackets goes into quotes of its own: 'option=\"…\"'"
+    )
+
+
+def _wrong_type(error: BaseException) -> ConfigError | None:
+    cause = _of_omegaconf(error)
+    if cause is None or not cause.full_key:
+        return None
     reason = str(cause.msg or cause).splitlines()[0]
     reason = re.sub(r"While dereferencing interpolation '.*?': ", "", reason)
     for pattern, words in PLAIN:
         match = re.fullmatch(pattern, reason)
         if match:
-            return ConfigError(match.expand(words), option, cause.value)
-    return ConfigError(reason, option)
+            return ConfigError(match.expand(words), str(cause.full_key), cause.value)
+    return ConfigError(reason, str(cause.full_key))
 
 
-MATCHERS: tuple[Callable[[BaseException, BaseException | None], ConfigError | None], ...] = (
+def _of_omegaconf(error: BaseException) -> OmegaConfBaseException | None:
+    """The error of OmegaConf that an error is, or is due to."""
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    return cause if isinstance(cause, OmegaConfBaseException) else None
+
+
+MATCHERS: tuple[Callable[[BaseException], ConfigError | None], ...] = (
     _failed_callback,
-    _unreadable,
+    _sweep_without_flag,
+    _unreadable_yaml,
     _unknown_choice,
     _unknown_option,
-    _wrong_value,
+    _required,
+    _unreadable_override,
+    _wrong_type,
 )
-"""Of an error and the OmegaConf error it is due to; the first that knows it says what it means."""
+"""In order; the first that knows an error says what it means."""

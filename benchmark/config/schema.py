@@ -1,7 +1,6 @@
 """The typed schema of a run's configuration, with its ranges as pydantic's constraints."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
@@ -28,35 +27,30 @@ LARGEST_FLOAT = 3.4e38
 """What float32, in which all losses are, can hold."""
 
 
-def rule(is_met: Callable[[Any], bool], reason: str) -> AfterValidator:
-    """A constraint that pydantic has no name for, with what is said where it is not met."""
-
-    def check(value: Any) -> Any:
-        if not is_met(value):
-            raise ValueError(reason)
-        return value
-
-    return AfterValidator(check)
+def batch_number(value: int | str) -> int | str:
+    """A batch size, or "auto"."""
+    if value != "auto" and not (isinstance(value, int) and 1 <= value <= LARGEST_COUNT):
+        raise ValueError("must be an integer ≥ 1, or auto")
+    return value
 
 
-Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
-NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
-LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
-Text = Annotated[str, rule(lambda text: text.strip() != "", "must not be blank")]
-BatchSize = Annotated[
-    int | str,
-    rule(
-        lambda size: size == "auto" or (isinstance(size, int) and 1 <= size <= LARGEST_COUNT),
-        "must be an integer ≥ 1, or auto",
-    ),
-]
-SweepName = Annotated[
-    str,
-    rule(
-        lambda name: SWEEP_NAME.fullmatch(name) is not None,
-        "use at most 80 letters, digits, '.', '_', '+' and '-', first a letter or digit",
-    ),
-]
+def sweep_name(name: str) -> str:
+    """A sweep's name that can be a folder's too."""
+    if not SWEEP_NAME.fullmatch(name):
+        raise ValueError(
+            "use at most 80 letters, digits, '.', '_', '+' and '-', first a letter or digit"
+        )
+    return name
+
+
+def not_blank(text: str) -> str:
+    """A text with more than spaces."""
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Text = Annotated[str, AfterValidator(not_blank)]
 
 
 class Target(BaseModel):
@@ -80,6 +74,10 @@ class NamedTarget(Target):
 MetricVariant = Annotated[dict[str, Any], BeforeValidator(Target.check)]
 Variant = Annotated[dict[str, Any], BeforeValidator(NamedTarget.check)]
 """One YAML of a group: `name`, `_target_` (a function's dotted name), and its arguments."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
 
 
 class Precision(Enum):
@@ -178,7 +176,7 @@ class Tracking:
 
     uri: str | None
     experiment: Text
-    sweep: SweepName | None
+    sweep: Annotated[str, AfterValidator(sweep_name)] | None
     run: NonNegativeInt | None
 
 
@@ -210,7 +208,7 @@ class Config:
     image_size: Annotated[int, Field(ge=32, le=LARGEST_SIZE)]
     epochs: Count
     steps_per_epoch: Count
-    batch: BatchSize
+    batch: Annotated[int | str, AfterValidator(batch_number)]
     memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     cache: str | None
     precision: Precision

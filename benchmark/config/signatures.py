@@ -16,8 +16,6 @@ from user_input import did_you_mean, import_callable
 
 LABELS = ("name", "_target_")
 
-VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
 
 def function_of(
     group: str, variant: Mapping[str, Any], key: str = "_target_"
@@ -46,7 +44,7 @@ def check_call(
         ConfigError: it cannot.
     """
     try:
-        signature_of(function).bind(*given, **named)
+        inspect.signature(function).bind(*given, **named)
     except TypeError as error:
         names = ", ".join([*given, *named])
         raise ConfigError(f"cannot be called with {names}: {error}", option, target) from error
@@ -108,27 +106,11 @@ def argument_types(function: Callable[..., Any]) -> dict[str, Any]:
     annotated = function.__init__ if inspect.isclass(function) else function
     hinted = get_type_hints(annotated, include_extras=True)
     types: dict[str, Any] = {}
-    for name, parameter in signature_of(function).parameters.items():
-        if parameter.kind in VARIADIC:
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         kind = type(parameter.default)
         if parameter.default is parameter.empty or kind is type(None):
             kind = Any
         types[name] = hinted.get(name, {float: float, int: float | int}.get(kind, kind))
     return types
-
-
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a function, or of a class's `__init__` without `self`.
-
-    An `__init__` that only passes on what it is given, as in Keras, is that of the next base.
-    """
-    if not inspect.isclass(function):
-        return inspect.signature(function)
-    for base in function.__mro__:
-        initializer = base.__dict__.get("__init__")
-        if inspect.isfunction(initializer):
-            parameters = list(inspect.signature(initializer).parameters.values())[1:]
-            if not parameters or any(one.kind not in VARIADIC for one in parameters):
-                return inspect.Signature(parameters)
-    return inspect.signature(function)

@@ -1,16 +1,15 @@
 """The pictures of some runs inside a page that must not grow too large."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
-from benchmark.analysis.tables import Model
+from benchmark.analysis.pages import data_uri
+from benchmark.analysis.tables import RunSet
+from benchmark.report.findings import distinct
 from benchmark.tracking.records import (
     Artifact,
     RunRecord,
@@ -20,17 +19,16 @@ from benchmark.tracking.records import (
 )
 from benchmark.tracking.tracker import Tracker
 
-STEPS = ((512, 90), (384, 82), (256, 74), (128, 60))
+QUALITIES = ((512, 90), (384, 82), (256, 74), (128, 60))
 """Most pixels a side and JPEG quality, from the best down."""
 
-ENOUGH = 6
-"""Examples for which quality is lowered; beyond these they are rather left out."""
+FEWEST_EXAMPLES = 6
+"""Quality is lowered to show so many examples; more are left out instead."""
 
 MARKUP = 600
 """Characters that the page needs around a picture."""
 
-SET = (700, 72)
-"""The same of a style set's overview."""
+STYLE_SET_QUALITY = (700, 72)
 
 
 class Example(NamedTuple):
@@ -40,17 +38,17 @@ class Example(NamedTuple):
     content: str
 
 
-class Shown(NamedTuple):
+class EmbeddedPicture(NamedTuple):
     """A picture in the page.
 
     Attributes:
         name: what it shows.
-        source: address that holds it; empty: there is none.
+        source: address that holds it; empty if it was not kept.
         note: what to say about it, or instead of it.
     """
 
     name: str
-    source: str = ""
+    source: str
     note: str = ""
 
 
@@ -61,78 +59,69 @@ class Scene:
     Attributes:
         example: which.
         original: the content picture.
-        rows: by name, each with a picture for every aggregation; None: there is no such run.
+        rows: by name, each with a picture for every aggregation; None where there is no run.
     """
 
     example: Example
-    original: Shown
-    rows: Mapping[str, Sequence[Shown | None]]
+    original: EmbeddedPicture
+    rows: Mapping[str, Sequence[EmbeddedPicture | None]]
 
     @property
     def characters(self) -> int:
         """How much of the page its pictures take."""
-        everything = chain([self.original], *self.rows.values())
-        return sum(len(shown.source) + MARKUP for shown in everything if shown)
+        pictures = chain([self.original], *self.rows.values())
+        return sum(len(picture.source) + MARKUP for picture in pictures if picture)
 
 
-@dataclass(frozen=True)
-class Gallery:
+class Gallery(NamedTuple):
     """The pictures of some runs.
 
     Attributes:
         aggregations: names of the columns.
         sets: an overview of each artist's style set.
-        scenes: one per example shown, artist by artist.
+        scenes: one per example, artist by artist.
         left_out: the examples for which there was no room.
         side: most pixels a side.
-        quality: of JPEG.
     """
 
-    aggregations: Sequence[str]
-    sets: Mapping[str, Shown]
-    scenes: Sequence[Scene]
-    left_out: Sequence[Example]
-    side: int
-    quality: int
+    aggregations: Sequence[str] = ()
+    sets: Mapping[str, EmbeddedPicture] = {}
+    scenes: Sequence[Scene] = ()
+    left_out: Sequence[Example] = ()
+    side: int = 0
 
 
-def gallery(
-    tracker: Tracker, records: Sequence[RunRecord], models: Mapping[str, Model], budget: int
-) -> Gallery:
+def gallery(runs: RunSet, budget: int) -> Gallery:
     """As many examples in as good a quality as there is room for, spread over the artists.
 
     Args:
-        tracker: of the runs.
-        records: the runs.
-        models: what they are, by run_id.
+        runs: whose results to show.
         budget: most characters of all pictures.
     """
-    examples = {record.run_id: examples_of(tracker, record) for record in records}
-    wanted = in_turn(list(dict.fromkeys(chain.from_iterable(examples.values()))))
-    aggregations = list(dict.fromkeys(models[r.run_id].agg for r in records))
-    runs = [(record, models[record.run_id], examples[record.run_id]) for record in records]
-    side, quality = STEPS[0]
-    for side, quality in STEPS if wanted else []:
-        needed = min(len(wanted), ENOUGH)
-        if scene(tracker, runs, wanted[0], side, quality).characters * needed <= budget:
+    by_run = {record.run_id: examples_of(runs.tracker, record) for record in runs.records}
+    examples = in_turn(distinct(chain.from_iterable(by_run.values())))
+    side, quality = QUALITIES[0]
+    for side, quality in QUALITIES if examples else []:
+        needed = min(len(examples), FEWEST_EXAMPLES)
+        if scene(runs, by_run, examples[0], side, quality).characters * needed <= budget:
             break
-    sets: dict[str, Shown] = {}
+    sets: dict[str, EmbeddedPicture] = {}
     scenes: list[Scene] = []
-    for example in wanted:
-        new = scene(tracker, runs, example, side, quality)
-        own = sets.get(example.artist) or style_set(tracker, records, example.artist)
-        budget -= new.characters + (0 if example.artist in sets else len(own.source))
+    for example in examples:
+        new = scene(runs, by_run, example, side, quality)
+        style_set = sets.get(example.artist) or embedded_style_set(runs, example.artist)
+        budget -= new.characters + (0 if example.artist in sets else len(style_set.source))
         if budget < 0:
             break
-        sets[example.artist] = own
+        sets[example.artist] = style_set
         scenes.append(new)
-    left_out = [e for e in wanted if e not in {s.example for s in scenes}]
-    scenes.sort(key=lambda one: (list(sets).index(one.example.artist), wanted.index(one.example)))
-    return Gallery(aggregations, sets, scenes, left_out, side, quality)
+    left_out = examples[len(scenes) :]
+    scenes.sort(key=lambda one: (list(sets).index(one.example.artist), examples.index(one.example)))
+    return Gallery(distinct(m.agg for m in runs.labels.values()), sets, scenes, left_out, side)
 
 
 def examples_of(tracker: Tracker, record: RunRecord) -> list[Example]:
-    """The examples of which a run left pictures."""
+    """The examples of which a run kept results."""
     if not tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
         return []
     table = tracker.read_table(record.run_id, Artifact.EXAMPLES)
@@ -144,55 +133,58 @@ def in_turn(examples: Sequence[Example]) -> list[Example]:
     by_artist: dict[str, list[Example]] = {}
     for example in examples:
         by_artist.setdefault(example.artist, []).append(example)
-    rounds = zip_longest(*by_artist.values())
-    return [example for one in rounds for example in one if example is not None]
+    return [e for e in chain.from_iterable(zip_longest(*by_artist.values())) if e is not None]
 
 
 def scene(
-    tracker: Tracker,
-    runs: Sequence[tuple[RunRecord, Model, Sequence[Example]]],
+    runs: RunSet,
+    examples: Mapping[str, Sequence[Example]],
     example: Example,
     side: int,
     quality: int,
 ) -> Scene:
-    """The pictures of an example by all runs, at most so large and so good."""
-    aggregations = list(dict.fromkeys(model.agg for _, model, _ in runs))
-    rows: dict[str, list[Shown | None]] = {m.row: [None] * len(aggregations) for _, m, _ in runs}
-    for record, model, own in runs:
-        note = "" if record.status == "finished" else record.status
-        source = ""
-        if example in own:
-            picture = found(tracker, record, result_file(*example))
-            source = embedded(picture, side, quality) if picture is not None else ""
-        shown = Shown(model.name, source, note if source else note or "no picture was kept")
-        rows[model.row][aggregations.index(model.agg)] = shown
-    kept = content_file(example.content)
-    pictures = (found(tracker, record, kept) for record, _, own in runs if example in own)
-    original = next((picture for picture in pictures if picture is not None), None)
-    source = embedded(original, side, quality) if original is not None else ""
-    missing = "" if source else "the content picture was not kept"
-    return Scene(example, Shown("content picture", source, missing), rows)
+    """The pictures of an example by all runs, at most so large and so good.
+
+    Args:
+        runs: whose results to show.
+        examples: of each run, by run_id.
+        example: the one to show.
+        side: most pixels a side.
+        quality: of JPEG.
+    """
+    aggregations = distinct(label.agg for label in runs.labels.values())
+    rows: dict[str, list[EmbeddedPicture | None]] = {
+        label.row: [None] * len(aggregations) for label in runs.labels.values()
+    }
+    original = ""
+    for record in runs.records:
+        label, source = runs.labels[record.run_id], ""
+        note: str = "" if record.status == "finished" else record.status
+        if example in examples[record.run_id]:
+            source = embedded(runs.tracker, record, result_file(*example), side, quality)
+            original = original or embedded(
+                runs.tracker, record, content_file(example.content), side, quality
+            )
+        note = note if source else note or "no picture was kept"
+        picture = EmbeddedPicture(label.name, source, note)
+        rows[label.row][aggregations.index(label.agg)] = picture
+    missing = "" if original else "the content picture was not kept"
+    return Scene(example, EmbeddedPicture("content picture", original, missing), rows)
 
 
-def style_set(tracker: Tracker, records: Sequence[RunRecord], artist: str) -> Shown:
+def embedded_style_set(runs: RunSet, artist: str) -> EmbeddedPicture:
     """The overview of an artist's style set, from the first run that kept it."""
-    pictures = (found(tracker, r, style_set_file(artist)) for r in records)
-    picture = next((picture for picture in pictures if picture is not None), None)
-    if picture is None:
-        return Shown("style set", note="the style set's overview was not kept")
-    return Shown("style set", embedded(picture, *SET))
+    sources = (
+        embedded(runs.tracker, record, style_set_file(artist), *STYLE_SET_QUALITY)
+        for record in runs.records
+    )
+    source = next(filter(None, sources), "")
+    return EmbeddedPicture("style set", source, "" if source else "no overview was kept")
 
 
-def found(tracker: Tracker, record: RunRecord, file: str) -> np.ndarray | None:
-    """A picture artifact, if the run has it."""
-    kept = tracker.has_artifact(record.run_id, file)
-    return tracker.read_picture(record.run_id, file) if kept else None
-
-
-def embedded(picture: np.ndarray, side: int, quality: int) -> str:
-    """A picture as an address that holds it, at most so many pixels a side."""
-    image = Image.fromarray(picture)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    image.save(buffer, "jpeg", quality=quality, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def embedded(tracker: Tracker, record: RunRecord, file: str, side: int, quality: int) -> str:
+    """A picture of a run as an address that holds it; nothing if the run has none."""
+    if not tracker.has_artifact(record.run_id, file):
+        return ""
+    picture = Image.fromarray(tracker.read_picture(record.run_id, file))
+    return data_uri(picture, side=side, quality=quality, optimize=True)

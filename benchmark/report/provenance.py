@@ -1,4 +1,4 @@
-"""From what some runs were made: all that is needed to make them again."""
+"""How to repeat some runs: commands, options, data, versions, hardware."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ MOST_FILES = 400
 
 
 class Provenance(NamedTuple):
-    """From what some runs were made.
+    """What some runs were made from.
 
     Attributes:
         commands: that made them.
         common: options that all have in common.
         differing: the others, with the value in each run.
         facts: data and weights with their digests, versions, hardware, commit.
-        files: file and digest of each set; empty where there are none or too many.
+        files: file and digest of each set; empty if none were recorded or too many.
     """
 
     commands: Sequence[str]
@@ -32,26 +32,26 @@ class Provenance(NamedTuple):
     files: Mapping[str, Sequence[tuple[str, str]]]
 
 
-def of(tracker: Tracker, records: Sequence[RunRecord]) -> Provenance:
-    """From what the runs were made."""
+def provenance(tracker: Tracker, records: Sequence[RunRecord]) -> Provenance:
+    """What the runs were made from."""
     configs = [options_of(tracker, record) for record in records]
     keys = distinct(key for config in configs for key in config)
-    values = {key: [config.get(key, "-") for config in configs] for key in keys}
+    options = {key: [config.get(key, "-") for config in configs] for key in keys}
     return Provenance(
         commands(tracker, records),
-        {key: found[0] for key, found in values.items() if len(set(found)) == 1},
-        {key: found for key, found in values.items() if len(set(found)) > 1},
-        facts(records),
+        {key: values[0] for key, values in options.items() if len(set(values)) == 1},
+        {key: values for key, values in options.items() if len(set(values)) > 1},
+        provenance_facts(records),
         data_files(tracker, records),
     )
 
 
 def commands(tracker: Tracker, records: Sequence[RunRecord]) -> list[str]:
-    """The command line of each sweep, or those of its runs where it has none."""
+    """The command line of each sweep, or those of its runs if it has none."""
     sweeps = distinct(record.sweep for record in records if record.sweep)
     parents = {sweep: tracker.sweep_run(sweep) for sweep in sweeps}
-    makers = (parents.get(record.sweep) or record for record in records)
-    return [command for command in distinct(maker.command for maker in makers) if command]
+    started_by = (parents.get(record.sweep) or record for record in records)
+    return distinct(filter(None, (record.command for record in started_by)))
 
 
 def options_of(tracker: Tracker, record: RunRecord) -> dict[str, str]:
@@ -63,9 +63,9 @@ def options_of(tracker: Tracker, record: RunRecord) -> dict[str, str]:
     return {str(k): str(v) for k, v in options.items() if not str(k).startswith("tracking.")}
 
 
-def facts(records: Sequence[RunRecord]) -> dict[str, str]:
+def provenance_facts(records: Sequence[RunRecord]) -> dict[str, str]:
     """Data, weights, versions, hardware and commit, each with the values that the runs have."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for r in records:
         of_run = {
             "artists": "; ".join(r.artists),
@@ -79,17 +79,17 @@ def facts(records: Sequence[RunRecord]) -> dict[str, str]:
             **{f"version of {package}": value for package, value in sorted(r.versions.items())},
         }
         for fact, value in of_run.items():
-            found.setdefault(fact, []).append(value)
-    lists = {fact: distinct(filter(None, values)) for fact, values in found.items()}
-    return {fact: " | ".join(values) for fact, values in lists.items() if values}
+            values.setdefault(fact, []).append(value)
+    joined = {fact: " | ".join(distinct(filter(None, v))) for fact, v in values.items()}
+    return {fact: text for fact, text in joined.items() if text}
 
 
 def data_files(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
-    """Digests of the data files by set, from the first run that kept them."""
-    kept = next((r for r in records if tracker.has_artifact(r.run_id, Artifact.DATA)), None)
-    if kept is None:
+    """Digests of the data files by set, from the first run that recorded them."""
+    record = next((r for r in records if tracker.has_artifact(r.run_id, Artifact.DATA)), None)
+    if record is None:
         return {}
-    data = DataFiles.model_validate(tracker.read_json(kept.run_id, Artifact.DATA))
+    data = DataFiles.model_validate(tracker.read_json(record.run_id, Artifact.DATA))
     sets = {**data.style, "content pictures": data.content}
     if sum(map(len, sets.values())) > MOST_FILES:
         return {}

@@ -71,7 +71,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const specifications = JSON.parse(byId("specifications")?.textContent ?? "[]");
 const draw = async (place) => {
   const [ink, line] = ["--ink", "--line"].map((name) => getComputedStyle(place).getPropertyValue(name));
-  await vegaEmbed(place, specifications[place.dataset.place], {
+  await vegaEmbed(place, specifications[place.dataset.position], {
     renderer: "svg", tooltip: { theme: dark.matches ? "dark" : "light" },
     actions: { export: true, source: false, compiled: false, editor: false },
     config: {

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, PositiveInt
 
 import datasets
@@ -17,11 +16,15 @@ from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics import references
 from benchmark.metrics.scoring import EvaluationSetup, Metric
+from benchmark.runs import style_sets as choose
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.networks import load_backbone
-from benchmark.runs.style_sets import Selection, check_sizes, style_sets_of
+from benchmark.runs.style_sets import Selection
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace
+from benchmark.transfer.aggregation import Aggregation
+from benchmark.transfer.losses import Loss
+from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, selection
@@ -50,7 +53,10 @@ class Prepared:
     Attributes:
         paintings: one set an artist.
         content: the content pictures.
-        transfer: what is optimised, apart from the images.
+        backbone: the network.
+        aggregation: over the paintings.
+        optimizer: Keras's.
+        loss: the total of an example.
         stopping: when to end.
         batch: most examples to optimise together.
         from_noise: whether pictures start from noise instead of their content.
@@ -59,13 +65,16 @@ class Prepared:
         snapshots: epochs whose pictures are logged.
         original_size: whether results are also logged at their content pictures' own sizes.
         cache: folder for style targets.
-        evaluation_setup: how the results are scored.
+        evaluation_setup: with what the results are scored.
         workspace: what it shares with the other runs of the process.
     """
 
     paintings: Sequence[LoadedImages]
     content: LoadedImages
-    transfer: StyleTransfer
+    backbone: Backbone
+    aggregation: Aggregation
+    optimizer: OptimizerChoice
+    loss: Loss
     stopping: Stopping
     batch: int
     from_noise: bool
@@ -78,9 +87,11 @@ class Prepared:
     workspace: Workspace
 
     @property
-    def backbone(self) -> Backbone:
-        """The network that it is optimised with."""
-        return self.transfer.backbone
+    def transfer(self) -> StyleTransfer:
+        """What is optimised, apart from the images."""
+        return StyleTransfer(
+            self.backbone, self.aggregation, self.loss, self.optimizer, self.workspace.session
+        )
 
     @property
     def examples(self) -> list[tuple[str, str]]:
@@ -99,18 +110,21 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     Raises:
         InputError: an option, a picture or a weight file is wrong.
     """
-    # The backbone comes last, so that a wrong number is reported before a download.
+    # The backbone comes last, so that a wrong number is told before a download.
     optimizer = optimizer_choice(config.optimizer)
     loss = loss_of(config.loss)
     content = load_content(config, workspace)
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     groups, paintings = load_paintings(config, workspace)
-    agg = aggregation(config.agg, [len(images.names) for images in paintings])
+    combined = aggregation(config.agg, [len(one.names) for one in paintings])
     backbone = load_backbone(config, workspace.backbones)
     return Prepared(
         paintings=paintings,
         content=content,
-        transfer=StyleTransfer(backbone, agg, loss, optimizer, workspace.session),
+        aggregation=combined,
+        backbone=backbone,
+        optimizer=optimizer,
+        loss=loss,
         stopping=Stopping(
             config.epochs,
             config.steps_per_epoch,
@@ -145,14 +159,13 @@ def load_paintings(
 ) -> tuple[list[ImageSet], list[LoadedImages]]:
     """The groups that a run's style sets are chosen from, and these sets."""
     choice, groups = painting_groups(config)
-    size = config.image_size
-
-    def features_of(group: ImageSet) -> np.ndarray:
-        backbone = load_backbone(config, workspace.backbones)
-        return workspace.group_features(backbone, group, size)
-
-    sets = [s for group in groups for s in style_sets_of(group, choice, config.seed, features_of)]
-    return groups, [workspace.load_images(style_set, size) for style_set in sets]
+    if choice.uses_features:
+        backbone, size = load_backbone(config, workspace.backbones), config.image_size
+        features = [workspace.group_features(backbone, group, size) for group in groups]
+        sets = choose.select_by_features(groups, features, choice, config.seed)
+    else:
+        sets = choose.select_by_position(groups, choice, config.seed)
+    return groups, [workspace.load_images(style_set, config.image_size) for style_set in sets]
 
 
 def evaluation_setup(
@@ -162,23 +175,22 @@ def evaluation_setup(
     paintings: Sequence[LoadedImages],
     workspace: Workspace,
 ) -> EvaluationSetup:
-    """How the results of a run are scored.
+    """With what the results of a run are scored.
 
     Raises:
         InputError: no such evaluator, or not with these weights.
     """
     wanted = config.evaluation
-    needed = any(metric.needs_evaluator for metric in metrics)
-    evaluators = {
+    found = {
         name: workspace.evaluator(name, wanted.weights, config.image_size)
-        for name in (wanted.evaluators if needed else [])
+        for name in (wanted.evaluators if any(one.needs_evaluator for one in metrics) else [])
     }
-    other_artists = all_artists(config) if wanted.others and evaluators else []
+    other_artists = all_artists(config) if wanted.others and found else []
     sets = [images.image_set for images in paintings]
     return EvaluationSetup(
         metrics=metrics,
-        evaluators={n: loaded for n, loaded in evaluators.items() if isinstance(loaded, Backbone)},
-        unavailable={n: reason for n, reason in evaluators.items() if isinstance(reason, str)},
+        evaluators={name: one for name, one in found.items() if isinstance(one, Backbone)},
+        unavailable={name: one for name, one in found.items() if isinstance(one, str)},
         held_out=references.held_out(sets, groups, wanted.held_out),
         others=references.others(groups, other_artists, wanted.others, wanted.held_out),
         size=config.image_size,
@@ -193,8 +205,8 @@ def all_artists(config: Config) -> list[ImageSet]:
     if "artists" not in parameters:
         return []
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    required = {k: v for k, v in arguments.items() if parameters[k].default is parameters[k].empty}
-    groups: list[ImageSet] = function(**required, artists=["*"])
+    place = {k: v for k, v in arguments.items() if parameters[k].default is inspect.Parameter.empty}
+    groups: list[ImageSet] = function(**place, artists=["*"])
     return groups
 
 
@@ -212,7 +224,7 @@ def batch_size(
         backbone,
         config.memory_gb,
         artists=len(paintings),
-        paintings=max(len(images.names) for images in paintings),
+        paintings=max(len(one.names) for one in paintings),
         contents=len(content.names),
     )
 
@@ -223,11 +235,11 @@ def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
     function = function_of("dataset", config.dataset)
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
     groups: list[ImageSet] = function(**arguments)
-    if not (isinstance(groups, list) and all(isinstance(group, ImageSet) for group in groups)):
+    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
         raise ConfigError(
             "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
         )
-    check_sizes(groups, choice)
+    choose.check_sizes(groups, choice)
     return choice, groups
 
 
@@ -241,7 +253,7 @@ def load_content(config: Config, workspace: Workspace) -> LoadedImages:
     if not isinstance(available, ImageSet):
         raise ConfigError("must return an ImageSet", "content._target_", config.content["_target_"])
     if config.split is None:
-        chosen = selection.named_or_first(available, wanted.names, wanted.count)
+        found = selection.named_or_first(available, wanted.names, wanted.count)
     elif wanted.names is not None:
         raise ConfigError(
             "draws the content images, content.names names them: leave one out",
@@ -250,5 +262,5 @@ def load_content(config: Config, workspace: Workspace) -> LoadedImages:
         )
     else:
         split: Literal["train", "test"] = config.split.value
-        chosen = selection.random_split(available, split, wanted.train, wanted.test, config.seed)
-    return workspace.load_images(chosen, config.image_size)
+        found = selection.random_split(available, split, wanted.train, wanted.test, config.seed)
+    return workspace.load_images(found, config.image_size)

@@ -1,7 +1,7 @@
 """Which paintings of each group a run matches; the rules themselves are in `datasets.selection`."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -31,6 +31,11 @@ class Selection(BaseModel):
     paintings: PositiveInt = 30
     clusters: PositiveInt = 3
 
+    @property
+    def uses_features(self) -> bool:
+        """Whether the rule needs features of the paintings."""
+        return self.selection in ("nearest", "diverse", "cluster")
+
 
 def check_sizes(groups: Sequence[ImageSet], choice: Selection) -> None:
     """Check that every group has enough paintings.
@@ -51,36 +56,37 @@ def check_sizes(groups: Sequence[ImageSet], choice: Selection) -> None:
             )
 
 
-def style_sets_of(
-    group: ImageSet, choice: Selection, seed: int, features_of: Callable[[ImageSet], np.ndarray]
-) -> list[ImageSet]:
-    """The style set of a group, or with `cluster` several.
-
-    Args:
-        group: to select from.
-        choice: the rule.
-        seed: of all groups; each one's own depends on its name too.
-        features_of: a group's features (n, D), for the rules that compare paintings.
-    """
-    count, own_seed = choice.paintings, [seed, zlib.crc32(group.name.encode())]
-    if choice.selection == "first":  # In the order of their numbers (the study, section 1).
-        return [_subset(group, range(count))]
-    if choice.selection == "random":
-        return [_subset(group, rules.random_places(len(group.images), count, own_seed))]
-    features = features_of(group)
-    if choice.selection == "nearest":
-        return [_subset(group, rules.nearest_places(features, count))]
-    if choice.selection == "diverse":
-        return [_subset(group, rules.diverse_places(features, count))]
-    random_state = int(np.random.default_rng(own_seed).integers(2**31))
-    clusters = rules.cluster_places(features, choice.clusters, count, random_state)
+def select_by_position(groups: Sequence[ImageSet], choice: Selection, seed: int) -> list[ImageSet]:
+    """The sets of the rules `first` and `random`."""
     return [
-        _subset(group, places, f" cluster {number}") for number, places in enumerate(clusters, 1)
+        _subset(
+            group,
+            range(choice.paintings)  # in natural order of their numbers (the study, section 1)
+            if choice.selection == "first"
+            else rules.random_places(len(group.images), choice.paintings, _own(seed, group)),
+        )
+        for group in groups
     ]
 
 
-def _subset(group: ImageSet, places: Sequence[int], suffix: str = "") -> ImageSet:
-    return ImageSet(group.name + suffix, tuple(group.images[place] for place in places))
+def select_by_features(
+    groups: Sequence[ImageSet], features: Sequence[np.ndarray], choice: Selection, seed: int
+) -> list[ImageSet]:
+    """The sets of the rules `nearest`, `diverse` and `cluster`, by each group's features (n, D)."""
+    sets = []
+    for group, points in zip(groups, features, strict=True):
+        if choice.selection == "nearest":
+            sets.append(_subset(group, rules.nearest_places(points, choice.paintings)))
+        elif choice.selection == "diverse":
+            sets.append(_subset(group, rules.diverse_places(points, choice.paintings)))
+        else:
+            own_seed = int(np.random.default_rng(_own(seed, group)).integers(2**31))
+            parts = rules.cluster_places(points, choice.clusters, choice.paintings, own_seed)
+            sets += [
+                _subset(group, places, f"{group.name} cluster {number}")
+                for number, places in enumerate(parts, start=1)
+            ]
+    return sets
 
 
 def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:
@@ -97,3 +103,11 @@ def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
     return np.concatenate([a / norm for a, norm in zip(layers, norms, strict=True)], axis=1)
+
+
+def _subset(group: ImageSet, places: Sequence[int], name: str | None = None) -> ImageSet:
+    return ImageSet(name or group.name, tuple(group.images[place] for place in places))
+
+
+def _own(seed: int, group: ImageSet) -> list[int]:
+    return [seed, zlib.crc32(group.name.encode())]

@@ -116,8 +116,6 @@ class Interrupts:
                 if self.is_shutting_down:
                     return
                 sleep(0.02)
-            # From here on `check` must not raise, for the actions below write to the store.
-            self.mark_shutting_down()
             for action in reversed(self._exit_actions):
                 with suppress(Exception):
                     action()

@@ -92,7 +92,11 @@ def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
         batch = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
             *batch,
-            *run.transfer.step_parts,
+            run.loss.functions,
+            run.aggregation.function,
+            run.aggregation.constants,
+            run.optimizer.constructor,
+            run.optimizer.arguments,
             len(run.paintings[0].names),
             len(plans[0].artists),
         )

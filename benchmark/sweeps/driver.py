@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.analysis.model_selection import with_winners
+from benchmark.analysis.model_selection import with_best_optimizers
 from benchmark.config.compose import composed, refuse
 from benchmark.config.composition_errors import CompositionError
 from benchmark.config.paths import check_folder
@@ -67,7 +67,7 @@ def _new_sweep(
     application: Application,
     output: Output,
 ) -> Sweep:
-    configs = with_winners([composed(overrides) for overrides in jobs], jobs)
+    configs = with_best_optimizers([composed(overrides) for overrides in jobs], jobs)
     output.print(f"Preparing {_counted(len(configs), 'run')} …")
     workspace = workspace_of(application)
     examples = validate(configs, workspace, output)

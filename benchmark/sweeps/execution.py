@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from benchmark.analysis.model_selection import check_data, with_winners
+from benchmark.analysis.model_selection import check_training_data, with_best_optimizers
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Estimate
@@ -55,8 +55,7 @@ def validate(configs: Sequence[Config], workspace: Workspace, output: Output) ->
     random_weights: dict[str, str] = {}
     unavailable: dict[str, str] = {}
     for config in configs:
-        prepared = prepare(config, workspace)
-        check_data(config, prepared)
+        prepared = _prepare_checked(config, workspace)
         examples += len(prepared.examples)
         random_weights |= missing_weights(prepared)
         unavailable |= prepared.evaluation_setup.unavailable
@@ -72,12 +71,11 @@ def run_alone(config: Config, overrides: Sequence[str], application: Application
     try:
         Tracker.check_reachable(config.tracking.uri)
         if config.tracking.run is None:
-            [config] = with_winners([config], [overrides])
+            [config] = with_best_optimizers([config], [overrides])
         else:
             plan = SweepPlan.read(tracker_of(config, application.interrupts), name)
             config, overrides = plan.run(config.tracking.run, config.tracking)
-        prepared = prepare(config, workspace_of(application))
-        check_data(config, prepared)
+        prepared = _prepare_checked(config, workspace_of(application))
         announce_weights(output, missing_weights(prepared))
         announce_evaluators(output, prepared.evaluation_setup.unavailable)
         if config.estimate is Estimate.only:
@@ -108,7 +106,7 @@ def run_in_sweep(
         tracker = sweep.tracker if sweep else tracker_of(config, application.interrupts)
         name = config.tracking.sweep or ""
         if config.tracking.run is None:
-            [config] = with_winners([config], [overrides])
+            [config] = with_best_optimizers([config], [overrides])
         else:
             number = config.tracking.run
             plan = sweep.plan if sweep else SweepPlan.read(tracker, name)
@@ -170,3 +168,11 @@ def attempt(
 def reason_of(error: Exception) -> str:
     """Why a run failed, in one line."""
     return str(error) if isinstance(error, InputError) else error_summary(error)
+
+
+def _prepare_checked(config: Config, workspace: Workspace) -> Prepared:
+    """Prepare a run, and check a test's data against its training."""
+    prepared = prepare(config, workspace)
+    digests = prepared.style_digest, prepared.backbone.digest
+    check_training_data(config, *digests, prepared.content.names)
+    return prepared

@@ -20,10 +20,6 @@ SMALLEST_POWER = 1e-12
 LARGEST_POWER = 1e30
 
 
-Constants = tuple[tuple[str, Hashable], ...]
-"""Arguments that are constants in a compiled step, by name."""
-
-
 @dataclass(frozen=True)
 class Aggregation:
     """How the losses against the paintings become one.
@@ -44,7 +40,7 @@ class Aggregation:
         return {name: v for name, v in self.arguments.items() if isinstance(v, float)}
 
     @property
-    def constants(self) -> Constants:
+    def constants(self) -> tuple[tuple[str, Hashable], ...]:
         """The other arguments, constants in the compiled step; lists as tuples."""
         others = ((k, v) for k, v in self.arguments.items() if not isinstance(v, float))
         return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in others)

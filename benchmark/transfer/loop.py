@@ -9,17 +9,10 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from keras import ops
 
-from benchmark.transfer.batch import (
-    Batch,
-    BatchOptimization,
-    make_batches,
-    map_halving_on_oom,
-    resume_from,
-)
+from benchmark.transfer.batch import Batch, BatchOptimization, map_halving_on_oom, resume_from
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.stopping import Stopping, StopReason, stopping_reason
 from benchmark.transfer.style_transfer import StyleTransfer
-from benchmark.transfer.targets import StyleTargets
 
 
 @dataclass(frozen=True)
@@ -122,35 +115,6 @@ class Result:
     def epochs(self) -> int:
         """Epochs done when it ended."""
         return len(self.history) - 1
-
-
-def stylize(
-    transfer: StyleTransfer,
-    contents: np.ndarray,
-    targets: StyleTargets,
-    stopping: Stopping = Stopping(epochs=100),  # noqa: B008 - a frozen value
-    *,
-    batch_size: int = 4,
-    keep_best: bool = False,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> Result:
-    """Optimise images towards the content of some images and the style of an artist.
-
-    Args:
-        transfer: network, aggregation, loss and optimiser.
-        contents: shape (N, S, S, 3), uint8, or floats in [0, 1].
-        targets: the artist's, from `extract_targets` with the same backbone.
-        stopping: when to end.
-        batch_size: images optimised at a time.
-        keep_best: keep each example's image of lowest total loss instead of the last.
-        on_epoch: called after each epoch, from 0 on.
-
-    Raises:
-        ValueError: an array has another shape, type or range.
-        MemoryError: a single image does not fit into memory.
-    """
-    batches = make_batches(transfer.backbone, contents, [targets], batch_size)
-    return optimize(transfer, batches, stopping, keep_best=keep_best, on_epoch=on_epoch)
 
 
 def optimize(

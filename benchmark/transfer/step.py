@@ -1,6 +1,6 @@
 """One compiled optimisation step: the images are the weights of a Keras model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from benchmark.transfer import backend
-from benchmark.transfer.aggregation import Aggregation, Constants
+from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.losses import (
     LossFunctions,
     LossWeights,
@@ -115,7 +115,7 @@ def compile_step(
     feature_extractor: keras.Model,
     functions: LossFunctions,
     aggregate: Callable[..., Tensor],
-    constants: Constants,
+    constants: tuple[tuple[str, Hashable], ...],
     optimizer: OptimizerChoice,
     *,
     examples: int,

@@ -1,0 +1,260 @@
+"""The study's open questions, and their answers from the runs of `experiment=questions`."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from benchmark.analysis import peakiness
+from benchmark.analysis.charts import HEIGHT, color, legend
+from benchmark.analysis.comparison import HARDLY_CHANGED, Column
+from benchmark.analysis.questions import (
+    Answer,
+    Cell,
+    Cells,
+    Pair,
+    Question,
+    claims,
+    comparisons,
+    weights_kind,
+)
+from benchmark.config.schema import restored
+from benchmark.images.pixels import to_float
+from benchmark.metrics.table import CONTENT
+from benchmark.runs.networks import load_backbone
+from benchmark.runs.prepare import load_content
+from benchmark.runs.workspace import Workspace
+from benchmark.tracking.records import Artifact, RunRecord
+from benchmark.tracking.tracker import Tracker
+from user_input import InputError
+
+CHANGE, GRAIN = Column("change"), Column("grain")
+
+ONE_PAINTING = "one painting"
+
+
+def answer_findings(cells: Cells) -> Answer:
+    """What the study found by eye."""
+    names = [*cells.by_name]
+    resnet = [name for name in names if name.startswith("resnet")]
+    pixelated = [name for name in names if name.startswith(("inception", "mobilenet"))]
+    logged = [name for name in names if name.startswith("vgg") and name.endswith(" logged")]
+    pairs = [
+        Pair(name, other, GRAIN)
+        for name in logged
+        for mean in ("simple", "squared")
+        if (other := name.replace(" logged", f" {mean}")) in names
+    ]
+    still = "ResNet does not change the picture at all"
+    return Answer(
+        [
+            *claims(cells, still, resnet, CHANGE, HARDLY_CHANGED, below=True),
+            *claims(cells, "Very pixel-y", pixelated, GRAIN, 1.0, below=False),
+            *claims(cells, "VGG logged is very grainy", logged, GRAIN, 1.0, below=False),
+            *comparisons(cells, pairs),
+        ]
+    )
+
+
+def answer_means(cells: Cells) -> Answer:
+    """Whether many paintings oversmooth, and with which mean."""
+    most = max(map(_paintings, cells.runs.values()))
+    many = {_power(r): cell.name for cell, r in cells.runs.items() if _paintings(r) == most > 1}
+    alone = [name for name in cells.by_name if name == ONE_PAINTING]
+    studied = [many[p] for p in (1.0, 2.0, 0.0) if p in many]
+    distance = cells.independent(many.values(), "held_out_distance")
+    pairs = [Pair(name, one, GRAIN) for name in studied for one in alone]
+    if distance and 1.0 in many:
+        others = [name for power, name in sorted(many.items()) if power != 1.0]
+        pairs += [Pair(name, many[1.0], distance) for name in [*alone, *others]]
+    sentences = claims(cells, "Oversmoothed", studied, GRAIN, 1.0, below=True)
+    caption = "Against the number of paintings, a line a mean; bars and bands: 95 % intervals."
+    charts = {
+        ("means.png", caption): means_chart(cells, [GRAIN, *([distance] if distance else [])])
+    }
+    return Answer([*sentences, *comparisons(cells, pairs)], charts=charts)
+
+
+def means_chart(cells: Cells, columns: Sequence[Column]) -> alt.HConcatChart:
+    """Metrics against the number of paintings, a line an order of the mean."""
+    panels = []
+    for column in columns:
+        table = pd.DataFrame(
+            [
+                {"paintings": _paintings(run), "mean of": cell.column or cell.name}
+                | cells.scores.interval(cell.name, column)._asdict()
+                for cell, run in cells.runs.items()
+            ]
+        )
+        base = alt.Chart(table, title=column.name, width=400, height=HEIGHT).encode(
+            x=alt.X("paintings:Q")
+            .scale(type="log", nice=False)
+            .axis(values=sorted(set(table["paintings"]))),
+            color=color("mean of", None).legend(legend(symbolOpacity=1)),
+        )
+        bounds = {"y": alt.Y("low:Q", title=None).scale(zero=False), "y2": "high:Q"}
+        alone = alt.datum["mean of"] == ONE_PAINTING
+        panels.append(
+            alt.layer(
+                base.mark_area(opacity=0.1).encode(**bounds).transform_filter(~alone),
+                base.mark_rule().encode(**bounds).transform_filter(alone),
+                base.mark_line(point=True).encode(y="mean:Q"),
+            )
+        )
+    return alt.hconcat(*panels)
+
+
+def answer_smoothing(cells: Cells) -> Answer:
+    """Whether peaky activations are what keeps a backbone from transferring style."""
+    backbones = list(dict.fromkeys(run.backbone for run in cells.runs.values()))
+    # The shallow ones are parts of others, but for VGG's, of which there may be no more weights.
+    whole = [b for b in backbones if not b.endswith("_shallow") or b == "vgg_shallow"]
+    tables = peakiness_tables(cells, whole)
+    extremes = pd.DataFrame(
+        {
+            "backbone": [*tables],
+            "least entropy": [table["entropy"].min() for table in tables.values()],
+            "entropy of the deepest": [table["entropy"].iloc[-1] for table in tables.values()],
+            "largest peak": [table["peak"].max() for table in tables.values()],
+            "peak of the deepest": [table["peak"].iloc[-1] for table in tables.values()],
+        }
+    )
+    about = "Activations: entropy (1: all alike) and peak, maximum over root mean square."
+    chart = {("peakiness.png", "Activations by depth."): peakiness.peakiness_chart(tables)}
+    pairs = [pair for backbone in whole for pair in remedies(cells, backbone)]
+    sentences = [*comparisons(cells, pairs), *strengths(cells, whole)]
+    return Answer(sentences, {about: extremes}, chart if tables else {})
+
+
+def remedies(cells: Cells, backbone: str) -> list[Pair]:
+    """Each remedy against the backbone as it is, with the loss whose weights suit them all."""
+    shallow = f"{backbone.removesuffix('_shallow')}_shallow"
+    names = [
+        name
+        for name, run in cells.by_name.items()
+        if run.backbone in (backbone, shallow) and run.params["loss.name"] == "normalised"
+    ]
+    unsmoothed = f"{backbone} none normalised"
+    column = cells.independent(names, "held_out_distance")
+    if column is None or unsmoothed not in names:
+        return []
+    return [Pair(name, unsmoothed, column) for name in names if name != unsmoothed]
+
+
+def strengths(cells: Cells, backbones: Sequence[str]) -> list[str]:
+    """How alike in strength the backbones are, with either loss.
+
+    1 − distance to held-out paintings over the content pictures' own, mean of evaluators.
+    """
+    distances = cells.columns("held_out_distance")
+    before = [cells.scores.of_subject(column, CONTENT).mean() for column in distances]
+    sentences = []
+    for loss in ("study", "normalised"):
+        listed = []
+        for backbone in backbones:
+            name = f"{backbone} none {loss}"
+            after = [cells.scores.interval(name, column).mean for column in distances]
+            share = 1 - (pd.Series(after, dtype=float) / before).mean()
+            listed += [f"{backbone} {share:.0%}"] if np.isfinite(share) else []
+        if len(listed) > 1:
+            sentences.append(
+                f"Strength of style with loss={loss}, the share of the content pictures' distance "
+                "to the held-out paintings that is gone, mean of the evaluators: "
+                f"{', '.join(listed)}."
+            )
+    return sentences
+
+
+def peakiness_tables(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The peakiness of some backbones, unsmoothed, as far as their data still exist."""
+    unsmoothed = {
+        f"{run.backbone}, {weights_kind(run)}": run
+        for run in cells.runs.values()
+        if run.backbone in backbones and run.params["backbone.smoothing"] == "none"
+    }
+    workspace = Workspace()
+    tables = {key: peakiness_of(cells.tracker, run, workspace) for key, run in unsmoothed.items()}
+    return {key: table for key, table in tables.items() if table is not None}
+
+
+def peakiness_of(tracker: Tracker, run: RunRecord, workspace: Workspace) -> pd.DataFrame | None:
+    """The peakiness of a run's backbone on its content pictures; None if they have changed."""
+    config = restored(tracker.read_json(run.run_id, Artifact.CONFIG))
+    try:
+        content = load_content(config, workspace)
+        backbone = load_backbone(config, workspace.backbones)
+    except InputError:
+        return None
+    if (content.digest, backbone.digest) != (run.content_digest, run.weights_digest):
+        return None
+    return peakiness.by_depth(backbone, to_float(content.pixels))
+
+
+def answer_weights(cells: Cells) -> Answer:
+    """Whether random weights do as well."""
+    names = cells.by_name
+    known = dict.fromkeys(run.backbone for run in names.values())
+    both = [b for b in known if f"{b} random" in names and f"{b} ImageNet" in names]
+    columns = cells.columns("held_out_distance", "ssim", "recognition")
+    pairs = [Pair(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
+    single = [
+        f"{cell.row}: only with {cell.column} weights here."
+        for cell in cells.runs
+        if cell.row not in both
+    ]
+    return Answer([*comparisons(cells, pairs), *single])
+
+
+def _cell(row: str, column: str) -> Cell:
+    return Cell(f"{row} {column}", row, column)
+
+
+def _cell_of_mean(run: RunRecord) -> Cell:
+    if _paintings(run) == 1:
+        return Cell(ONE_PAINTING, ONE_PAINTING, "")
+    row, column = f"{_paintings(run)} paintings", f"power {_power(run):g}"
+    return Cell(f"{column}, {row}", row, column)
+
+
+def _paintings(run: RunRecord) -> int:
+    return int(run.params["dataset.paintings"])
+
+
+def _power(run: RunRecord) -> float:
+    return float(run.params["agg.p"])
+
+
+QUESTIONS = (
+    Question(
+        "questions-findings",
+        "Does ResNet leave the picture unchanged, are Inception and MobileNet pixel-y, is VGG "
+        "logged grainy?",
+        "backbones down, aggregations across",
+        lambda run: _cell(f"{run.backbone} ({weights_kind(run)})", run.agg),
+        answer_findings,
+    ),
+    Question(
+        "questions-means",
+        "Does matching many paintings at once oversmooth?",
+        "numbers of paintings down, powers across",
+        _cell_of_mean,
+        answer_means,
+    ),
+    Question(
+        "questions-smoothing",
+        "Is it peaky activations that keep ResNet and Inception from transferring style?",
+        "backbones down, smoothing and loss across",
+        lambda run: _cell(
+            run.backbone, f"{run.params['backbone.smoothing']} {run.params['loss.name']}"
+        ),
+        answer_smoothing,
+    ),
+    Question(
+        "questions-weights",
+        "Do random weights transfer style as ImageNet weights do?",
+        "backbones down, weights across",
+        lambda run: _cell(run.backbone, weights_kind(run)),
+        answer_weights,
+    ),
+)

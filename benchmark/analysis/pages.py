@@ -1,0 +1,100 @@
+"""Files of tables, texts and pictures, and pages that hold them."""
+
+import base64
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from PIL import Image
+
+Content = str | bytes | Image.Image
+"""Of a file."""
+
+
+def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
+    """Write texts, bytes and pictures under their names into a folder; returns the paths."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            path.write_text(content, encoding="utf-8")
+        elif isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            content.save(path)
+    return [folder / name for name in files]
+
+
+def table_files(
+    stem: str, values: pd.DataFrame, cells: pd.DataFrame, note: str = ""
+) -> dict[str, str]:
+    """A table as CSV, Markdown and LaTeX.
+
+    Args:
+        stem: of the files' names.
+        values: the table with plain numbers, for CSV.
+        cells: the table to be read.
+        note: a line below it.
+    """
+    below = f"\n{note}\n" if note else ""
+    return {
+        f"{stem}.csv": values.to_csv(index=False),
+        f"{stem}.md": f"{markdown(cells)}\n{below}",
+        f"{stem}.tex": as_text(cells).to_latex(index=False, escape=True) + below,
+    }
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """A table's cells as text: four significant digits, a dash for what is missing."""
+    return table.astype(object).map(_text)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table as Markdown, numbers to the right."""
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
+    sides = ["right" if right else "left" for right in numeric]
+    text = as_text(table).to_markdown(index=False, disable_numparse=True, colalign=sides)
+    return str(text)
+
+
+def data_uri(picture: Image.Image, kind: str = "jpeg", side: int = 0, **options: Any) -> str:
+    """A picture as an address that holds it, at most `side` pixels a side.
+
+    Args:
+        picture: of any size.
+        kind: "jpeg" or "png".
+        side: 0: as it is.
+        options: Pillow's for the format.
+    """
+    buffer = BytesIO()
+    if side:
+        picture = picture.copy()
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture.save(buffer, kind, **options)
+    return as_data_uri(buffer.getvalue(), kind)
+
+
+def as_data_uri(encoded: bytes, kind: str) -> str:
+    """An encoded picture as an address that holds it."""
+    return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
+
+
+def render(template: Path, **context: Any) -> str:
+    """A Jinja template as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template.name).render(**context)
+
+
+def _text(value: Any) -> str:
+    if pd.isna(value):
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
