@@ -50,11 +50,11 @@ ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	@echo "MLflow UI: http://127.0.0.1:$(PORT)   (Ctrl-C ends it)"
 	$(QUIET) $(VENV)/bin/mlflow ui --backend-store-uri "$(URI)" --host 127.0.0.1 --port $(PORT) --workers 1
 
-# Others reach it only where HOST says so, and then only with what keeps other_artists out.
+# Others reach it only where HOST says so, and then only with what keeps strangers out.
 server: $(VENV)/.installed-cluster ## a tracking server, for this machine unless HOST= says more (STORE=, ARTIFACTS=: see docs/server.md)
 	@case "$(HOST)" in 127.*|localhost|::1) ;; *) \
 		test -n "$(ALLOWED)" || { echo "HOST=$(HOST) lets others in: add ALLOWED=NAME:$(PORT), the name or address (several with commas) by which they call this machine" >&2; exit 2; }; \
-		test -n "$(AUTH)" || { echo "HOST=$(HOST) lets others in: add AUTH=1 for passwords, or AUTH=0 where all_artists who reaches this machine may read and write all" >&2; exit 2; };; \
+		test -n "$(AUTH)" || { echo "HOST=$(HOST) lets others in: add AUTH=1 for passwords, or AUTH=0 where everyone who reaches this machine may read and write all" >&2; exit 2; };; \
 	esac
 	@mkdir -p "$(SERVER)" && echo "MLflow server at port $(PORT) of $(HOST)   (Ctrl-C ends it)"
 	@cd "$(SERVER)" && umask 077 && $(QUIET) exec "$(CURDIR)/$(VENV)/bin/mlflow" server --host "$(HOST)" --port $(PORT) \
