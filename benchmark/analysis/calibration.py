@@ -70,10 +70,10 @@ def calibrate(overrides: Sequence[str]) -> None:
     trials = []
     for one in search(prepared):
         trials.append(one)
-        output.print(f"  trial {len(trials)}: {' '.join(_shown(one))}", soft_wrap=True)
+        output.print(f"  trial {len(trials)}: {' '.join(_texts(one))}", soft_wrap=True)
     found = chosen(trials)
     for one in sorted(trials, key=lambda trial: trial.style_weight):
-        table.add_row(*_shown(one), style="bold" if one is found else None)
+        table.add_row(*_texts(one), style="bold" if one is found else None)
     output.print(table)
     balanced = weights._replace(style=weights.content * found.style_weight)
     loss = prepared.loss._replace(weights=balanced)
@@ -86,7 +86,7 @@ def calibrate(overrides: Sequence[str]) -> None:
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
     file = ROOT / FOLDER / f"{prepared.backbone.name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    drawn(prepared, sorted(trials, key=lambda trial: trial.style_weight)).save(file)
+    trial_sheet(prepared, sorted(trials, key=lambda trial: trial.style_weight)).save(file)
     output.print(f"pictures of the trials: {file}", soft_wrap=True)
 
 
@@ -156,7 +156,7 @@ def first_step(prepared: Prepared) -> float:
     return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
 
 
-def drawn(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
+def trial_sheet(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
     """Examples down, content picture and trials across."""
     contents = [*prepared.content.pixels] * len(prepared.paintings)
     results = [to_uint8(one.pictures) for one in trials]
@@ -173,5 +173,5 @@ def drawn(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
     return sheets.grid(rows, names, headings, caption)
 
 
-def _shown(one: Trial) -> list[str]:
+def _texts(one: Trial) -> list[str]:
     return [f"{one.style_weight:.3g}", f"{one.style_ratio:.3f}", f"{one.content_kept:.3f}"]
