@@ -3,7 +3,7 @@
 A backbone takes images in [0, 1], does its own preprocessing, and returns the activations of its
 style layers and its content layer. Nothing above the deepest of them is computed. One YAML in
 `conf/backbone/` describes one; a network that Keras's applications lack needs one small function.
-May import `user_input` alone.
+May import `benchmark.user_input` alone.
 """
 
 from backbones.network import Backbone, BackboneCache, LayerReport, list_layers, load

@@ -13,7 +13,7 @@ from backbones import weights as weight_sources
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
 from backbones.weights import BackboneError
-from user_input import did_you_mean, import_callable
+from benchmark.user_input import did_you_mean, import_callable
 
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from backbones.quiet_keras import keras
-from user_input import InputError, did_you_mean
+from benchmark.user_input import InputError, did_you_mean
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download is given up; Keras itself waits for ever."""

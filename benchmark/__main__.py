@@ -22,7 +22,7 @@ from benchmark.config.paths import ROOT
 from benchmark.runtime.interrupts import EXIT_CODE
 from benchmark.runtime.launchers import launcher_kind
 from benchmark.sweeps import application
-from user_input import InputError
+from benchmark.user_input import InputError
 
 ALL_QUESTIONS = "experiment=questions"
 """The experiment that consists of several sweeps."""

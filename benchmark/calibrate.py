@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from benchmark.analysis.calibration import FOLDER, SHARE, STEP, TRIAL, calibrate
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.paths import ROOT, check_folder
-from user_input import InputError
+from benchmark.user_input import InputError
 
 USAGE = """\
 Choose loss.style_weight and loss.content_weight for a backbone.

@@ -10,8 +10,8 @@ from benchmark.analysis.run_selection import add_selection, select_runs
 from benchmark.config.compose import refuse
 from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
-from user_input import InputError
-from user_input.arguments import Parser
+from benchmark.user_input import InputError
+from benchmark.user_input.arguments import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

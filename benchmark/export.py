@@ -12,8 +12,8 @@ from benchmark.analysis.tables import export_files, read_runs, results_table
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from user_input import InputError
-from user_input.arguments import Parser
+from benchmark.user_input import InputError
+from benchmark.user_input.arguments import Parser
 
 PRINTED = ["backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio"]
 """Columns that are printed; the files have them all."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from benchmark.config.compose import composed, refuse
 from benchmark.runs.networks import load_layers
 from benchmark.runs.progress import Output
-from user_input import InputError
+from benchmark.user_input import InputError
 
 
 def main(overrides: Sequence[str]) -> int:

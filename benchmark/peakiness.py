@@ -25,7 +25,7 @@ from benchmark.runs.networks import load_backbone
 from benchmark.runs.prepare import load_content
 from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
-from user_input import InputError
+from benchmark.user_input import InputError
 
 FOLDER = Path("mlruns", "peakiness")
 

@@ -10,8 +10,8 @@ from benchmark.analysis.run_selection import add_store, open_store
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from user_input import InputError
-from user_input.arguments import Parser
+from benchmark.user_input import InputError
+from benchmark.user_input.arguments import Parser
 
 USAGE = """\
 Four questions about style transfer from many paintings, answered with the metrics:

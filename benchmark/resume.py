@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from benchmark.config.compose import refuse
 from benchmark.sweeps.resume import resume_sweep
-from user_input import InputError
-from user_input.arguments import Parser
+from benchmark.user_input import InputError
+from benchmark.user_input.arguments import Parser
 
 USAGE = """\
 Resumes a sweep, or a single run, that did not come to its end, whatever the reason: Ctrl-C, a

@@ -2,7 +2,7 @@
 
 A dataset is a function that returns `ImageSet`s; one YAML in `conf/dataset/` names it and its
 arguments. Content is a function that returns one, and a YAML in `conf/content/`. Nothing is
-decoded before `load_images` is called. May import `user_input` alone.
+decoded before `load_images` is called. May import `benchmark.user_input` alone.
 """
 
 from datasets.errors import DatasetError

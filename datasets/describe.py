@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Column, Table
 
+from benchmark.user_input import InputError, import_callable
 from datasets.catalogue import Catalogue
 from datasets.errors import DatasetError, unknown_name
 from datasets.images import LazyImage, bombs_refused, read_or_reason
-from user_input import InputError, import_callable
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from user_input import InputError, closest
+from benchmark.user_input import InputError, closest
 
 
 class DatasetError(InputError):

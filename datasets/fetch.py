@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from benchmark.user_input.arguments import Parser
 from datasets import kaggle
 from datasets.errors import DatasetError, unknown_name
-from user_input.arguments import Parser
 
 EPILOG = """\
 Without --root they go to kagglehub's cache, where the benchmark finds them:

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from benchmark.user_input import closest
 from datasets.errors import DatasetError, unknown_name
-from user_input import closest
 
 TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
 """How a person without the letter writes it; the other habit, dropping the accent, needs none."""

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("user_input", "backbones", "datasets", "benchmark", "hydra_plugins")
+PACKAGES = ("backbones", "datasets", "benchmark")
 
 
 def imports_of(path: Path) -> set[str]:

@@ -33,9 +33,9 @@ from benchmark.config.paths import ROOT
 from benchmark.config.registry import leaves, owners
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
+from benchmark.user_input import InputError, as_override
 from tests.commands import TINY, here, store
 from tests.workspace import prepared_run
-from user_input import InputError, as_override
 
 CONF = ROOT / "conf"
 

@@ -37,9 +37,9 @@ from benchmark.metrics.references import held_out, others
 from benchmark.metrics.table import COLUMNS, means
 from benchmark.runs.prepare import all_artists, evaluation_setup, load_paintings
 from benchmark.runs.variants import metric_of
+from benchmark.user_input import InputError
 from datasets import ImageSet, LazyImage, LoadedImages, load_images, sample
 from tests.workspace import WORKSPACE
-from user_input import InputError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 METRICS = sorted(path.stem for path in (CONF / "metrics").glob("*.yaml"))

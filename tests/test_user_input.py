@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from user_input import InputError, did_you_mean, import_callable
+from benchmark.user_input import InputError, did_you_mean, import_callable
 
 
 def test_an_error_carries_its_option_and_value_through_pickling() -> None:

@@ -27,7 +27,7 @@ from benchmark.runs.prepare import load_content
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.tracker import Tracker
-from user_input import InputError
+from benchmark.user_input import InputError
 
 CHANGE, GRAIN = Column("change"), Column("grain")
 

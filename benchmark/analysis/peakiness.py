@@ -13,7 +13,7 @@ from backbones.quiet_keras import keras
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
 from benchmark.analysis.charts import HEIGHT, WIDTH, color
-from user_input import import_callable
+from benchmark.user_input import import_callable
 
 KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
 """Layers that are measured; the others only rearrange, rescale or pool."""

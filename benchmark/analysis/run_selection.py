@@ -6,7 +6,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import SWEEP_NAME
 from benchmark.tracking.records import RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
-from user_input import did_you_mean
+from benchmark.user_input import did_you_mean
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.bench.size import QuickSize, QuickStudySize, Size, StudySize
-from user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser
 
 if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is refused at once.
     from benchmark.bench.figures import Figure

@@ -39,7 +39,7 @@ from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.step import LOSS_NAMES, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
-from user_input import import_callable
+from benchmark.user_input import import_callable
 
 POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The study's aggregations, all power means."""

@@ -15,7 +15,7 @@ from benchmark.bench.timing import alternately, medians, seconds_of, step_second
 from benchmark.bench.workload import Workload, repeated, sample_workload
 from benchmark.transfer.batch import Batch
 from benchmark.transfer.optimizers import ADAM, OptimizerChoice
-from user_input import import_callable
+from benchmark.user_input import import_callable
 
 BATCH = 4
 """Examples in a batch here: the default of a run."""

@@ -1,6 +1,6 @@
 """The arguments of `python -m benchmark`."""
 
-from user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser
 
 
 def hydra_parser() -> Parser:

@@ -18,7 +18,7 @@ from omegaconf.errors import (
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import known_options, owners, unknown_variant
-from user_input import InputError, did_you_mean, in_one_line
+from benchmark.user_input import InputError, did_you_mean, in_one_line
 
 CompositionError = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for a bad override."""

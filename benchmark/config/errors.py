@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from user_input import InputError, did_you_mean
+from benchmark.user_input import InputError, did_you_mean
 
 Kind = TypeVar("Kind")
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmark.config.compose import refuse
-from user_input import InputError, in_one_line
+from benchmark.user_input import InputError, in_one_line
 
-OWN_PACKAGES = ("benchmark", "backbones", "datasets", "user_input", "__main__")
+OWN_PACKAGES = ("benchmark", "backbones", "datasets", "__main__")
 
 
 @contextmanager

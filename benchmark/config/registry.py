@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from user_input import did_you_mean
+from benchmark.user_input import did_you_mean
 
 CONF = ROOT / "conf"
 

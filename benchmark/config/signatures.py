@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
 from benchmark.config.errors import ConfigError, validated
-from user_input import did_you_mean, import_callable
+from benchmark.user_input import did_you_mean, import_callable
 
 LABELS = ("name", "_target_")
 

@@ -8,8 +8,8 @@ from benchmark.analysis.run_selection import add_selection, select_runs
 from benchmark.config.compose import refuse
 from benchmark.config.paths import ROOT
 from benchmark.report.page import folder_name, write_report
-from user_input import InputError
-from user_input.arguments import Parser
+from benchmark.user_input import InputError
+from benchmark.user_input.arguments import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

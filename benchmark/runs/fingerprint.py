@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat, nested
 from benchmark.transfer import backend
-from user_input import import_callable
+from benchmark.user_input import import_callable
 
 SOURCES = (
     "backbones",

@@ -14,8 +14,8 @@ from backbones import Backbone
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.transfer import backend
 from benchmark.transfer.targets import StyleTargets, from_triangles, gram_triangles
+from benchmark.user_input import import_callable
 from datasets import LoadedImages
-from user_input import import_callable
 
 CACHE_VERSION = 1
 """To be raised whenever `losses.gram_matrix`, `smoothing` or this file changes the targets."""

@@ -25,7 +25,7 @@ from benchmark.sweeps.resume import resume_sweep
 from benchmark.sweeps.sweep import Sweep, refuse_known
 from benchmark.tracking.store import error_summary
 from benchmark.tracking.tracker import Tracker
-from user_input import InputError
+from benchmark.user_input import InputError
 
 
 def start(hydra_config: DictConfig, application: Application) -> None:

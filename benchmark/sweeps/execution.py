@@ -26,7 +26,7 @@ from benchmark.sweeps.summary import summarise
 from benchmark.sweeps.sweep import refuse_known
 from benchmark.tracking.store import error_summary
 from benchmark.tracking.tracker import Tracker
-from user_input import InputError
+from benchmark.user_input import InputError
 
 
 def tracker_of(config: Config, interrupts: Interrupts) -> Tracker:

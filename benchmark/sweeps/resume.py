@@ -15,7 +15,7 @@ from benchmark.sweeps.plan import SweepPlan
 from benchmark.sweeps.sweep import Sweep
 from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
-from user_input import did_you_mean
+from benchmark.user_input import did_you_mean
 
 
 def resume_sweep(

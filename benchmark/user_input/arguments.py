@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import NoReturn
 
-from user_input import did_you_mean
+from benchmark.user_input import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
