@@ -268,9 +268,10 @@ def written(value: Any) -> str:
 
 def check_runs(data: Data, options: Overrides) -> None:
     """Run it, and look at how it ended."""
-    line = [f"{option}={written(value)}" for option, value in options.items()]
+    texts = {option: written(value) for option, value in options.items()}
+    line = [f"{option}={text}" for option, text in texts.items()]
     note(shlex.join(["python", "-m", "benchmark", *line]))
-    config, context = composed(line), RunContext("any", options)
+    config, context = composed(line), RunContext("any", texts)
     outcome = tracked_run(
         config,
         partial(prepare, config, WORKSPACE),

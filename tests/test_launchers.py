@@ -390,9 +390,6 @@ def get(tasks):
 
 def wait(tasks, num_returns, timeout=None):
     return tasks, []
-
-def shutdown():
-    print("ray.shutdown")
 """
 
 
@@ -420,7 +417,6 @@ def test_a_launcher_that_works_in_the_driver(
         if run.data.tags.get("backbone") == "mobilenet"
     }
     check(done, losses)
-    assert ("ray.init at local" in done.output) == ("ray.shutdown" in done.output)
     assert ("ray.init at local" in done.output) == (launcher == RAY)
 
 

@@ -305,7 +305,10 @@ def test_without_patience_there_is_one_attempt(faulty: Faulty, patience: Patienc
     assert not patience.waited
 
 
-def test_a_signal_ends_the_waiting(faulty: Faulty) -> None:
+def test_a_signal_ends_the_waiting(faulty: Faulty, request: pytest.FixtureRequest) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def wait(seconds: float) -> None:
         signal.raise_signal(signal.SIGINT)
 

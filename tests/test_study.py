@@ -71,8 +71,8 @@ def by_sql(folder: Path) -> dict[tuple[str, str, str], dict[str, tuple[float, in
 
 def test_the_cost_is_foretold_and_confirmed(trained: tuple[Path, str]) -> None:
     _, output = trained
-    assert re.search(r"Estimated: 18 runs, 72 examples, at most 288 steps of an example", output)
-    assert re.search(r"measured for a step of one example: vgg_shallow .* s, mobilenet", output)
+    assert re.search(r"Estimated: 18 runs, 72 examples, at most 288 steps of one example", output)
+    assert re.search(r"measured per step of one example: vgg_shallow .* s, mobilenet", output)
     assert re.search(r"1 of 18 runs done in \d+ \S+, about \d+ \S+ left", output)
     assert re.search(r"18 of 18 runs done in .*, estimated: \d", output)
 

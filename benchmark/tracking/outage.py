@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
-from itertools import count
 from time import monotonic, sleep
 from typing import TypeVar
 
@@ -75,8 +74,8 @@ def retry_until_available(
     # Raised in an `except` block, the call's errors carry what is handled there as their context.
     handled = sys.exc_info()[1]
     start = server_error_since = monotonic()
-    announced = False
-    for attempt in count():
+    announced, pause = False, FIRST_WAIT
+    while True:
         try:
             answer = call()
         except Exception as error:
@@ -94,7 +93,8 @@ def retry_until_available(
                 announce(f"{name}: {reason}; retrying for up to {limit} (Ctrl-C to stop)")
         else:
             break
-        wait(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT))
+        wait(pause)
+        pause = min(2 * pause, LONGEST_WAIT)
     if announced:
         announce(f"{name}: reconnected after {monotonic() - start:.0f} s")
     return answer
