@@ -166,12 +166,7 @@ def load(
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
-    if not weights:
-        raise BackboneError("give imagenet, random, auto or a path", "backbone.weights", weights)
-    if not style_layers:
-        raise BackboneError("name at least one", "backbone.style_layers", [])
-    if not 0 < random_scale < np.finfo("float32").max:
-        raise BackboneError("must be > 0 and finite", "backbone.random_scale", random_scale)
+    check_arguments(weights, style_layers, random_scale)
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
@@ -188,6 +183,20 @@ def load(
         # Only random weights depend on it, so that others are loaded once for all seeds.
         seed if weights == "random" else 0,
     )
+
+
+def check_arguments(weights: str, style_layers: Sequence[str], random_scale: float) -> None:
+    """Check arguments of `load`.
+
+    Raises:
+        BackboneError: weights or style layers are empty, or the scale is out of range.
+    """
+    if not weights:
+        raise BackboneError("give imagenet, random, auto or a path", "backbone.weights", weights)
+    if not style_layers:
+        raise BackboneError("name at least one", "backbone.style_layers", [])
+    if not 0 < random_scale < np.finfo("float32").max:
+        raise BackboneError("must be > 0 and finite", "backbone.random_scale", random_scale)
 
 
 class BackboneCache:

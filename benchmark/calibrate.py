@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from benchmark.analysis.calibration import FOLDER, SHARE, STEP, TRIAL, calibrate
+from benchmark.analysis.calibration import CALIBRATION_FOLDER, SHARE, STEP, TRIAL, calibrate
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.user_input import InputError
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE.replace("SHARE", f"{SHARE:.0%}").replace("STEP", f"{STEP:g}"))
         return 0
     try:
-        check_folder("mlruns", str(ROOT / FOLDER))
+        check_folder("mlruns", str(ROOT / CALIBRATION_FOLDER))
         jobs = [[*TRIAL, *overrides] for overrides in one_by_one(arguments)]
         for job in jobs:
             composed(job)  # a typo in the last is told before the first takes its minutes

@@ -17,7 +17,7 @@ from datasets.catalogue import Catalogue
 from datasets.errors import DatasetError, unknown_name
 from datasets.images import LazyImage, bombs_refused, read_or_reason
 
-CONF = Path(__file__).resolve().parent.parent / "conf" / "dataset"
+CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 
 USAGE = """\
 Artists, paintings, years, genres and unreadable files of a dataset.
@@ -58,11 +58,11 @@ def catalogue_of(arguments: Sequence[str]) -> Catalogue:
         if "=" not in argument:
             raise DatasetError("cannot be read as option=value; see --help", option=argument)
     given = dict(argument.split("=", 1) for argument in arguments)
-    choices = sorted(path.stem for path in CONF.glob("[!_]*.yaml"))
+    choices = sorted(path.stem for path in CONF_FOLDER.glob("[!_]*.yaml"))
     choice = given.pop("dataset", "sample")
     if choice not in choices:
         raise unknown_name("dataset", choice, choices)
-    variant: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{choice}.yaml"))
+    variant: Any = OmegaConf.to_container(OmegaConf.load(CONF_FOLDER / f"{choice}.yaml"))
     module, _, name = variant["_target_"].rpartition(".")
     try:
         function = import_callable(f"{module}.{name.replace('paintings', 'catalogue')}")

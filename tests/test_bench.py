@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmark.bench import against
 from benchmark.bench.__main__ import main
-from benchmark.bench.figures import Figure, markdown_table
+from benchmark.bench.figures import Measurement, markdown_table
 from benchmark.bench.growth import slope
 from benchmark.bench.size import QuickSize
 from benchmark.bench.timing import ROOT, alternately
@@ -171,7 +171,7 @@ def test_sides_are_measured_in_turn_and_the_warm_up_does_not_count() -> None:
 def test_a_figure_is_within_its_bounds(
     value: float, least: float | None, most: float | None, reached: bool
 ) -> None:
-    figure = Figure("f", "title", value, least, most)
+    figure = Measurement("f", "title", value, least, most)
     assert figure.reached is reached
     assert ("**" in markdown_table([figure])) is not reached
 

@@ -12,7 +12,7 @@ import pytest
 from benchmark.runtime import slurm
 from benchmark.runtime.interrupts import EXIT_CODE, Interrupts
 from benchmark.runtime.jobs import JoblibJobs, LocalJobs, SlurmJobs
-from benchmark.runtime.launchers import Kind
+from benchmark.runtime.launchers import LauncherKind
 from benchmark.runtime.library_internals import CONTROLLER_MODULE, JOB_MODULES
 from benchmark.runtime.workers import Worker
 from tests import slurm as stand_in
@@ -20,7 +20,7 @@ from tests import slurm as stand_in
 
 @pytest.mark.parametrize("kind", ["local", "slurm"])
 def test_a_job_whose_machine_is_taken_is_requeued_and_ends(
-    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: LauncherKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.chdir(tmp_path)

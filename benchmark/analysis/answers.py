@@ -11,10 +11,10 @@ from benchmark.analysis.charts import HEIGHT, color, legend
 from benchmark.analysis.comparison import HARDLY_CHANGED, Column
 from benchmark.analysis.questions import (
     Answer,
-    Cell,
     Cells,
     Pair,
     Question,
+    QuestionRun,
     claims,
     comparisons,
     weights_kind,
@@ -206,15 +206,15 @@ def answer_weights(cells: Cells) -> Answer:
     return Answer([*comparisons(cells, pairs), *single])
 
 
-def _cell(row: str, column: str) -> Cell:
-    return Cell(f"{row} {column}", row, column)
+def _cell(row: str, column: str) -> QuestionRun:
+    return QuestionRun(f"{row} {column}", row, column)
 
 
-def _cell_of_mean(run: RunRecord) -> Cell:
+def _cell_of_mean(run: RunRecord) -> QuestionRun:
     if _paintings(run) == 1:
-        return Cell(ONE_PAINTING, ONE_PAINTING, "")
+        return QuestionRun(ONE_PAINTING, ONE_PAINTING, "")
     row, column = f"{_paintings(run)} paintings", f"power {_power(run):g}"
-    return Cell(f"{column}, {row}", row, column)
+    return QuestionRun(f"{column}, {row}", row, column)
 
 
 def _paintings(run: RunRecord) -> int:

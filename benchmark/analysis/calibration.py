@@ -24,7 +24,7 @@ from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
 from benchmark.transfer.loop import optimize
 
-FOLDER = Path("mlruns", "calibration")
+CALIBRATION_FOLDER = Path("mlruns", "calibration")
 """What is drawn of the trials."""
 
 SHARE = 0.97
@@ -84,7 +84,7 @@ def calibrate(overrides: Sequence[str]) -> None:
     )
     output.print(f"  content_weight: {balanced.content * factor:.1e}")
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
-    file = ROOT / FOLDER / f"{prepared.backbone.name}.png"
+    file = ROOT / CALIBRATION_FOLDER / f"{prepared.backbone.name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
     trial_sheet(prepared, sorted(trials, key=lambda trial: trial.style_weight)).save(file)
     output.print(f"pictures of the trials: {file}", soft_wrap=True)

@@ -15,7 +15,7 @@ from backbones.weights import named_layers
 from benchmark.analysis.charts import HEIGHT, WIDTH, color
 from benchmark.user_input import import_callable
 
-KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
+LAYER_KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
 """Layers that are measured; the others only rearrange, rescale or pool."""
 
 BLANK = 1e-30
@@ -40,7 +40,7 @@ def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
         name: layer
         for name, layer in layers.items()
         # Squeeze-and-excitation weighs channels: its one position is no picture.
-        if type(layer).__name__ in KINDS and layer.output.shape[1] > 1
+        if type(layer).__name__ in LAYER_KINDS and layer.output.shape[1] > 1
     }
     assert backbone.network is not None  # puts its weights into the layers read here
     model = keras.Model(

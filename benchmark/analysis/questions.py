@@ -34,11 +34,11 @@ RESULTS = "Means over the examples with 95 % intervals."
 METRICS = ("change", "ssim", "grain", "held_out_distance", "recognition")
 """Columns of the page's tables."""
 
-BASELINES = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
+BASELINE_CELLS = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
 """Rows of the page's tables besides the cells, by subject."""
 
 
-class Cell(NamedTuple):
+class QuestionRun(NamedTuple):
     """A run's place in the comparison: its name, and its row and column on the sheet."""
 
     name: str
@@ -57,7 +57,7 @@ class Cells:
     """
 
     tracker: Tracker
-    runs: Mapping[Cell, RunRecord]
+    runs: Mapping[QuestionRun, RunRecord]
     scores: Scores
 
     @property
@@ -98,7 +98,7 @@ class Question(NamedTuple):
     experiment: str
     title: str
     sheet: str
-    cell: Callable[[RunRecord], Cell]
+    cell: Callable[[RunRecord], QuestionRun]
     answer: Callable[[Cells], Answer]
 
 
@@ -107,7 +107,7 @@ def weights_kind(run: RunRecord) -> str:
     return "random" if run.weights == "random" else "ImageNet"
 
 
-def select_cells(tracker: Tracker, cell: Callable[[RunRecord], Cell]) -> Cells | None:
+def select_cells(tracker: Tracker, cell: Callable[[RunRecord], QuestionRun]) -> Cells | None:
     """The last scored run of each cell of an experiment; None if there is none."""
     scored = [run for run in tracker.all_runs() if run.status == "finished" and run.evaluators]
     if not scored:
@@ -172,7 +172,7 @@ def results_of_cells(cells: Cells) -> pd.DataFrame:
         | {column.name: cells.scores.text(name, column) for column in columns}
         for name, run in cells.by_name.items()
     ]
-    for subject, label in BASELINES.items():
+    for subject, label in BASELINE_CELLS.items():
         means = {c.name: cells.scores.of_subject(c, subject).mean() for c in columns}
         if not all(map(np.isnan, means.values())):
             texts = {name: "-" if np.isnan(mean) else f"{mean:.3g}" for name, mean in means.items()}

@@ -20,7 +20,7 @@ RESAMPLES = 1999
 SIGNS = {"higher": 1.0, "lower": -1.0, "one": -1.0}
 """Whether more of what `comparable` returns is better, by a metric's direction."""
 
-EPSILON = 1e-12
+SMALLEST_RATIO = 1e-12
 """Ratios are clamped below at this for their logarithm."""
 
 
@@ -146,7 +146,7 @@ def smallest_p(examples: int, tests: int) -> float:
 
 def comparable(table: pd.DataFrame, better: str) -> pd.DataFrame:
     """Values of which more, or less, is better throughout: |log v| where 1 is best, else as is."""
-    return table.clip(lower=EPSILON).map(np.log).abs() if better == "one" else table
+    return table.clip(lower=SMALLEST_RATIO).map(np.log).abs() if better == "one" else table
 
 
 def significantly_better(tests: pd.DataFrame, better: str) -> dict[str, set[str]]:

@@ -16,7 +16,7 @@ from benchmark.bench.size import QuickSize, QuickStudySize, Size, StudySize
 from benchmark.user_input.arguments import Parser
 
 if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is refused at once.
-    from benchmark.bench.figures import Figure
+    from benchmark.bench.figures import Measurement
 
 FIGURES = {
     "step": "time of a step, one example",
@@ -106,7 +106,7 @@ def measure(given: argparse.Namespace, size: Size) -> int:
     }
     shown = ", ".join(f"{key} {value}" for key, value in about.items() if key != "size")
     screen.print(shown, soft_wrap=True)
-    figures: list[Figure] = []
+    figures: list[Measurement] = []
     for figure in measured_figures(given, size):
         figures.append(figure)
         screen.print(f"  {figure.title}: {figure.value:.3g} ({figure.detail})", soft_wrap=True)
@@ -122,7 +122,7 @@ def measure(given: argparse.Namespace, size: Size) -> int:
     return 0 if all(figure.reached for figure in figures) else 1
 
 
-def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Figure]":
+def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Measurement]":
     """Those of the figures that are wanted, as they are measured."""
     from benchmark.bench import against, footprint, steps, sweeps
 
@@ -136,7 +136,7 @@ def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Figure]
         (steps.step_by_paintings, ("paintings",)),
         (steps.bfloat16_loss, ("bfloat16_loss",)),
         (steps.descent, ("descent",)),
-        (footprint.peak_memory, ("memory",)),
+        (footprint.measured_peak, ("memory",)),
         (footprint.memory_after_jobs, ("jobs",)),
         (partial(sweeps.sweep_times, wanted=wanted), ("sweep", "sweep_bfloat16")),
         (sweeps.cached_start, ("cache",)),

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.bench.figures import Figure
+from benchmark.bench.figures import Measurement
 from benchmark.bench.size import QuickSize, Size
 from benchmark.bench.timing import ROOT, alternately, medians, run_module
 
@@ -15,7 +15,7 @@ NOT_SLOWER = 1.02
 """Ratio up to which this checkout counts as no slower."""
 
 
-def steps_against(other: Path, figures: Mapping[str, str], size: Size) -> Iterator[Figure]:
+def steps_against(other: Path, figures: Mapping[str, str], size: Size) -> Iterator[Measurement]:
     """Seconds of a step here over those in another checkout, in processes run alternately.
 
     Args:
@@ -37,7 +37,7 @@ def steps_against(other: Path, figures: Mapping[str, str], size: Size) -> Iterat
         )
         here, there = medians(ours), medians(theirs)
         ratio = here[name] / there[name]
-        yield Figure(
+        yield Measurement(
             name,
             f"{title}, this checkout / {other}",
             ratio,

@@ -22,7 +22,7 @@ import tensorflow as tf
 from PIL import Image
 
 
-class Network(NamedTuple):
+class BaselineNetwork(NamedTuple):
     """A backbone for the baseline.
 
     Attributes:
@@ -43,7 +43,7 @@ class Transfer:
 
     def __init__(
         self,
-        network: Network,
+        network: BaselineNetwork,
         content: np.ndarray,
         paintings: np.ndarray,
         *,
@@ -68,7 +68,7 @@ class Transfer:
 
         def extract(pictures: Any) -> tuple[list[Any], Any]:
             *style, features = extractor(network.preprocess(pictures * 255.0))
-            return [gram_matrix(layer) for layer in style], features
+            return [tutorial_gram_matrix(layer) for layer in style], features
 
         targets = [extract(tf.constant(painting[None]))[0] for painting in paintings]
         content_target = extract(tf.constant(content[None]))[1]
@@ -105,7 +105,7 @@ class Transfer:
         return np.asarray(self._picture.numpy()[0])
 
 
-def gram_matrix(features: Any) -> Any:
+def tutorial_gram_matrix(features: Any) -> Any:
     """Gram matrices (N, C, C) of features (N, H, W, C), over 2HWC as in the study's style loss."""
     _, height, width, channels = features.shape
     return tf.einsum("nhwc,nhwd->ncd", features, features) / (2.0 * height * width * channels)
@@ -141,7 +141,7 @@ def sweep(plan: dict[str, Any]) -> None:
     with (output / "losses.csv").open("w", newline="") as table:
         rows = csv.writer(table)
         for number, backbone in enumerate(plan["backbones"]):
-            network = Network(
+            network = BaselineNetwork(
                 partial(
                     _named(backbone["model"]),
                     include_top=False,

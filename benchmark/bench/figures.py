@@ -11,7 +11,7 @@ from rich.table import Table
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One line of the table.
 
     Attributes:
@@ -48,7 +48,7 @@ class Figure:
         return f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
 
 
-def terminal_table(figures: Iterable[Figure]) -> Table:
+def terminal_table(figures: Iterable[Measurement]) -> Table:
     """All figures for a terminal."""
     shown = Table("figure", "measured", "must be", "aim", "made of", show_lines=False)
     for figure in figures:
@@ -57,7 +57,7 @@ def terminal_table(figures: Iterable[Figure]) -> Table:
     return shown
 
 
-def markdown_table(figures: Iterable[Figure]) -> str:
+def markdown_table(figures: Iterable[Measurement]) -> str:
     """All figures for a document."""
     lines = ["| figure | measured | must be | aim | made of |", "| --- | --- | --- | --- | --- |"]
     for figure in figures:
@@ -67,7 +67,7 @@ def markdown_table(figures: Iterable[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_figures(file: Path, figures: Sequence[Figure], about: Mapping[str, Any]) -> None:
+def write_figures(file: Path, figures: Sequence[Measurement], about: Mapping[str, Any]) -> None:
     """Write all figures with every measurement as JSON."""
     rows = [{**asdict(figure), "reached": figure.reached} for figure in figures]
     content = _finite({**about, "figures": rows})

@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmark.bench.figures import Figure
+from benchmark.bench.figures import Measurement
 from benchmark.bench.size import Size
 from benchmark.bench.timing import run_module
 from benchmark.config.compose import composed
@@ -51,7 +51,7 @@ OPTIONS = ("backbone.weights=random", "cache=null", "metrics=[]")
 """Of all runs here."""
 
 
-def peak_memory(size: Size) -> Iterator[Figure]:
+def measured_peak(size: Size) -> Iterator[Measurement]:
     """Peak memory of a process that does a run, over what was estimated before it."""
     cases = {}
     for name, factor, precision, examples in CASES[: size.memory_cases]:
@@ -64,7 +64,7 @@ def peak_memory(size: Size) -> Iterator[Figure]:
         for case in cases.values()
     ]
     worst = max(ratios, key=lambda name: abs(np.log(ratios[name])))
-    yield Figure(
+    yield Measurement(
         "memory",
         f"peak memory, measured / estimated, the worst of {len(ratios)} cases",
         ratios[worst],
@@ -78,11 +78,11 @@ def peak_memory(size: Size) -> Iterator[Figure]:
     )
 
 
-def memory_after_jobs(size: Size) -> Iterator[Figure]:
+def memory_after_jobs(size: Size) -> Iterator[Measurement]:
     """Memory of a process after many runs, logging included, over that after a tenth of them."""
     held = in_new_process("jobs", size.jobs, min(size.pixels, 64))["memory"]
     early, last = held[len(held) // 10], held[-1]
-    yield Figure(
+    yield Measurement(
         "jobs",
         f"memory of one process after {size.jobs} runs / after {size.jobs // 10}",
         last / early,

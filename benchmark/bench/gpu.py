@@ -29,7 +29,7 @@ from rich.progress import track
 from benchmark.bench.arithmetic import matrix_timer, operations
 from benchmark.bench.size import QuickStudySize, StudySize
 from benchmark.bench.timing import ROOT, median_step_seconds, seconds_of
-from benchmark.bench.workload import Workload, load_backbone, noise_workload
+from benchmark.bench.workload import Workload, noise_workload, workload_backbone
 from benchmark.transfer import backend, memory
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, make_batches
@@ -79,11 +79,11 @@ def one_precision(size: StudySize, precision: str, screen: Console) -> dict[str,
         gc.collect()
     vgg = study_workload(size, "vgg", precision)
     batch = study_batches(size, vgg)[0]
-    large = noise_workload(load_backbone("vgg", size.large, precision))
+    large = noise_workload(workload_backbone("vgg", size.large, precision))
     optimization = large.optimization(large.batch(1))
     optimization.run()
     large_seconds = seconds_of(lambda: optimization.run(size.large_steps))
-    tiny = noise_workload(load_backbone("vgg", 32, precision))
+    tiny = noise_workload(workload_backbone("vgg", 32, precision))
     return {
         "study": runs,
         "study_seconds": sum(run["wall"] for run in runs.values()),
@@ -141,7 +141,7 @@ def figure_lines(size: StudySize, measured: dict[str, Any]) -> Iterator[str]:
 
 def study_workload(size: StudySize, name: str, precision: str) -> Workload:
     """As many images of noise as the study has paintings and content images."""
-    backbone = load_backbone(name, size.pixels, precision)
+    backbone = workload_backbone(name, size.pixels, precision)
     artists, paintings = size.artists, size.paintings
     return noise_workload(backbone, artists=artists, paintings=paintings, contents=size.contents)
 

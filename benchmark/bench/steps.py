@@ -8,8 +8,8 @@ import numpy as np
 
 from backbones import Backbone
 from benchmark.bench.arithmetic import matrix_timer, operations
-from benchmark.bench.baseline import Network, Transfer
-from benchmark.bench.figures import Figure
+from benchmark.bench.baseline import BaselineNetwork, Transfer
+from benchmark.bench.figures import Measurement
 from benchmark.bench.size import Size
 from benchmark.bench.timing import alternately, medians, seconds_of, step_seconds
 from benchmark.bench.workload import Workload, repeated, sample_workload
@@ -24,7 +24,7 @@ FAST_RATE = 0.03
 """Adam's learning rate where time to a loss counts; the study's default is 0.01."""
 
 
-def step_times(size: Size) -> Iterator[Figure]:
+def step_times(size: Size) -> Iterator[Measurement]:
     """A step beside the baseline's, and beside what the machine's arithmetic would allow."""
     float32 = sample_workload(size.pixels, size.paintings)
     bfloat16 = sample_workload(size.pixels, size.paintings, "bfloat16")
@@ -43,15 +43,15 @@ def step_times(size: Size) -> Iterator[Figure]:
     typical = medians(measured)
     step_operations = operations(float32.transfer.backbone)
 
-    def against_baseline(name: str, title: str, most: float, aim: str) -> Figure:
+    def against_baseline(name: str, title: str, most: float, aim: str) -> Measurement:
         detail = f"{typical[name]:.3f} s / {typical['baseline']:.3f} s"
         raw = {name: measured[name], "baseline": measured["baseline"]}
         ratio = typical[name] / typical["baseline"]
-        return Figure(name, title, ratio, most=most, aim=aim, detail=detail, measured=raw)
+        return Measurement(name, title, ratio, most=most, aim=aim, detail=detail, measured=raw)
 
-    def share(name: str, step: str, precision: str) -> Figure:
+    def share(name: str, step: str, precision: str) -> Measurement:
         rate, best = step_operations / typical[step], 2 * size.matrix**3 / typical[name]
-        return Figure(
+        return Measurement(
             name,
             f"share of the matrix-product rate, batch of {BATCH}, {precision}",
             rate / best,
@@ -70,7 +70,7 @@ def step_times(size: Size) -> Iterator[Figure]:
     )
 
 
-def step_by_paintings(size: Size) -> Iterator[Figure]:
+def step_by_paintings(size: Size) -> Iterator[Measurement]:
     """What more paintings cost."""
     workload = sample_workload(size.pixels, size.paintings)
     many = max(100, size.paintings)
@@ -82,7 +82,7 @@ def step_by_paintings(size: Size) -> Iterator[Figure]:
     }
     measured = alternately(timers, size.repeats)
     typical = medians(measured)
-    yield Figure(
+    yield Measurement(
         "paintings",
         f"time of a step at {many} paintings / at 1, batch of {BATCH}",
         typical[str(many)] / typical["1"],
@@ -93,7 +93,7 @@ def step_by_paintings(size: Size) -> Iterator[Figure]:
     )
 
 
-def bfloat16_loss(size: Size) -> Iterator[Figure]:
+def bfloat16_loss(size: Size) -> Iterator[Measurement]:
     """How far bfloat16's results are from float32's, by their losses in float32."""
     float32 = sample_workload(size.pixels, size.paintings)
     final = {}
@@ -103,7 +103,7 @@ def bfloat16_loss(size: Size) -> Iterator[Figure]:
         optimization.run(size.descent)
         final[precision] = total_losses(float32, np.asarray(optimization.images))
     ratios = final["bfloat16"] / final["float32"]
-    yield Figure(
+    yield Measurement(
         "bfloat16_loss",
         f"loss after {size.descent} steps in bfloat16 / in float32, both evaluated in float32",
         float(ratios[np.argmax(np.abs(ratios - 1))]),
@@ -114,7 +114,7 @@ def bfloat16_loss(size: Size) -> Iterator[Figure]:
     )
 
 
-def descent(size: Size) -> Iterator[Figure]:
+def descent(size: Size) -> Iterator[Measurement]:
     """Time until the baseline's loss after so many steps is reached, set-up apart on both sides.
 
     One long measurement of each side, not several in turn. Ours is Adam as well, from the same
@@ -140,7 +140,7 @@ def descent(size: Size) -> Iterator[Figure]:
     best = list(reached)[-1]
     steps, best_seconds = reached[best]
     ratios = (f"{name}: {time / baseline_seconds:.2f}" for name, (_, time) in reached.items())
-    yield Figure(
+    yield Measurement(
         "descent",
         f"time to the baseline's loss after {size.descent} steps, {best}",
         best_seconds / baseline_seconds,
@@ -194,7 +194,7 @@ def baseline_transfer(workload: Workload, agg: str = "simple") -> Transfer:
     )
 
 
-def baseline_network(backbone: Backbone) -> Network:
+def baseline_network(backbone: Backbone) -> BaselineNetwork:
     """A backbone, weights and all, as the baseline takes it."""
     architecture = backbone.shared.architecture
     shape = (architecture.image_size, architecture.image_size, 3)
@@ -210,4 +210,4 @@ def baseline_network(backbone: Backbone) -> Network:
         return model
 
     preprocess = import_callable(architecture.preprocessing)
-    return Network(build, preprocess, backbone.style_layers, backbone.content_layer)
+    return BaselineNetwork(build, preprocess, backbone.style_layers, backbone.content_layer)

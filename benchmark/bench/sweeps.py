@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from benchmark.bench.figures import Figure
+from benchmark.bench.figures import Measurement
 from benchmark.bench.size import Size
 from benchmark.bench.timing import alternately, medians, run_module, seconds_of
 from benchmark.config.compose import composed
@@ -24,7 +24,7 @@ TITLES = {
 }
 
 
-def sweep_times(size: Size, wanted: Collection[str]) -> Iterator[Figure]:
+def sweep_times(size: Size, wanted: Collection[str]) -> Iterator[Measurement]:
     """Backbones × aggregations × artists × contents, against a script's nested loops."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -56,7 +56,7 @@ def sweep_times(size: Size, wanted: Collection[str]) -> Iterator[Figure]:
     images = len(size.backbones) * len(size.aggregations) * size.artists * size.contents
     for figure, title in TITLES.items():
         if figure in measured:
-            yield Figure(
+            yield Measurement(
                 figure,
                 title.format(images),
                 typical[figure] / typical["baseline"],
@@ -91,7 +91,7 @@ def baseline_backbone(name: str) -> dict[str, object]:
     return {key: variant[key] for key in keys} | weights
 
 
-def cached_start(size: Size) -> Iterator[Figure]:
+def cached_start(size: Size) -> Iterator[Measurement]:
     """Time to the first step of a second sweep on six artists, their targets on disk."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -114,7 +114,7 @@ def cached_start(size: Size) -> Iterator[Figure]:
                 [run] = tracker.runs_of(sweep)
                 seconds.append(tracker.first_logged(run.run_id) - began)
     typical = medians(measured)
-    yield Figure(
+    yield Measurement(
         "cache",
         f"time to the first step of a second sweep, {size.cached_artists} artists, style targets "
         "on disk / first sweep",

@@ -54,7 +54,7 @@ class Workload:
         return BatchOptimization(replace(self.transfer, **changes), batch)
 
 
-def load_backbone(name: str, pixels: int, precision: str = "float32") -> Backbone:
+def workload_backbone(name: str, pixels: int, precision: str = "float32") -> Backbone:
     """A backbone of `conf/backbone/` with random weights."""
     variant = yaml.safe_load((ROOT / "conf" / "backbone" / f"{name}.yaml").read_text())
     keys = ("model", "preprocessing", "style_layers", "content_layer", "random_scale")
@@ -73,7 +73,7 @@ def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> 
         first = ImageSet(image_set.name, image_set.images[:number])
         return to_float(load_images(first, pixels).pixels)
 
-    backbone, painter = load_backbone("vgg", pixels, precision), sample.paintings()[0]
+    backbone, painter = workload_backbone("vgg", pixels, precision), sample.paintings()[0]
     return Workload.of(backbone, [read(painter, paintings)], read(sample.content(), 2))
 
 

@@ -26,7 +26,7 @@ CompositionError = (HydraException, OmegaConfBaseException)
 LAUNCHERS = ("joblib", "ray", "submitit_local", "submitit_slurm")
 """What Hydra's launchers that come with the extra `cluster` are called."""
 
-PLAIN = (
+PLAIN_HYDRA_ERRORS = (
     (r"Value '.*' of type '\w+' could not be converted to Integer", "must be an integer"),
     (r"Value '.*' of type '\w+' could not be converted to Float", "must be a number"),
     (r"Value '.*' is not a valid bool.*", "must be true or false"),
@@ -127,7 +127,7 @@ def _wrong_type(error: BaseException) -> ConfigError | None:
         return None
     reason = str(cause.msg or cause).splitlines()[0]
     reason = re.sub(r"While dereferencing interpolation '.*?': ", "", reason)
-    for pattern, words in PLAIN:
+    for pattern, words in PLAIN_HYDRA_ERRORS:
         match = re.fullmatch(pattern, reason)
         if match:
             return ConfigError(match.expand(words), str(cause.full_key), cause.value)

@@ -117,7 +117,7 @@ class Estimate(Enum):
 
 
 @dataclass
-class Loss:
+class LossOptions:
     """Total = content_weight·content_loss + style_weight·style_loss + variation_weight·variation.
 
     `style` and `content` are dotted names of functions: `benchmark.transfer.step.LossFunctions`.
@@ -181,7 +181,7 @@ class Tracking:
 
 
 @dataclass
-class Checkpoint:
+class CheckpointOptions:
     """Folder of the checkpoints (None: none are written), and how often one is written."""
 
     folder: str | None
@@ -200,10 +200,10 @@ class Config:
     content: Variant
     evaluation: Evaluation
     split: Split | None
-    loss: Loss
+    loss: LossOptions
     early_stopping: EarlyStopping
     tracking: Tracking
-    checkpoint: Checkpoint
+    checkpoint: CheckpointOptions
     seed: NonNegativeInt
     image_size: Annotated[int, Field(ge=32, le=LARGEST_SIZE)]
     epochs: Count

@@ -18,7 +18,7 @@ ASPECTS = (
 )
 """Titles of the summary, each with its metrics, of which the first that was computed counts."""
 
-MOST_NAMED = 4
+MOST_LISTED = 4
 """Models that a sentence names; the others are counted."""
 
 T = TypeVar("T")
@@ -115,11 +115,11 @@ def best_in(column: Column, runs: RunSet) -> str:
     else:
         verdict = (
             f", significantly better than {others - len(rivals)} of the {others} others but not "
-            f"than {listed(rivals, MOST_NAMED)}"
+            f"than {listed(rivals, MOST_LISTED)}"
         )
     evaluator = f"By {column.evaluator}: " if column.evaluator else ""
     value = scores.interval(best[0], column)
-    return f"{evaluator}{listed(marked, MOST_NAMED)} at {value}{verdict}."
+    return f"{evaluator}{listed(marked, MOST_LISTED)} at {value}{verdict}."
 
 
 def too_few_examples(scores: Scores) -> list[Finding]:

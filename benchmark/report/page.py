@@ -19,7 +19,7 @@ from benchmark.report.results import result_table
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
+PAGE_TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 MOST_BYTES = 9_500_000
 """Of the page; the pictures have what the rest leaves."""
@@ -56,9 +56,9 @@ def write_report(
         "provenance": provenance(tracker, records),
         "vega": vl_convert.javascript_bundle(EXPOSED, vl_version=VEGA_LITE),
     }
-    without_pictures = render(TEMPLATE, **context, gallery=Gallery())
+    without_pictures = render(PAGE_TEMPLATE, **context, gallery=Gallery())
     pictures = gallery(runs, MOST_BYTES - len(without_pictures.encode()))
-    write_files(file.parent, {file.name: render(TEMPLATE, **context, gallery=pictures)})
+    write_files(file.parent, {file.name: render(PAGE_TEMPLATE, **context, gallery=pictures)})
     images: dict[str, Content] = {}
     for figure, svg in drawn:
         images |= {f"{figure.file}.svg": svg, f"{figure.file}.png": to_png(figure.chart)}

@@ -10,8 +10,7 @@ from keras import ops
 from pydantic import BaseModel, Field, TypeAdapter
 
 from benchmark.config.errors import ConfigError, validated
-from benchmark.config.schema import LARGEST_FLOAT
-from benchmark.config.schema import Loss as LossOptions
+from benchmark.config.schema import LARGEST_FLOAT, LossOptions
 from benchmark.config.signatures import arguments_of, check_call, function_of
 from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.scoring import INPUTS, Metric

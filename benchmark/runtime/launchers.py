@@ -10,9 +10,9 @@ from benchmark.config.errors import ConfigError
 from benchmark.runtime.jobs import JoblibJobs, Jobs, LocalJobs, SlurmJobs
 from benchmark.runtime.ray_jobs import RayJobs
 
-Kind = Literal["basic", "joblib", "local", "slurm", "ray"]
+LauncherKind = Literal["basic", "joblib", "local", "slurm", "ray"]
 
-LAUNCHER_KINDS: Mapping[str, Kind] = {
+LAUNCHER_KINDS: Mapping[str, LauncherKind] = {
     "JoblibLauncher": "joblib",
     "LocalLauncher": "local",
     "SlurmLauncher": "slurm",
@@ -21,7 +21,7 @@ LAUNCHER_KINDS: Mapping[str, Kind] = {
 """Launchers by the class that Hydra makes of them; all others do the runs in the driver."""
 
 
-def launcher_kind(launcher: Mapping[str, Any]) -> Kind:
+def launcher_kind(launcher: Mapping[str, Any]) -> LauncherKind:
     """Which launcher a configuration, that of `hydra.launcher`, makes."""
     return LAUNCHER_KINDS.get(str(launcher.get("_target_")).rpartition(".")[2], "basic")
 
@@ -57,11 +57,11 @@ def earlier_jobs(overrides: Sequence[str], sweep: str) -> Jobs | None:
         sweep: its name.
     """
     given = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
-    kinds: dict[str, Kind] = {"submitit_local": "local", "submitit_slurm": "slurm"}
+    kinds: dict[str, LauncherKind] = {"submitit_local": "local", "submitit_slurm": "slurm"}
     folder = Path(given.get("hydra.sweep.dir", f"mlruns/sweeps/{sweep}")).resolve()
     return _submitted_jobs(kinds.get(given.get("hydra/launcher", ""), "basic"), folder)
 
 
-def _submitted_jobs(kind: Kind, folder: Path) -> Jobs | None:
+def _submitted_jobs(kind: LauncherKind, folder: Path) -> Jobs | None:
     submitted = {"local": LocalJobs, "slurm": SlurmJobs}.get(kind)
     return submitted(folder) if submitted else None

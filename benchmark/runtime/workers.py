@@ -11,13 +11,13 @@ from types import FrameType
 
 from benchmark.runtime.gpus import claim_gpu
 from benchmark.runtime.interrupts import EXIT_CODE, Interrupts
-from benchmark.runtime.launchers import Kind
+from benchmark.runtime.launchers import LauncherKind
 
 
 class Worker:
     """A process that does runs for a launcher, one after the other."""
 
-    def __init__(self, kind: Kind, interrupts: Interrupts) -> None:
+    def __init__(self, kind: LauncherKind, interrupts: Interrupts) -> None:
         """Prepare this process; before Keras is imported, because that looks for GPUs."""
         self._kind = kind
         self._interrupts = interrupts

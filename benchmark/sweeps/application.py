@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.runtime.jobs import Jobs
-from benchmark.runtime.launchers import Kind
+from benchmark.runtime.launchers import LauncherKind
 from benchmark.runtime.workers import Worker
 
 if TYPE_CHECKING:  # They import Keras, which must not look for GPUs before a worker has its own.
@@ -33,7 +33,7 @@ class Application:
     worker: Worker | None = None
     workspace: "Workspace | None" = None
 
-    def job(self, kind: Kind, cwd: str) -> AbstractContextManager[None]:
+    def job(self, kind: LauncherKind, cwd: str) -> AbstractContextManager[None]:
         """Around a run that a launcher of this kind started; see `Worker`."""
         if kind == "basic":
             return nullcontext()

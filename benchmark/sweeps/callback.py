@@ -25,4 +25,4 @@ class SweepCallback(Callback):
         """Summarise the sweep; exit code 1 if a run did not finish."""
         from benchmark.sweeps import driver
 
-        driver.finish(application.current())
+        driver.finish_sweep(application.current())

@@ -104,7 +104,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def finish(application: Application) -> None:
+def finish_sweep(application: Application) -> None:
     """Close and summarise the sweep.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 from typing import TypeVar
 
-Answer = TypeVar("Answer")
+Returned = TypeVar("Returned")
 
 RETRY_SECONDS = 600.0
 """For which a call is retried."""
@@ -48,13 +48,13 @@ class OutageError(RuntimeError):
 
 
 def retry_until_available(
-    call: Callable[[], Answer],
+    call: Callable[[], Returned],
     announce: Callable[[str], None],
     limit_seconds: float = RETRY_SECONDS,
     *,
     name: str = "MLflow",
     wait: Callable[[float], None] = sleep,
-) -> Answer:
+) -> Returned:
     """The result of a call, which is retried while it fails with a transient error.
 
     Signals are not held back between attempts, so that Ctrl-C ends the waiting at once. The call

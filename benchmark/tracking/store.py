@@ -23,8 +23,8 @@ from sqlalchemy.engine import Engine, make_url
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.tracking.outage import (
     RETRY_SECONDS,
-    Answer,
     OutageError,
+    Returned,
     describe,
     retry_until_available,
 )
@@ -93,7 +93,7 @@ class Store:
         with _short_lock_waits(uri):
             self._client: MlflowClient = self._retry(lambda: MlflowClient(uri))
 
-    def call(self, operation: Callable[[MlflowClient], Answer]) -> Answer:
+    def call(self, operation: Callable[[MlflowClient], Returned]) -> Returned:
         """The result of an operation that may be done again where its answer got lost.
 
         Raises:
@@ -187,8 +187,8 @@ class Store:
         """Remove an artifact if it exists."""
         self.call(lambda _: self._delete_if_exists(run_id, file))
 
-    def _retry(self, action: Callable[[], Answer]) -> Answer:
-        def undisturbed() -> Answer:
+    def _retry(self, action: Callable[[], Returned]) -> Returned:
+        def undisturbed() -> Returned:
             # An interrupted request does no harm: the server does all of it or nothing.
             with nullcontext() if is_server(self.uri) else self._interrupts.deferred():
                 return action()
