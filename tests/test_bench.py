@@ -45,6 +45,7 @@ def test_the_baseline_has_the_same_losses(agg: str, p: float) -> None:
     assert apart < 0.1 * np.abs(transfer.picture - workload.contents[0]).mean()
 
 
+@pytest.mark.cluster
 def test_the_bench_writes_its_table_and_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

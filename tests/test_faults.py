@@ -109,6 +109,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.cluster
 def test_a_full_disk(undisturbed: Path, small_disk: Path, tmp_path: Path) -> None:
     folder, log, ballast = small_disk / "store", tmp_path / "log", small_disk / "ballast"
     folder.mkdir()
@@ -125,6 +126,7 @@ def test_a_full_disk(undisturbed: Path, small_disk: Path, tmp_path: Path) -> Non
     check_same(folder, undisturbed)
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.faults)])
 def test_a_locked_database(seconds: int, undisturbed: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "disturbed", tmp_path / "log"
@@ -159,6 +161,7 @@ def test_a_clock_set_back(undisturbed: Path, tmp_path: Path) -> None:
     check_same(folder, undisturbed)
 
 
+@pytest.mark.cluster
 def test_a_picture_that_vanishes_costs_no_other_run_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
