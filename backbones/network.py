@@ -166,7 +166,7 @@ def load(
     Raises:
         BackboneError: no such model, layer, file, or no network to download from.
     """
-    check_arguments(weights, style_layers, random_scale)
+    check_load_arguments(weights, style_layers, random_scale)
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
@@ -185,7 +185,7 @@ def load(
     )
 
 
-def check_arguments(weights: str, style_layers: Sequence[str], random_scale: float) -> None:
+def check_load_arguments(weights: str, style_layers: Sequence[str], random_scale: float) -> None:
     """Check arguments of `load`.
 
     Raises:

@@ -14,7 +14,7 @@ from benchmark.transfer.batch import BatchOptimization
 ROOT = Path(__file__).resolve().parents[2]
 """The folder of the application; not from `config`, whose libraries a GPU machine may lack."""
 
-Measurement = TypeVar("Measurement")
+Timed = TypeVar("Timed")
 
 
 def seconds_of(action: Callable[[], object]) -> float:
@@ -36,13 +36,13 @@ def median_step_seconds(optimization: BatchOptimization, steps: int = 1) -> floa
 
 
 def alternately(
-    sides: Mapping[str, Callable[[], Measurement]], repeats: int, *, warm_up: bool = True
-) -> dict[str, list[Measurement]]:
+    sides: Mapping[str, Callable[[], Timed]], repeats: int, *, warm_up: bool = True
+) -> dict[str, list[Timed]]:
     """Measurements of all sides in turn, so that load on the machine meets all of them alike.
 
     The order is reversed after each turn; with `warm_up` an additional first turn is discarded.
     """
-    measured: dict[str, list[Measurement]] = {name: [] for name in sides}
+    measured: dict[str, list[Timed]] = {name: [] for name in sides}
     for turn in range(-warm_up, repeats):
         for name, measure in list(sides.items())[:: -1 if turn % 2 else 1]:
             measurement = measure()

@@ -67,14 +67,14 @@ def figures(runs: RunSet) -> list[Figure]:
     columns = runs.scores.columns
     evaluators = dict.fromkeys(column.evaluator for column in columns if column.evaluator)
     candidates = [
-        loss_chart(runs),
+        loss_figure(runs),
         *(trade_off(evaluator, runs) for evaluator in evaluators),
         *(metric_figure(column, runs) for column in columns),
     ]
     return [figure for figure in candidates if figure is not None]
 
 
-def loss_chart(runs: RunSet) -> Figure | None:
+def loss_figure(runs: RunSet) -> Figure | None:
     """Loss over the first loss by epoch, a line a run; only so do backbones compare."""
     table = loss_histories(runs.tracker, {record.run_id: record for record in runs.records})
     table["loss"] /= table.groupby("run")["loss"].transform("first")

@@ -16,7 +16,7 @@ from benchmark.transfer.step import StepInputs, Stylization, step_inputs
 from benchmark.transfer.style_transfer import StyleTransfer
 from benchmark.transfer.targets import StyleTargets
 
-Returned = TypeVar("Returned")
+ActionResult = TypeVar("ActionResult")
 
 
 @dataclass(frozen=True)
@@ -203,14 +203,14 @@ def resume_from(
 def map_halving_on_oom(
     optimizations: list[BatchOptimization],
     on_smaller_batch: Callable[[int], None],
-    action: Callable[[BatchOptimization], Returned],
-) -> list[Returned]:
+    action: Callable[[BatchOptimization], ActionResult],
+) -> list[ActionResult]:
     """Results of an action on each optimisation; in the list, halves replace what did not fit.
 
     Raises:
         MemoryError: a single example does not fit into memory.
     """
-    results: list[Returned] = []
+    results: list[ActionResult] = []
     while len(results) < len(optimizations):
         index = len(results)
         try:
