@@ -6,11 +6,7 @@ from functools import partial
 from benchmark.images.pixels import to_uint8
 from benchmark.runs.batches import batches_of
 from benchmark.runs.checkpoint import Checkpoint
-from benchmark.runs.log import (
-    log_epoch,
-    log_inputs,
-    log_results,
-)
+from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import EpochProgress, Output, busy
 from benchmark.runs.scores import log_scores
