@@ -61,7 +61,7 @@ SETTLED = {
     "metrics",
     "experiment",  # sets other options
     "estimate",  # of a sweep
-    "winner",  # needs training runs
+    "best_optimizer",  # needs training runs
     "tracking",
     "checkpoint",
     "cache",

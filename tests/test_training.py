@@ -49,8 +49,13 @@ class Store:
             log.end(status, "epochs", "invented")
 
     def test(self, *overrides: str) -> Config:
-        """The configuration of a test of the model, as the winner makes it."""
-        given = [*MODEL, "split=test", "winner.experiment=study", "winner.overlay=study"]
+        """The configuration of a test of the model, with the best optimizer of its training."""
+        given = [
+            *MODEL,
+            "split=test",
+            "best_optimizer.experiment=study",
+            "best_optimizer.overlay=study",
+        ]
         given += [f"tracking.uri={self.uri}", *overrides]
         [found] = with_best_optimizers([composed(given)], [given])
         return found
@@ -114,7 +119,7 @@ def test_what_is_lacking_is_named_with_a_command_for_all_of_it(store: Store) -> 
 
 
 def test_all_models_that_lack_runs_are_counted(store: Store) -> None:
-    given = ["split=test", "winner.experiment=study", f"tracking.uri={store.uri}"]
+    given = ["split=test", "best_optimizer.experiment=study", f"tracking.uri={store.uri}"]
     with pytest.raises(ConfigError, match="is for split=test; add that"):
         with_best_optimizers([composed(given[1:])], [given[1:]])
     overrides = [

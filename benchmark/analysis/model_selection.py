@@ -14,7 +14,7 @@ from benchmark.tracking.tracker import NotFoundError, Tracker
 
 VARIED = (
     *("optimizer.", "batch", "memory_gb", "cache", "snapshots", "original_size", "estimate"),
-    *("winner.", "tracking."),
+    *("best_optimizer.", "tracking."),
 )
 """Options in which the training runs of one model may differ."""
 
@@ -26,7 +26,7 @@ FREE_IN_TEST = (*VARIED, *LIMITS, "split")
 MODEL = ("backbone.", "agg.", "loss.")
 """Options that make a model; its weights have a digest too."""
 
-TEST_ONLY = ("split=", "original_size=", "estimate=", "winner.")
+TEST_ONLY = ("split=", "original_size=", "estimate=", "best_optimizer.")
 """Overrides of a test that its training does not have."""
 
 MOST_NAMED = 3
@@ -110,17 +110,17 @@ def with_best_optimizers(
     missing: list[TrainingRuns] = []
     selected: list[Config] = []
     for config in configs:
-        if config.winner.experiment is None:
+        if config.best_optimizer.experiment is None:
             selected.append(config)
             continue
         if config.split is not Split.test:
             raise ConfigError(
                 "the best optimiser of a training is for split=test; add that",
-                option="winner.experiment",
-                value=config.winner.experiment,
+                option="best_optimizer.experiment",
+                value=config.best_optimizer.experiment,
             )
-        if not config.winner.optimizers:
-            raise ConfigError("name at least one", option="winner.optimizers", value=[])
+        if not config.best_optimizer.optimizers:
+            raise ConfigError("name at least one", option="best_optimizer.optimizers", value=[])
         runs = training_runs(config)
         if runs.unusable:
             missing.append(runs)
@@ -153,7 +153,7 @@ def check_training_data(
     Raises:
         ConfigError: it was not.
     """
-    if config.winner.experiment is None:
+    if config.best_optimizer.experiment is None:
         return
     training = training_runs(config)
     for run in training.matching:
@@ -203,7 +203,7 @@ class TrainingRuns:
         """What is wrong with the run with each optimiser; without those that can be used."""
         usable = by_optimizer(self.matching)
         wrong = {}
-        for optimizer in self.config.winner.optimizers:
+        for optimizer in self.config.best_optimizer.optimizers:
             if optimizer not in usable:
                 wrong[optimizer] = self._difference(optimizer)
             elif usable[optimizer].status not in ("finished", "diverged"):
@@ -213,7 +213,8 @@ class TrainingRuns:
     def with_best(self) -> Config:
         """The test's configuration with the optimiser and the epochs of the best run."""
         runs = by_optimizer(self.matching)
-        best = best_run(r for name, r in runs.items() if name in self.config.winner.optimizers)
+        wanted = self.config.best_optimizer.optimizers
+        best = best_run(run for name, run in runs.items() if name in wanted)
         if best is None:
             raise ConfigError(
                 f"training of {self.model} diverged with {' and '.join(runs)}: train again with a "
@@ -248,7 +249,7 @@ class TrainingRuns:
 def training_runs(config: Config) -> TrainingRuns:
     """All training runs of a test's model."""
     try:
-        tracker = Tracker(config.tracking.uri, config.winner.experiment, create=False)
+        tracker = Tracker(config.tracking.uri, config.best_optimizer.experiment, create=False)
     except NotFoundError:
         return TrainingRuns(config, [])
     model = (config.backbone["name"], config.agg["name"])
@@ -274,7 +275,7 @@ def _optimizer(run: RunRecord) -> dict[str, object]:
 
 def _command(missing: Sequence[TrainingRuns], overrides: Sequence[str]) -> str:
     """The command that starts missing training runs."""
-    wanted = missing[0].config.winner
+    wanted = missing[0].config.best_optimizer
     replaced = ["experiment=", "backbone=", "agg=", "optimizer=", "tracking.sweep=", *TEST_ONLY]
     if wanted.overlay:
         setting = {"experiment": [wanted.overlay]}

@@ -22,10 +22,10 @@ def check_config(config: Config) -> None:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
     for name in config.evaluation.evaluators:
         check_variant("evaluation.evaluators", name, "backbone")
-    for name in config.winner.optimizers:
-        check_variant("winner.optimizers", name, "optimizer")
-    if config.winner.overlay is not None:
-        check_variant("winner.overlay", config.winner.overlay, "experiment")
+    for name in config.best_optimizer.optimizers:
+        check_variant("best_optimizer.optimizers", name, "optimizer")
+    if config.best_optimizer.overlay is not None:
+        check_variant("best_optimizer.overlay", config.best_optimizer.overlay, "experiment")
     uri = config.tracking.uri
     if uri is not None:
         check_store("tracking.uri", uri)

@@ -155,7 +155,7 @@ class Evaluation:
 
 
 @dataclass
-class Winner:
+class BestOptimizer:
     """Takes each model's optimiser and epochs from its best training run in an experiment.
 
     `experiment` (None: they are as configured) is that of MLflow, `overlay` the one of
@@ -217,7 +217,7 @@ class Config:
     divergence_factor: Annotated[float, Field(ge=1, le=LARGEST_FLOAT, allow_inf_nan=False)]
     snapshots: list[NonNegativeInt]
     original_size: bool
-    winner: Winner
+    best_optimizer: BestOptimizer
     estimate: Estimate
     metrics: dict[str, MetricVariant] = field(default_factory=dict)
     experiment: Any = None
