@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from backbones import list_layers
 from benchmark.config.compose import composed, refuse
-from benchmark.runs.networks import load_layers
 from benchmark.runs.progress import Output
 from benchmark.user_input import InputError
 
@@ -18,7 +18,7 @@ def main(overrides: Sequence[str]) -> int:
         return 0
     try:
         config = composed(overrides)
-        layers = load_layers(config)
+        layers = list_layers(model=config.backbone["model"], image_size=config.image_size)
     except InputError as error:
         return refuse(error)
     backbone = config.backbone

@@ -21,10 +21,9 @@ from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_tabl
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.images.pixels import to_float
-from benchmark.runs.networks import load_backbone
 from benchmark.runs.prepare import load_content
 from benchmark.runs.progress import Output
-from benchmark.runs.workspace import Workspace
+from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.user_input import InputError
 
 FOLDER = Path("mlruns", "peakiness")

@@ -10,7 +10,7 @@ from PIL import Image
 from benchmark import peakiness as command
 from benchmark.analysis import peakiness
 from benchmark.config.compose import composed
-from benchmark.runs.networks import load_backbone
+from benchmark.runs.workspace import load_backbone
 from tests.commands import TINY
 from tests.workspace import WORKSPACE
 

@@ -11,7 +11,6 @@ from keras import ops
 from PIL import Image
 
 from backbones import Backbone, BackboneError
-from benchmark.runs.batches import batches_of
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import SIMPLE, power_mean
@@ -123,7 +122,7 @@ def test_known_activations_of_the_real_vgg19() -> None:
 def test_simple_is_matching_the_mean_gram() -> None:
     """mean_i ‖G − A_i‖² = ‖G − Ā‖² + const, so both give the same picture (study, section 1)."""
     real = prepared("vgg_shallow", "batch=1")
-    batch = batches_of(real)[0]
+    batch = real.batches()[0]
     mean_only = [losses.centre(layer.mean) for layer in batch.style[0]]
     pictures = []
     for style in (batch.style, [mean_only]):
@@ -139,7 +138,7 @@ def test_simple_is_matching_the_mean_gram() -> None:
 @pytest.mark.parametrize("backbone", ["vgg_shallow", "mobilenet"])
 def test_every_optimizer_lowers_the_loss_with_its_defaults(backbone: str, optimizer: str) -> None:
     real = prepared(backbone, f"optimizer={optimizer}")
-    outcome = optimize(real.transfer, batches_of(real)[:1], Stopping(5, min_improvement=0.0))
+    outcome = optimize(real.transfer, real.batches()[:1], Stopping(5, min_improvement=0.0))
     assert outcome.stop_reason.stopped_by == "epochs", outcome.stop_reason
     assert outcome.losses[0].mean() < 0.995 * outcome.first_losses[0].mean()
 

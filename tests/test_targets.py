@@ -11,7 +11,6 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.images.pixels import to_float
 from benchmark.runs import target_cache
-from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.target_cache import style_targets
 from benchmark.runs.workspace import Workspace
@@ -122,9 +121,9 @@ def test_artists_share_a_batch_that_has_room(
     contents: int, batch: int, groups: list[int], largest: int
 ) -> None:
     run = prepared(f"content.count={contents}", f"batch={batch}")
-    plans = plans_of(run)
+    plans = run.plans()
     assert [len(plan.artists) for plan in plans if 0 in plan.contents] == groups
-    batches = batches_of(run)
+    batches = run.batches()
     assert max(plan.examples for plan in plans) == largest
     assert [len(batch.start) for batch in batches] == [plan.examples for plan in plans]
     starts = np.concatenate([one.start for one in batches])
@@ -138,7 +137,7 @@ def test_artists_with_other_numbers_of_paintings_are_apart() -> None:
 
 
 def test_noise_is_an_examples_own_however_artists_are_batched() -> None:
-    together, apart = (batches_of(prepared("init=noise", f"batch={n}")) for n in (4, 1))
+    together, apart = (prepared("init=noise", f"batch={n}").batches() for n in (4, 1))
     assert (len(together), len(apart)) == (1, 4)
     np.testing.assert_array_equal(together[0].start, np.concatenate([b.start for b in apart]))
 

@@ -9,7 +9,6 @@ from PIL import Image
 
 from backbones import Backbone, load
 from benchmark.images.upscale import to_original_size
-from benchmark.runs.batches import batches_of
 from benchmark.transfer import losses
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.stopping import Stopping
@@ -152,7 +151,7 @@ def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
         f"image_size={SIZE}",
         "metrics=[]",
     )
-    outcome = optimize(real.transfer, batches_of(real), Stopping(6, patience=None))
+    outcome = optimize(real.transfer, real.batches(), Stopping(6, patience=None))
     results = (outcome.images * 255).round().astype("uint8")
     backbone = load(
         name="vgg_shallow",

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from keras import ops
 
+from backbones import list_layers
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import groups
 from benchmark.config.schema import Config, flat
-from benchmark.runs.networks import load_backbone, load_layers
 from benchmark.runs.prepare import load_content, prepare
 from benchmark.runs.variants import aggregation, loss_of, optimizer_choice
+from benchmark.runs.workspace import load_backbone
 from benchmark.transfer import losses
 from benchmark.transfer.optimizers import OptimizerChoice
 from datasets import DatasetError
@@ -69,7 +70,10 @@ def test_backbone(choice: str) -> None:
     config = config_of("backbone", choice, "backbone.weights=random", "image_size=96")
     loaded = load_backbone(config, WORKSPACE.backbones)
     assert len(loaded.style_layers) == len(set(loaded.style_layers)) == 5
-    kinds = {layer.name: layer.kind for layer in load_layers(config)}
+    kinds = {
+        layer.name: layer.kind
+        for layer in list_layers(model=config.backbone["model"], image_size=config.image_size)
+    }
     for layer in (*loaded.style_layers, loaded.content_layer):
         assert "Conv2D" in kinds[layer]
     pictures = np.random.default_rng(0).random((2, 96, 96, 3), dtype=np.float32)

@@ -22,9 +22,8 @@ from benchmark.analysis.questions import (
 from benchmark.config.schema import restored
 from benchmark.images.pixels import to_float
 from benchmark.metrics.table import CONTENT
-from benchmark.runs.networks import load_backbone
 from benchmark.runs.prepare import load_content
-from benchmark.runs.workspace import Workspace
+from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError

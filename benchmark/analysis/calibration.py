@@ -14,11 +14,8 @@ from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics.pixels import ssim
-from benchmark.runs.batches import batches_of
-from benchmark.runs.log import weights_caption
-from benchmark.runs.notices import announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, prepare
-from benchmark.runs.progress import Output
+from benchmark.runs.progress import Output, announce_weights
 from benchmark.runs.variants import optimizer_choice
 from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
@@ -65,7 +62,7 @@ def calibrate(overrides: Sequence[str]) -> None:
     if prepared.from_noise:
         raise ConfigError("init=noise: calibration starts at the content pictures")
     output = Output()
-    announce_weights(output, missing_weights(prepared))
+    announce_weights(output, prepared.missing_weights)
     table = Table("style / content weight", "style loss, of the first", "content kept (SSIM)")
     trials = []
     for one in search(prepared):
@@ -135,7 +132,7 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
         weights = weights._replace(style=style_weight * weights.content)
     else:
         weights = weights._replace(content=0.0)
-    batches = batches_of(prepared)
+    batches = prepared.batches()
     transfer = replace(prepared.transfer, loss=prepared.loss._replace(weights=weights))
     outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
     contents = np.concatenate([batch.start for batch in batches])
@@ -148,7 +145,7 @@ def first_step(prepared: Prepared) -> float:
     """By how much SGD's first step at its default rate moves the pixels, root mean square."""
     sgd = optimizer_choice(composed(["optimizer=sgd"]).optimizer)
     moves = []
-    for batch in batches_of(prepared):
+    for batch in prepared.batches():
         optimizations = [BatchOptimization(replace(prepared.transfer, optimizer=sgd), batch)]
         map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
         moved = np.concatenate([np.asarray(one.images) for one in optimizations])
@@ -168,7 +165,7 @@ def trial_sheet(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
     headings = ["content", *(f"{t.style_weight:.2g}, SSIM {t.content_kept:.2f}" for t in trials)]
     caption = (
         f"{prepared.backbone.name}: style weight over content weight · weights: "
-        f"{weights_caption(prepared)}"
+        f"{prepared.weights_caption}"
     )
     return sheets.grid(rows, names, headings, caption)
 

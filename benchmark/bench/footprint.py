@@ -20,7 +20,6 @@ from benchmark.bench.figures import Measurement
 from benchmark.bench.size import Size
 from benchmark.bench.timing import run_module
 from benchmark.config.compose import composed
-from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import Output
@@ -124,9 +123,9 @@ def measure_peak(
         prepared.backbone,
         artists=len(prepared.paintings),
         paintings=int(paintings),
-        examples=max(plan.examples for plan in plans_of(prepared)),
+        examples=max(plan.examples for plan in prepared.plans()),
     )
-    optimize(prepared.transfer, batches_of(prepared), Stopping(2, patience=None))
+    optimize(prepared.transfer, prepared.batches(), Stopping(2, patience=None))
     measured = backend.peak_memory() or float("nan")
     return {"before": before, "estimated": max(estimated, highest), "measured": measured}
 

@@ -15,7 +15,7 @@ SOURCES = (
     "datasets",
     "benchmark/transfer",
     "benchmark/images/pixels.py",
-    *(f"benchmark/runs/{name}.py" for name in ("batches", "networks", "prepare", "run")),
+    *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "workspace")),
     *(f"benchmark/runs/{name}.py" for name in ("style_sets", "target_cache", "variants")),
 )
 """Files and folders of the code up to a run's last image.

@@ -161,7 +161,7 @@ def log_results(
         if number not in prepared.snapshots:
             log.snapshot(f"{artist}/{content}", picture, int(number))
     contents = len(prepared.content.names)
-    caption = f"{caption} · {outcome.epochs} epochs · weights: {weights_caption(prepared)}"
+    caption = f"{caption} · {outcome.epochs} epochs · weights: {prepared.weights_caption}"
     log.picture(
         Artifact.CONTACT_SHEET,
         sheets.contact_sheet(
@@ -217,12 +217,6 @@ def outcome_line(outcome: Result) -> str:
     first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
     loss, seconds = f"total loss {first:.4g} → {last:.4g}", f"{outcome.seconds:.1f} s"
     return f"{outcome.stop_reason.message}; {loss}, {seconds}"
-
-
-def weights_caption(prepared: Prepared) -> str:
-    """What the weights are, for people, who must not take random ones for a result."""
-    used = prepared.backbone.weights
-    return "RANDOM (not trained)" if used == "random" else used
 
 
 def git_commit() -> str:

@@ -1,11 +1,14 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
 import inspect
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, PositiveInt
 
 import datasets
@@ -16,13 +19,12 @@ from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics import references
 from benchmark.metrics.scoring import EvaluationSetup, Metric
-from benchmark.runs import style_sets as choose
 from benchmark.runs.checkpoint import Checkpoint
-from benchmark.runs.networks import load_backbone
-from benchmark.runs.style_sets import Selection
+from benchmark.runs.style_sets import Selection, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
-from benchmark.runs.workspace import Workspace
+from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.transfer.aggregation import Aggregation
+from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.losses import Loss
 from benchmark.transfer.optimizers import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
@@ -33,11 +35,7 @@ from datasets import ImageSet, LoadedImages, selection
 class ContentChoice(BaseModel):
     """The keys of `content` that say which pictures are taken of those it has.
 
-    Attributes:
-        names: by name; None: the first `count`.
-        count: how many without names.
-        train: how many are drawn with split=train.
-        test: how many others are drawn with split=test.
+    By `names`, or the first `count`; with split=train or test so many of each, drawn.
     """
 
     names: list[str] | None = None
@@ -52,20 +50,12 @@ class Prepared:
 
     Attributes:
         paintings: one set an artist.
-        content: the content pictures.
-        backbone: the network.
-        aggregation: over the paintings.
-        optimizer: Keras's.
-        loss: the total of an example.
-        stopping: when to end.
         batch: most examples to optimise together.
-        from_noise: whether pictures start from noise instead of their content.
-        seed: of that noise.
-        keep_best: whether each example's picture of lowest total loss is kept, not the last.
-        snapshots: epochs whose pictures are logged.
-        original_size: whether results are also logged at their content pictures' own sizes.
+        from_noise: whether images start from noise instead of their content, by `seed`.
+        keep_best: whether each example's image of lowest total loss is kept, not the last.
+        snapshots: epochs whose images are logged.
+        original_size: whether results are also logged at their content images' own sizes.
         cache: folder for style targets.
-        evaluation_setup: with what the results are scored.
         workspace: what it shares with the other runs of the process.
     """
 
@@ -103,6 +93,45 @@ class Prepared:
         """SHA-256 over the digests of the style sets, in order."""
         return datasets.digest_of(self.paintings)
 
+    @property
+    def missing_weights(self) -> dict[str, str]:
+        """The backbone and why it has random instead of ImageNet weights, if so."""
+        note = self.backbone.weights_note
+        return {self.backbone.name: note} if note else {}
+
+    @property
+    def weights_caption(self) -> str:
+        """What the weights are, for people, who must not take random ones for a result."""
+        used = self.backbone.weights
+        return "RANDOM (not trained)" if used == "random" else used
+
+    def batches(self) -> list[Batch]:
+        """All examples in batches."""
+        targets = [
+            self.workspace.style_targets(self.backbone, paintings, self.cache)
+            for paintings in self.paintings
+        ]
+        start = self.noise() if self.from_noise else None
+        return make_batches(self.backbone, self.content.pixels, targets, self.batch, start)
+
+    def plans(self) -> list[BatchPlan]:
+        """Which examples each of these batches has."""
+        paintings = [len(images.names) for images in self.paintings]
+        return plan_batches(paintings, len(self.content.names), self.batch)
+
+    def noise(self) -> np.ndarray:
+        """Uniform noise to start from, (artists, contents, S, S, 3) in [0, 1].
+
+        An example's depends on the seed and its names alone, not on its place in a batch or sweep.
+        """
+
+        def generator(*names: str) -> np.random.Generator:
+            return np.random.default_rng([self.seed, *(zlib.crc32(n.encode()) for n in names)])
+
+        shape = self.content.pixels.shape[1:]
+        drawn = [generator(*names).random(shape, dtype=np.float32) for names in self.examples]
+        return np.reshape(drawn, (len(self.paintings), -1, *shape))
+
 
 def prepare(config: Config, workspace: Workspace) -> Prepared:
     """Load and check all that a run needs, or take it from the workspace.
@@ -116,8 +145,19 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     content = load_content(config, workspace)
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     groups, paintings = load_paintings(config, workspace)
-    combined = aggregation(config.agg, [len(one.names) for one in paintings])
-    backbone = load_backbone(config, workspace.backbones)
+    sizes = [len(one.names) for one in paintings]
+    combined = aggregation(config.agg, sizes)
+    backbone, session = load_backbone(config, workspace.backbones), workspace.session
+    if isinstance(config.batch, int):
+        batch = session.fitting(backbone, config.batch)
+    else:
+        batch = session.largest_batch(
+            backbone,
+            config.memory_gb,
+            artists=len(paintings),
+            paintings=max(sizes),
+            contents=len(content.names),
+        )
     return Prepared(
         paintings=paintings,
         content=content,
@@ -132,7 +172,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             config.early_stopping.patience,
             config.divergence_factor,
         ),
-        batch=batch_size(config, backbone, paintings, content, workspace),
+        batch=batch,
         from_noise=config.init is Init.noise,
         seed=config.seed,
         keep_best=config.keep is Keep.best,
@@ -157,14 +197,25 @@ def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpo
 def load_paintings(
     config: Config, workspace: Workspace
 ) -> tuple[list[ImageSet], list[LoadedImages]]:
-    """The groups that a run's style sets are chosen from, and these sets."""
-    choice, groups = painting_groups(config)
-    if choice.uses_features:
-        backbone, size = load_backbone(config, workspace.backbones), config.image_size
-        features = [workspace.group_features(backbone, group, size) for group in groups]
-        sets = choose.select_by_features(groups, features, choice, config.seed)
-    else:
-        sets = choose.select_by_position(groups, choice, config.seed)
+    """The groups, one an artist or genre, that a run's style sets are chosen from, and these sets.
+
+    Raises:
+        InputError: the dataset has no such groups, or one has too few paintings.
+    """
+    choice = keys_of("dataset", config.dataset, Selection)
+    function = function_of("dataset", config.dataset)
+    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
+    groups: list[ImageSet] = function(**arguments)
+    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
+        raise ConfigError(
+            "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
+        )
+    backbone = cache(partial(load_backbone, config, workspace.backbones))
+
+    def features(group: ImageSet) -> np.ndarray:
+        return workspace.group_features(backbone(), group, config.image_size)
+
+    sets = choose_sets(groups, choice, config.seed, features)
     return groups, [workspace.load_images(style_set, config.image_size) for style_set in sets]
 
 
@@ -208,39 +259,6 @@ def all_artists(config: Config) -> list[ImageSet]:
     place = {k: v for k, v in arguments.items() if parameters[k].default is inspect.Parameter.empty}
     groups: list[ImageSet] = function(**place, artists=["*"])
     return groups
-
-
-def batch_size(
-    config: Config,
-    backbone: Backbone,
-    paintings: Sequence[LoadedImages],
-    content: LoadedImages,
-    workspace: Workspace,
-) -> int:
-    """Most examples to optimise together: as configured, or what the memory holds."""
-    if isinstance(config.batch, int):
-        return workspace.session.fitting(backbone, config.batch)
-    return workspace.session.largest_batch(
-        backbone,
-        config.memory_gb,
-        artists=len(paintings),
-        paintings=max(len(one.names) for one in paintings),
-        contents=len(content.names),
-    )
-
-
-def painting_groups(config: Config) -> tuple[Selection, list[ImageSet]]:
-    """How paintings are chosen, and the groups, one an artist or genre, to choose them from."""
-    choice = keys_of("dataset", config.dataset, Selection)
-    function = function_of("dataset", config.dataset)
-    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    groups: list[ImageSet] = function(**arguments)
-    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
-        raise ConfigError(
-            "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
-        )
-    choose.check_sizes(groups, choice)
-    return choice, groups
 
 
 def load_content(config: Config, workspace: Workspace) -> LoadedImages:

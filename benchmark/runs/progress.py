@@ -1,5 +1,6 @@
-"""Progress of a run: a bar in a terminal, a line every 20 seconds elsewhere."""
+"""What a run prints: notices, and its progress, a bar in a terminal, else now and then a line."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from types import TracebackType
@@ -39,6 +40,30 @@ class Output(Console):
 def busy(output: Output, what: str) -> AbstractContextManager[object]:
     """Show in a terminal that something is being done."""
     return output.status(f"  {what} …") if output.is_terminal else nullcontext()
+
+
+def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:
+    """Print one conspicuous line if backbones have random instead of ImageNet weights."""
+    if reasons:
+        output.print(
+            f"WARNING: {', '.join(reasons)} with RANDOM weights: the results are not those of "
+            f"trained networks; {next(iter(reasons.values()))}"
+            f"{' (the same for the others)' if len(reasons) > 1 else ''}.",
+            style="bold red",
+            soft_wrap=True,
+        )
+
+
+def announce_evaluators(output: Console, reasons: Mapping[str, str]) -> None:
+    """Print one line if evaluators lack their weights."""
+    if reasons:
+        output.print(
+            f"No weights for the evaluators {', '.join(reasons)}: metrics that need them (style, "
+            "recognition, …) are skipped; `python -m benchmark.evaluate` can add them later. "
+            f"{next(iter(reasons.values()))}",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 class EpochProgress:

@@ -4,13 +4,11 @@ from dataclasses import replace
 from functools import partial
 
 from benchmark.images.pixels import to_uint8
-from benchmark.runs.batches import batches_of
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import EpochProgress, Output, busy
-from benchmark.runs.scores import log_scores
-from benchmark.runs.scoring import score
+from benchmark.runs.scores import log_scores, score
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts
 from benchmark.transfer.loop import Epoch, Result, optimize
@@ -24,7 +22,7 @@ def run(
     if saved:
         prepared = replace(prepared, batch=saved.batch)
     log_inputs(log, prepared)
-    batches = batches_of(prepared)
+    batches = prepared.batches()
     done = len(saved.state.history) if saved else 0
     epochs, examples = prepared.stopping.epochs, len(prepared.examples)
     with EpochProgress(title, epochs, examples, output, done) as progress:

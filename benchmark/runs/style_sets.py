@@ -1,7 +1,7 @@
 """Which paintings of each group a run matches; the rules themselves are in `datasets.selection`."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -31,17 +31,19 @@ class Selection(BaseModel):
     paintings: PositiveInt = 30
     clusters: PositiveInt = 3
 
-    @property
-    def uses_features(self) -> bool:
-        """Whether the rule needs features of the paintings."""
-        return self.selection in ("nearest", "diverse", "cluster")
 
+def choose_sets(
+    groups: Sequence[ImageSet],
+    choice: Selection,
+    seed: int,
+    features: Callable[[ImageSet], np.ndarray],
+) -> list[ImageSet]:
+    """The style set of each group; with `cluster` several of each.
 
-def check_sizes(groups: Sequence[ImageSet], choice: Selection) -> None:
-    """Check that every group has enough paintings.
+    The rules that compare paintings call `features`, (n, D), of a group's.
 
     Raises:
-        DatasetError: one has fewer.
+        DatasetError: a group has too few paintings.
     """
     option = "clusters" if choice.selection == "cluster" else "paintings"
     needed = getattr(choice, option)
@@ -54,39 +56,36 @@ def check_sizes(groups: Sequence[ImageSet], choice: Selection) -> None:
                 option=f"dataset.{option}",
                 value=needed,
             )
-
-
-def select_by_position(groups: Sequence[ImageSet], choice: Selection, seed: int) -> list[ImageSet]:
-    """The sets of the rules `first` and `random`."""
-    return [
-        _subset(
-            group,
-            range(choice.paintings)  # in natural order of their numbers (the study, section 1)
-            if choice.selection == "first"
-            else rules.random_places(len(group.images), choice.paintings, _own(seed, group)),
-        )
-        for group in groups
-    ]
-
-
-def select_by_features(
-    groups: Sequence[ImageSet], features: Sequence[np.ndarray], choice: Selection, seed: int
-) -> list[ImageSet]:
-    """The sets of the rules `nearest`, `diverse` and `cluster`, by each group's features (n, D)."""
     sets = []
-    for group, points in zip(groups, features, strict=True):
-        if choice.selection == "nearest":
-            sets.append(_subset(group, rules.nearest_places(points, choice.paintings)))
-        elif choice.selection == "diverse":
-            sets.append(_subset(group, rules.diverse_places(points, choice.paintings)))
-        else:
-            own_seed = int(np.random.default_rng(_own(seed, group)).integers(2**31))
-            parts = rules.cluster_places(points, choice.clusters, choice.paintings, own_seed)
-            sets += [
-                _subset(group, places, f"{group.name} cluster {number}")
-                for number, places in enumerate(parts, start=1)
-            ]
+    for group in groups:
+        parts = _parts(group, choice, [seed, zlib.crc32(group.name.encode())], features)
+        for number, places in enumerate(parts, start=1):
+            cluster = f" cluster {number}" if choice.selection == "cluster" else ""
+            images = tuple(group.images[place] for place in places)
+            sets.append(ImageSet(group.name + cluster, images))
     return sets
+
+
+def _parts(
+    group: ImageSet,
+    choice: Selection,
+    seed: list[int],
+    features: Callable[[ImageSet], np.ndarray],
+) -> Sequence[Sequence[int]]:
+    """The places in a group of the paintings of each of its sets."""
+    match choice.selection:
+        case "first":  # in natural order of their numbers (the study, section 1)
+            return [range(choice.paintings)]
+        case "random":
+            return [rules.random_places(len(group.images), choice.paintings, seed)]
+        case "nearest":
+            return [rules.nearest_places(features(group), choice.paintings)]
+        case "diverse":
+            return [rules.diverse_places(features(group), choice.paintings)]
+        case "cluster":
+            own_seed = int(np.random.default_rng(seed).integers(2**31))
+            points = features(group)
+            return rules.cluster_places(points, choice.clusters, choice.paintings, own_seed)
 
 
 def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:
@@ -103,11 +102,3 @@ def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
     return np.concatenate([a / norm for a, norm in zip(layers, norms, strict=True)], axis=1)
-
-
-def _subset(group: ImageSet, places: Sequence[int], name: str | None = None) -> ImageSet:
-    return ImageSet(name or group.name, tuple(group.images[place] for place in places))
-
-
-def _own(seed: int, group: ImageSet) -> list[int]:
-    return [seed, zlib.crc32(group.name.encode())]

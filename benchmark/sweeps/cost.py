@@ -6,7 +6,6 @@ from time import perf_counter
 
 from rich.console import Console
 
-from benchmark.runs.batches import batches_of, plans_of
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import backend
 from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
@@ -88,7 +87,7 @@ def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
     seconds = []
     examples = steps = 0
     for run in runs:
-        plans = plans_of(run)
+        plans = run.plans()
         batch = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
             *batch,
@@ -115,7 +114,7 @@ def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
 
 def measure_step(run: Prepared) -> StepCost:
     """The cost of a step of a run's largest batch."""
-    batch = max(batches_of(run), key=lambda batch: len(batch.start))
+    batch = max(run.batches(), key=lambda batch: len(batch.start))
     began = perf_counter()
     optimizations = [BatchOptimization(run.transfer, batch)]
     map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)

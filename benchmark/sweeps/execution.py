@@ -11,9 +11,8 @@ from benchmark.config.schema import Config, Estimate
 from benchmark.runs.checkpoint import BusyError
 from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.log import outcome_line, run_title
-from benchmark.runs.notices import announce_evaluators, announce_weights, missing_weights
 from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
-from benchmark.runs.progress import Output
+from benchmark.runs.progress import Output, announce_evaluators, announce_weights
 from benchmark.runs.tracked_run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
 from benchmark.runtime.interrupts import Interrupts
@@ -57,7 +56,7 @@ def validate(configs: Sequence[Config], workspace: Workspace, output: Output) ->
     for config in configs:
         prepared = _prepare_checked(config, workspace)
         examples += len(prepared.examples)
-        random_weights |= missing_weights(prepared)
+        random_weights |= prepared.missing_weights
         unavailable |= prepared.evaluation_setup.unavailable
     announce_weights(output, random_weights)
     announce_evaluators(output, unavailable)
@@ -76,7 +75,7 @@ def run_alone(config: Config, overrides: Sequence[str], application: Application
             plan = SweepPlan.read(tracker_of(config, application.interrupts), name)
             config, overrides = plan.run(config.tracking.run, config.tracking)
         prepared = _prepare_checked(config, workspace_of(application))
-        announce_weights(output, missing_weights(prepared))
+        announce_weights(output, prepared.missing_weights)
         announce_evaluators(output, prepared.evaluation_setup.unavailable)
         if config.estimate is Estimate.only:
             print_estimate([prepared], output)

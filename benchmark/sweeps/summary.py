@@ -15,7 +15,7 @@ from rich.table import Table
 from benchmark.analysis.tables import results_table, varied_overrides
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
-from benchmark.runs.notices import announce_weights
+from benchmark.runs.progress import announce_weights
 from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.store import is_server
 from benchmark.tracking.tracker import DEFAULT_URI, Tracker
