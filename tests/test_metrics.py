@@ -23,10 +23,9 @@ from benchmark.images import upscale
 from benchmark.images.pixels import luma
 from benchmark.images.similarity import luma_ssim
 from benchmark.metrics import pixels, recognition, scoring
-from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.features import (
     Features,
-    TooFewError,
+    MissingInputError,
     content_distance,
     gram_distance,
     kid,
@@ -34,7 +33,7 @@ from benchmark.metrics.features import (
 )
 from benchmark.metrics.recognition import OutsideFeatures
 from benchmark.metrics.references import held_out, others
-from benchmark.metrics.table import COLUMNS, means
+from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.runs.prepare import all_artists, evaluation_setup, load_paintings
 from benchmark.runs.variants import metric_of
 from benchmark.user_input import InputError
@@ -263,7 +262,7 @@ def test_kid_of_one_distribution_is_0_on_average_and_grows_with_distance() -> No
     assert abs(np.mean(few)) < 3 * np.std(few) / np.sqrt(len(few))
     apart = [kid(features(6, 0, shift), features(8, 1)).mean() for shift in (0.0, 0.2, 0.5, 1.0)]
     assert apart == sorted(apart)
-    with pytest.raises(TooFewError, match="two results"):
+    with pytest.raises(MissingInputError, match="two results"):
         kid(features(1), features(5))
 
 
@@ -296,7 +295,7 @@ def test_accuracy_is_not_that_on_the_training_set() -> None:
 
 def test_recognition_needs_two_artists() -> None:
     for outside in ({"Ada": features(12)}, {"Ada": features(4), "Bruno": features(12)}):
-        with pytest.raises(TooFewError, match="held-out paintings"):
+        with pytest.raises(MissingInputError, match="held-out paintings"):
             recognition.recognition(features(), OutsideFeatures(outside), "Ada")
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Engine
 
 from benchmark.tracking import outage
 from benchmark.tracking.outage import OutageError, describe, is_transient, retry_until_available
-from benchmark.tracking.store import Retries, Store
+from benchmark.tracking.store import Store
 from tests.servers import free_port
 
 RUN = "0" * 32
@@ -259,15 +259,13 @@ def test_waiting_ends_when_the_server_is_there_again(faulty: Any, patience: Pati
         write(uri)
         return "written"
 
-    answer = retry_until_available(
-        call, patience.lines.append, name="MLflow there", wait=patience.wait
-    )
+    answer = retry_until_available(call, patience.lines.append, wait=patience.wait)
     assert answer == "written"
     assert len(attempts) == 9
     assert patience.waited == [0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2]
     assert patience.lines == [
-        "MLflow there: no server answers; retrying for up to 10 minutes (Ctrl-C to stop)",
-        "MLflow there: reconnected after 9 s",
+        "MLflow: no server answers; retrying for up to 10 minutes (Ctrl-C to stop)",
+        "MLflow: reconnected after 9 s",
     ]
 
 
@@ -327,8 +325,8 @@ def test_a_store_that_is_shut_down_leaves_others_their_retries(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     uri = f"http://127.0.0.1:{free_port()}"
-    ending, other = Store(uri, Retries()), Store(uri, Retries())
-    ending.retries.shut_down()
+    ending, other = Store(uri), Store(uri)
+    ending.shut_down()
     attempts = []
 
     def fail(_: MlflowClient) -> None:
@@ -350,7 +348,7 @@ def test_a_store_that_is_shut_down_leaves_others_their_retries(
 
 def test_only_the_engine_of_a_store_waits_briefly_for_locks(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    Store(uri, Retries())
+    Store(uri)
     mlflow_store: Any = SqlAlchemyStore  # Which has no types.
     of_store = mlflow_store(uri, tmp_path.as_uri()).engine
     for engine, milliseconds in ((of_store, 500), (create_engine("sqlite://"), 20_000)):

@@ -17,8 +17,7 @@ from benchmark.analysis.statistics import (
     paired_tests,
     significantly_better,
 )
-from benchmark.metrics.description import MetricDescription
-from benchmark.metrics.table import COLUMNS, EXAMPLE, RESULT
+from benchmark.metrics.table import COLUMNS, EXAMPLE, RESULT, MetricDescription
 from benchmark.runs.scores import RunScores, read_scores
 from benchmark.tracking.records import Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker

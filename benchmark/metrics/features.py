@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 
-class TooFewError(ValueError):
-    """There are too few pictures for a metric; the message says how many it needs."""
+class MissingInputError(ValueError):
+    """Something that a metric needs does not exist, or too little of it; the message says what."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +52,7 @@ def gram_distance(
     1: orthogonal ones; for Gram matrices ⟨G, A⟩ ≥ 0. Lower: nearer in style. The mean favours what
     lies between the paintings, as the aggregation *simple* aims at; the nearest does not.
 
-    Args:
-        features: of the results.
-        reference_features: of the paintings.
-        over: whether all paintings count or the nearest, at each layer.
-
-    Returns:
-        Shape (layers, N).
+    Shape (layers, N).
 
     Source: the distance of Gatys, Ecker, Bethge, arXiv 1508.06576, equation 4, normalised.
     """
@@ -106,7 +100,7 @@ def kid(features: Features, reference_features: Features) -> np.ndarray:
     negative numbers occur. Lower is better.
 
     Raises:
-        TooFewError: there are not two results and two paintings.
+        MissingInputError: there are not two results and two paintings.
 
     Source: Bińkowski, Sutherland, Arbel, Gretton, Demystifying MMD GANs, 2018, section 3; on an
     evaluator's own layer, and divided picture by picture, since evaluators differ in scale: two
@@ -114,7 +108,7 @@ def kid(features: Features, reference_features: Features) -> np.ndarray:
     """
     x, y = scaled(features.pooled), scaled(reference_features.pooled)
     if min(len(x), len(y)) < 2:
-        raise TooFewError("needs two results of an artist and two held-out paintings")
+        raise MissingInputError("needs two results of an artist and two held-out paintings")
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.asarray((a @ b.T / a.shape[1] + 1.0) ** 3)

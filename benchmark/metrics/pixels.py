@@ -1,4 +1,8 @@
-"""Metrics that need no network: what was kept of the content, colours, grain, change."""
+"""Metrics that need no network: what was kept of the content, colours, grain, change.
+
+Of pictures and contents (N, S, S, 3), and reference paintings (n, S, S, 3), in [0, 1]; SSIM needs
+S ≥ 11.
+"""
 
 from typing import Annotated
 
@@ -26,10 +30,6 @@ def ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
     """Structural similarity of the luma to the content picture's, in [−1, 1], 1 where alike.
 
     `luma_ssim` of each pair. Higher: more of the content's structure is kept.
-
-    Args:
-        pictures: (N, S, S, 3) in [0, 1], S ≥ 11.
-        contents: the same shape.
     """
     pairs = zip(luma(pictures), luma(contents), strict=True)
     return np.array([luma_ssim(x, y) for x, y in pairs])
@@ -40,10 +40,6 @@ def ms_ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
 
     Π_j cs_j^w_j · SSIM_M^w_M over M scales, each half the size of the one before; cs is SSIM
     without its luminance term, raised to 0. Higher: more of the content's structure is kept.
-
-    Args:
-        pictures: (N, S, S, 3) in [0, 1], S ≥ 11.
-        contents: the same shape.
 
     A departure from the source: pictures under 176 pixels have fewer than 5 scales, whose weights
     are made to sum to 1 again.
@@ -77,13 +73,9 @@ def colour_distance(
 ) -> np.ndarray:
     """Sliced Wasserstein distance between a picture's colours and those of all paintings together.
 
-    mean_θ ∫ |F_x^−1(q) − F_y^−1(q)| dq of the colours' projections on directions θ in RGB, in
-    [0, √3] where a channel is in [0, 1]. Lower: more like the paintings' palette.
-
-    Args:
-        pictures: (N, S, S, 3) in [0, 1].
-        reference: (n, S, S, 3), the paintings.
-        directions: how many, drawn once and for all.
+    mean_θ ∫ |F_x^−1(q) − F_y^−1(q)| dq of the colours' projections on directions θ in RGB, drawn
+    once and for all, in [0, √3] where a channel is in [0, 1]. Lower: more like the paintings'
+    palette.
 
     Source: Bonneel, Rabin, Peyré, Pfister, Sliced and Radon Wasserstein barycenters, 2015.
     """
@@ -108,13 +100,8 @@ def grain(
 ) -> np.ndarray:
     """High-frequency energy of a picture over that of the artist's median painting, ≥ 0.
 
-    E = mean (Y − g_σ ∗ Y)² of the luma Y; E(picture) / median_i E(painting_i). 1: as smooth as the
-    paintings; far above: grainy, "pixel-y"; below: smoother than they are.
-
-    Args:
-        pictures: (N, S, S, 3) in [0, 1].
-        reference: (n, S, S, 3), the paintings at the same size.
-        sigma: of the Gaussian, in pixels.
+    E = mean (Y − g_σ ∗ Y)² of the luma Y, σ in pixels; E(picture) / median_i E(painting_i).
+    1: as smooth as the paintings; far above: grainy, "pixel-y"; below: smoother than they are.
     """
     typical = float(np.median(high_frequency(reference, sigma)))
     return high_frequency(pictures, sigma) / max(typical, np.finfo(float).tiny)

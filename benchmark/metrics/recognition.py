@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.metrics.features import Features, TooFewError
+from benchmark.metrics.features import Features, MissingInputError
 
 FOLDS = 5
 
@@ -53,7 +53,7 @@ def recognition(features: Features, outside: OutsideFeatures, artist: str) -> np
     The mean is the recognition rate, in [0, 1], by chance 1 / artists; higher is better.
 
     Raises:
-        TooFewError: there are not two artists with enough paintings, or not this one.
+        MissingInputError: there are not two artists with enough paintings, or not this one.
 
     Source: the deception rate of Sanakoyeu et al., arXiv 1807.10201, section 4, with a classifier
     of our own.
@@ -70,7 +70,7 @@ def classifier_accuracy(features: Features, outside: OutsideFeatures, artist: st
     for every result of an artist.
 
     Raises:
-        TooFewError: as `recognition`.
+        MissingInputError: as `recognition`.
     """
     _check(outside, artist)
     return np.full(len(features.statistics), outside.recalls[artist])
@@ -84,7 +84,7 @@ def _untrained() -> Any:
 
 def _check(outside: OutsideFeatures, artist: str) -> None:
     if len(outside.known) < 2 or artist not in outside.known:
-        raise TooFewError(
+        raise MissingInputError(
             f"needs {FOLDS} held-out paintings of the artist and of another one; "
             "lower dataset.paintings or add paintings"
         )

@@ -10,11 +10,6 @@ def held_out(sets: Sequence[ImageSet], groups: Sequence[ImageSet], most: int) ->
 
     The last ones, so that sets of the group's first 3 or 30 paintings are compared with the same.
     They carry their group's name; several sets of one group have the same.
-
-    Args:
-        sets: the style sets of a run.
-        groups: the artists, genres or the like that they were chosen from.
-        most: paintings of each at most.
     """
     used = {picture.source for one in sets for picture in one.images}
     by_source = {picture.source: group for group in groups for picture in group.images}
@@ -29,14 +24,7 @@ def held_out(sets: Sequence[ImageSet], groups: Sequence[ImageSet], most: int) ->
 def others(
     groups: Sequence[ImageSet], all_artists: Sequence[ImageSet], artists: int, most: int
 ) -> list[ImageSet]:
-    """The first few artists who share no painting with a run's groups, at most so many of each.
-
-    Args:
-        groups: those of the run.
-        all_artists: all artists there are.
-        artists: how many to take.
-        most: paintings of each.
-    """
+    """The first few artists who share no painting with a run's groups, at most so many of each."""
     known = {picture.source for group in groups for picture in group.images}
     other_artists = [
         one for one in all_artists if known.isdisjoint(picture.source for picture in one.images)

@@ -13,10 +13,9 @@ import pandas as pd
 import datasets
 from backbones import Backbone
 from benchmark.images.pixels import to_float
-from benchmark.metrics.description import MetricDescription
-from benchmark.metrics.features import Features, TooFewError, concatenated
+from benchmark.metrics.features import Features, MissingInputError, concatenated
 from benchmark.metrics.recognition import OutsideFeatures
-from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT
+from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
 from benchmark.transfer.features import channel_energies, extract_features
 from datasets import ImageSet, LoadedImages
 
@@ -25,20 +24,9 @@ INPUTS = ("pictures", "contents", "reference", "artist", *FEATURE_INPUTS)
 """Arguments that a metric may ask for by name; see `benchmark.metrics`."""
 
 
-class MissingInputError(Exception):
-    """An input of a metric does not exist; the message says which."""
-
-
 @dataclass(frozen=True)
 class Metric:
-    """A metric of results.
-
-    Attributes:
-        name: the YAML's.
-        function: see `benchmark.metrics`.
-        arguments: of the function, from the YAML.
-        description: of the YAML.
-    """
+    """A metric of results: a function (see `benchmark.metrics`) and what its YAML says."""
 
     name: str
     function: Callable[..., np.ndarray]
@@ -62,16 +50,9 @@ class FeatureCache:
     def __init__(self) -> None:
         """Empty; keeps what was used last."""
         self.load = lru_cache(maxsize=64)(datasets.load_images)
-        self.of_contents = lru_cache(maxsize=16)(self._of_contents)
-        self.of_paintings = lru_cache(maxsize=32)(self._of_paintings)
+        self.of_contents = lru_cache(maxsize=16)(_features)
+        self.of_paintings = lru_cache(maxsize=32)(_features_without_content)
         self.of_artists = lru_cache(maxsize=8)(self._of_artists)
-
-    def _of_contents(self, images: LoadedImages, evaluator: Backbone) -> Features:
-        return features_of(images.pixels, evaluator)
-
-    def _of_paintings(self, images: LoadedImages, evaluator: Backbone) -> Features:
-        # The content layer's activations would take more memory than all the rest.
-        return replace(features_of(images.pixels, evaluator), content=None)
 
     def _of_artists(self, sets: tuple[LoadedImages, ...], evaluator: Backbone) -> OutsideFeatures:
         return OutsideFeatures({one.name: self.of_paintings(one, evaluator) for one in sets})
@@ -82,13 +63,11 @@ class EvaluationSetup:
     """How a run's results are scored.
 
     Attributes:
-        metrics: in order.
         evaluators: pretrained networks whose features metrics compare, by name.
         unavailable: why other evaluators cannot be loaded, by name.
         held_out: for each style set, paintings of the same artist outside every style set.
         others: other artists' paintings.
         size: pixels a side at which paintings are read.
-        cache: what earlier runs computed.
     """
 
     metrics: Sequence[Metric]
@@ -112,23 +91,14 @@ class EvaluationSetup:
         by_artist = {one.name: one for one in (*self.held_out, *self.others)}
         return {name: one for name, one in by_artist.items() if one.images}
 
-    @property
-    def no_evaluator(self) -> str:
-        """Why there is no evaluator."""
-        reasons = iter(self.unavailable.values())
-        return next(reasons, "evaluation.evaluators=[] names no evaluator")
-
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """What metrics may ask for about pictures of one artist, computed when one does.
+    """What metrics may ask for about N pictures of one artist, computed when one does.
 
     Attributes:
-        setup: of the run.
-        style_set: the artist's.
         held_out: the artist's paintings outside every style set.
         subject: what the pictures are; see `metrics.table`.
-        names: of the pictures.
         pixels: uint8, (N, S, S, 3).
         features: an evaluator's features of them.
         contents: the content pictures; a painting has none.
@@ -143,17 +113,32 @@ class MetricInputs:
     features: Callable[[Backbone], Features]
     contents: LoadedImages | None
 
-    def values(self, metric: Metric, evaluator: str) -> tuple[np.ndarray, Sequence[str]]:
-        """A metric of each picture, (N,) or (layers, N), and the names of these layers.
+    def tables(self, metric: Metric, evaluator: str) -> list[pd.DataFrame]:
+        """A metric of each picture, and its parts by layer where it has some.
 
         Raises:
-            MissingInputError: something it needs does not exist.
-            TooFewError: there are too few pictures for it.
+            MissingInputError: something it needs does not exist, or too little of it.
         """
         inputs = {name: self._input(name, metric, evaluator) for name in sorted(metric.inputs)}
         values = metric.function(**inputs, **metric.arguments)
-        layers = self.setup.evaluators[evaluator].style_layers if values.ndim == 2 else ()
-        return values, layers
+        by_layer = {"": values}
+        if values.ndim == 2:
+            layers = self.setup.evaluators[evaluator].style_layers
+            by_layer = {"": values.mean(axis=0)} | dict(zip(layers, values, strict=True))
+        return [
+            pd.DataFrame(
+                {
+                    "artist": self.style_set.name,
+                    "content": list(self.names),
+                    "subject": self.subject,
+                    "metric": metric.name,
+                    "evaluator": evaluator,
+                    "layer": layer,
+                    "value": layer_values,
+                }
+            )
+            for layer, layer_values in by_layer.items()
+        ]
 
     def _input(self, name: str, metric: Metric, evaluator: str) -> Any:
         if name == "artist":
@@ -203,11 +188,7 @@ def scores(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """All scores of a run's results, of their content pictures and of held-out paintings.
 
-    Args:
-        setup: how to score.
-        style_sets: one an artist.
-        contents: the content pictures.
-        results: uint8, artist by artist, (artists · contents, S, S, 3).
+    Results are uint8, artist by artist, (artists · contents, S, S, 3).
 
     Returns:
         A table with `COLUMNS`, and the reasons why metrics were not computed, for some artist or
@@ -248,35 +229,27 @@ def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
     """The scores of some pictures, and the reasons why metrics were not computed."""
     tables, skipped = [], {}
     setup, artist = inputs.setup, inputs.style_set.name
+    no_evaluator = "evaluation.evaluators=[] names no evaluator"
     for metric in setup.metrics:
         trained_on = metric.description.reference == "held_out" or "outside" in metric.inputs
         if inputs.subject == PAINTING and trained_on:
             continue  # A held-out painting would be compared with itself.
         if metric.needs_evaluator and not setup.evaluators:
-            skipped[metric.name] = setup.no_evaluator
+            skipped[metric.name] = next(iter(setup.unavailable.values()), no_evaluator)
         for evaluator in setup.evaluators if metric.needs_evaluator else [""]:
             try:
-                values, layers = inputs.values(metric, evaluator)
-            except (MissingInputError, TooFewError) as error:
+                tables += inputs.tables(metric, evaluator)
+            except MissingInputError as error:
                 skipped[metric.name] = f"{artist}: {error}"
-                continue
             except Exception as error:  # A metric with a defect must not make the run a failure.
                 skipped[metric.name] = f"{artist}: failed: {type(error).__name__}: {error}"
-                continue
-            by_layer = {"": values.mean(axis=0) if layers else values}
-            by_layer |= zip(layers, values, strict=True) if layers else {}
-            tables += [
-                pd.DataFrame(
-                    {
-                        "artist": artist,
-                        "content": list(inputs.names),
-                        "subject": inputs.subject,
-                        "metric": metric.name,
-                        "evaluator": evaluator,
-                        "layer": layer,
-                        "value": layer_values,
-                    }
-                )
-                for layer, layer_values in by_layer.items()
-            ]
     return tables, skipped
+
+
+def _features(images: LoadedImages, evaluator: Backbone) -> Features:
+    return features_of(images.pixels, evaluator)
+
+
+def _features_without_content(images: LoadedImages, evaluator: Backbone) -> Features:
+    # The content layer's activations would take more memory than all the rest.
+    return replace(_features(images, evaluator), content=None)

@@ -1,6 +1,9 @@
-"""The table of scores: its columns, its subjects, its means."""
+"""How to read metrics, and the table of scores: its columns, its subjects, its means."""
+
+from typing import Literal
 
 import pandas as pd
+from pydantic import BaseModel
 
 COLUMNS = ["artist", "content", "subject", "metric", "evaluator", "layer", "value"]
 
@@ -10,6 +13,26 @@ EXAMPLE = ["artist", "content"]
 RESULT, CONTENT, PAINTING = "result", "content", "painting"
 """Subjects: a run's result; its untouched content picture, as a baseline; a held-out painting of
 the artist, as what real paintings score."""
+
+
+class MetricDescription(BaseModel, frozen=True):
+    """The keys of a metric's YAML that are not for its function.
+
+    Attributes:
+        reference: the paintings it compares with.
+        label: a heading; empty: the metric's name.
+        better: which values are good: "one" those near 1, "none" neither high nor low ones.
+        rate: whether values are 0 or 1, so that their mean is a rate.
+        interval: whether values vary by example, so that their mean has an interval.
+    """
+
+    reference: Literal["style_set", "held_out", "others"] | None = None
+    label: str = ""
+    better: Literal["higher", "lower", "one", "none"] = "none"
+    range: str = ""
+    about: str = ""
+    rate: bool = False
+    interval: bool = True
 
 
 def means(table: pd.DataFrame) -> dict[str, float]:

@@ -27,23 +27,14 @@ class BusyError(RuntimeError):
 
 
 class Saved(NamedTuple):
-    """What a checkpoint holds.
-
-    Attributes:
-        state: of the optimisation after its last epoch.
-        batch: most examples optimised together, which may shape the last digits.
-    """
+    """The state after an epoch, and the most examples of a batch, which may shape last digits."""
 
     state: LoopState
     batch: int
 
 
 class Checkpoint:
-    """The checkpoint of one run.
-
-    Attributes:
-        folder: its own; None keeps nothing.
-    """
+    """The checkpoint of one run, in a folder of its own; without one nothing is kept."""
 
     def __init__(
         self,
@@ -77,7 +68,7 @@ class Checkpoint:
             with FileLock(self.folder / LOCK, timeout=0):
                 yield
         except Timeout as error:
-            raise BusyError(self._owner()) from error
+            raise BusyError from error
 
     def open(self) -> Saved | None:
         """What was saved under the same fingerprint, if anything was; this process owns it now."""
@@ -86,19 +77,29 @@ class Checkpoint:
         remove_parts(self.folder)
         with suppress(OSError), replacing(self.folder / OWNER) as part:
             part.write_text(json.dumps(current_process()), encoding="utf-8")
-        return self._read(self.folder / FILE)
+        file = self.folder / FILE
+        try:
+            # Reading checks the checksums that the format holds; pickles are refused.
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+                if str(stored["fingerprint"]) == self._fingerprint:
+                    return Saved(_state(stored), int(stored["batch"]))
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # A damaged zip file raises errors of many kinds.
+            logging.warning("%s: corrupt (%s), restarting the run", file, error)
+        return None
 
     def left_by(self, owner: Owner | None) -> bool:
         """Whether a process worked in this folder: machines that share it."""
         with suppress(OSError, ValueError, TypeError):
-            return Owner(*json.loads(self._owner())) == owner
+            text = ((self.folder or Path()) / OWNER).read_text(encoding="utf-8")
+            return Owner(*json.loads(text)) == owner
         return False
 
     def save(self, state: LoopState, batch: int) -> None:
         """Take a state, and write it if that is due."""
         self._unwritten = Saved(state, batch)
-        epoch = len(state.history) - 1
-        seconds = monotonic() - self._last_write
+        epoch, seconds = len(state.history) - 1, monotonic() - self._last_write
         by_time = self._every_seconds is not None and seconds >= self._every_seconds
         by_epoch = self._every_epochs is not None and epoch % self._every_epochs == 0
         if by_time or by_epoch:
@@ -131,23 +132,6 @@ class Checkpoint:
             shutil.rmtree(self.folder, ignore_errors=True)
             with suppress(OSError):  # Not empty: other runs of the sweep are not done.
                 self.folder.parent.rmdir()
-
-    def _owner(self) -> str:
-        with suppress(OSError):
-            return ((self.folder or Path()) / OWNER).read_text(encoding="utf-8")
-        return ""
-
-    def _read(self, file: Path) -> Saved | None:
-        try:
-            # Reading checks the checksums that the format holds; pickles are refused.
-            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-                if str(stored["fingerprint"]) == self._fingerprint:
-                    return Saved(_state(stored), int(stored["batch"]))
-        except FileNotFoundError:
-            pass
-        except Exception as error:  # A damaged zip file raises errors of many kinds.
-            logging.warning("%s: corrupt (%s), restarting the run", file, error)
-        return None
 
 
 def _arrays(state: LoopState) -> dict[str, Any]:

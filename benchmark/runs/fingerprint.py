@@ -33,9 +33,7 @@ NAMES_CODE = ("._target_", ".model", ".preprocessing", "loss.style", "loss.conte
 def fingerprint_of(config: Config, root: Path = ROOT) -> str:
     """A hash of the options, the sources, the software and the device that shape a run's images.
 
-    Args:
-        config: of the run. Its data have digests of their own.
-        root: the folder of the application.
+    Its data have digests of their own. `root` is the folder of the application.
     """
     options = {k: v for k, v in nested(config).items() if k not in OTHER_OPTIONS}
     named = [
@@ -43,16 +41,12 @@ def fingerprint_of(config: Config, root: Path = ROOT) -> str:
         for option, value in flat(config).items()
         if option.endswith(NAMES_CODE) and option.partition(".")[0] in options
     ]
-    files = {file for source in SOURCES for file in python_files(root / source)}
+    places = [root / source for source in SOURCES]
+    files = {file for place in places for file in [*place.rglob("*.py"), place] if file.is_file()}
     files |= {file for name in named if (file := source_file(name))}
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
     parts = (json.dumps(options, sort_keys=True), digests, backend.numerics())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def python_files(source: Path) -> list[Path]:
-    """A Python file, or those in a folder and the folders in it."""
-    return [source] if source.is_file() else list(source.rglob("*.py"))
 
 
 def source_file(name: str) -> Path | None:

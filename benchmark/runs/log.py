@@ -11,12 +11,10 @@ import pandas as pd
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.config.schema import Config, flat, nested
+from benchmark.config.schema import Config, flat
 from benchmark.images import sheets, upscale
 from benchmark.images.pixels import to_uint8
-from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.prepare import Prepared
-from benchmark.runtime.processes import current_process
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import (
     Artifact,
@@ -28,7 +26,6 @@ from benchmark.tracking.records import (
     result_file,
     style_set_file,
 )
-from benchmark.transfer import backend
 from benchmark.transfer.loop import Epoch, Result
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
@@ -47,27 +44,6 @@ def command_line(overrides: Sequence[str], *, sweep: bool) -> str:
     """The command line that overrides came from; a new run of it gets a new name."""
     own = [override for override in overrides if not override.startswith("tracking.sweep=")]
     return shlex.join(["python", "-m", "benchmark", *(["-m"] if sweep else []), *own])
-
-
-def initial_facts(
-    config: Config, overrides: Mapping[str, str], number: int, parent: str
-) -> RunFacts:
-    """What is known before a run begins: what it is, on what it runs, from which sources."""
-    return RunFacts(
-        sweep=config.tracking.sweep or "",
-        number=number,
-        parent=parent,
-        fingerprint=fingerprint_of(config),
-        backbone=config.backbone["name"],
-        agg=config.agg["name"],
-        optimizer=config.optimizer["name"],
-        overrides=overrides,
-        command=command_line([f"{key}={value}" for key, value in overrides.items()], sweep=False),
-        commit=git_commit(),
-        owner=current_process(),
-        versions=backend.versions(),
-        hardware=backend.hardware(),
-    )
 
 
 def logged_options(config: Config) -> dict[str, Any]:
@@ -91,12 +67,6 @@ def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
                 f"{what} changed since this run began: restore them, or run it under another name "
                 "with tracking.sweep=…"
             )
-
-
-def log_config(log: RunLog, config: Config) -> None:
-    """Log the resolved configuration."""
-    log.params(logged_options(config))
-    log.json(Artifact.CONFIG, nested(config))
 
 
 def log_inputs(log: RunLog, prepared: Prepared) -> None:
@@ -136,19 +106,17 @@ def log_epoch(
     log: RunLog, examples: Sequence[tuple[str, str]], snapshots: Sequence[int], state: Epoch
 ) -> None:
     """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
-    losses = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
-    log.epoch(state.number, losses, state.seconds_per_step, len(examples))
+    metrics = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
+    if state.number:  # There are no steps before epoch 0.
+        metrics["seconds_per_step"] = state.seconds_per_step
+        metrics["examples_per_second"] = len(examples) / state.seconds_per_step
+    log.metrics(metrics, state.number)
     if state.number in snapshots and np.isfinite(state.losses).all():
         for (artist, content), picture in zip(examples, to_uint8(state.images()), strict=True):
             log.snapshot(f"{artist}/{content}", picture, state.number)
 
 
-def log_results(
-    log: RunLog,
-    prepared: Prepared,
-    outcome: Result,
-    caption: str,
-) -> None:
+def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) -> None:
     """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
 
     With `prepared.original_size` each picture also at the size of its content picture, as in the
@@ -177,7 +145,17 @@ def log_results(
     if len(finite):
         log.figure(Artifact.LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
     log.table(Artifact.EXAMPLES, losses_table(prepared, outcome))
-    log.results(final_numbers(outcome), outcome.epochs)
+    first, (total, style, content) = outcome.first_losses[0].mean(), outcome.losses.mean(axis=1)
+    results = Results(
+        final_total_loss=total,
+        final_style_loss=style,
+        final_content_loss=content,
+        loss_ratio=total / first if first else None,
+        examples=outcome.losses.shape[1],
+        epochs_done=outcome.epochs,
+        seconds=outcome.seconds,
+    )
+    log.results(results, outcome.epochs)
     if prepared.original_size:
         # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
@@ -195,21 +173,6 @@ def losses_table(prepared: Prepared, outcome: Result) -> pd.DataFrame:
     table["loss_ratio"] = table["total_loss"] / table["first_total_loss"]
     table["picture"] = [result_file(artist, content) for artist, content in prepared.examples]
     return table
-
-
-def final_numbers(outcome: Result) -> Results:
-    """Means over the examples of the pictures kept."""
-    final, first = outcome.losses.mean(axis=1), outcome.first_losses[0].mean()
-    total, style, content = final
-    return Results(
-        final_total_loss=total,
-        final_style_loss=style,
-        final_content_loss=content,
-        loss_ratio=total / first if first else None,
-        examples=outcome.losses.shape[1],
-        epochs_done=outcome.epochs,
-        seconds=outcome.seconds,
-    )
 
 
 def outcome_line(outcome: Result) -> str:

@@ -1,10 +1,8 @@
 """What a run prints: notices, and its progress, a bar in a terminal, else now and then a line."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -66,62 +64,40 @@ def announce_evaluators(output: Console, reasons: Mapping[str, str]) -> None:
         )
 
 
-class EpochProgress:
-    """Shows the epochs of one run; a context manager, and a callback of the loop."""
+@contextmanager
+def epoch_progress(
+    title: str, epochs: int, examples: int, output: Output, done: int = 0
+) -> Iterator[Callable[[Epoch], None]]:
+    """Shows the epochs of a run that it is called with: at most so many, some `done` before."""
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=output,
+        transient=True,
+        disable=not output.is_terminal,
+    )
+    task = bar.add_task(title, total=epochs, completed=done, state="compiling …")
+    began = last_line = monotonic()
 
-    def __init__(
-        self, title: str, epochs: int, examples: int, output: Output, done: int = 0
-    ) -> None:
-        """Of a run of at most so many epochs over so many examples, some of them done before."""
-        self._title = title
-        self._epochs = epochs
-        self._done = done
-        self._examples = examples
-        self._output = output
-        self._began = self._last_line = monotonic()
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("epochs"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[state]}"),
-            console=output,
-            transient=True,
-            disable=not output.is_terminal,
-        )
-        self._task = self._bar.add_task(title, total=epochs, completed=done, state="compiling …")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def announce(self, line: str, style: str | None = None) -> None:
-        """Print a line about the run."""
-        self._output.print_of_run(self._title, line, style)
-
-    def __call__(self, epoch: Epoch) -> None:
-        """Show an epoch."""
+    def show(epoch: Epoch) -> None:
+        nonlocal last_line
         state = f"total loss {epoch.losses[0].mean():.4g}"
         if epoch.number:
-            state += f", {self._examples / epoch.seconds_per_step:.3g} examples/s"
-        self._bar.update(self._task, completed=epoch.number, state=state)
+            state += f", {examples / epoch.seconds_per_step:.3g} examples/s"
+        bar.update(task, completed=epoch.number, state=state)
         now = monotonic()
-        if not self._output.is_terminal and now - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = now
-            left = (now - self._began) / max(epoch.number - self._done, 1)
-            left *= self._epochs - epoch.number
-            self._output.print(
-                f"  {self._title}: epoch {epoch.number}/{self._epochs}, {state}, "
-                f"at most {left:.0f} s left",
+        if not output.is_terminal and now - last_line > SECONDS_BETWEEN_LINES:
+            last_line = now
+            left = (now - began) / max(epoch.number - done, 1) * (epochs - epoch.number)
+            output.print(
+                f"  {title}: epoch {epoch.number}/{epochs}, {state}, at most {left:.0f} s left",
                 soft_wrap=True,
                 highlight=False,
             )
+
+    with bar:
+        yield show

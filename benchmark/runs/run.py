@@ -7,7 +7,7 @@ from benchmark.images.pixels import to_uint8
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.prepare import Prepared
-from benchmark.runs.progress import EpochProgress, Output, busy
+from benchmark.runs.progress import Output, busy, epoch_progress
 from benchmark.runs.scores import log_scores, score
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts
@@ -25,18 +25,19 @@ def run(
     batches = prepared.batches()
     done = len(saved.state.history) if saved else 0
     epochs, examples = prepared.stopping.epochs, len(prepared.examples)
-    with EpochProgress(title, epochs, examples, output, done) as progress:
+    announce = partial(output.print_of_run, title)
+    with epoch_progress(title, epochs, examples, output, done) as show_epoch:
         if log.resumed:
             log.keep_snapshots([epoch for epoch in prepared.snapshots if epoch < done])
             action = f"resuming after epoch {done - 1}" if done else "restarting"
-            progress.announce(f"{action}, MLflow run {log.run_id}")
+            announce(f"{action}, MLflow run {log.run_id}")
 
         def on_epoch(epoch: Epoch) -> None:
             log_epoch(log, prepared.examples, prepared.snapshots, epoch)
-            progress(epoch)
+            show_epoch(epoch)
 
         def on_smaller_batch(examples: int) -> None:
-            progress.announce(f"out of memory: batch size reduced to {examples}", style="yellow")
+            announce(f"out of memory: batch size reduced to {examples}", style="yellow")
             log.update(RunFacts(batch=examples))
 
         result = optimize(

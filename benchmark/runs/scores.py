@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.scoring import EvaluationSetup, scores
-from benchmark.metrics.table import COLUMNS, means
+from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import Artifact, Evaluator, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker

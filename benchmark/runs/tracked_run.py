@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from benchmark.config.schema import Config
+from benchmark.config.schema import Config, nested
 from benchmark.runs.checkpoint import Checkpoint
-from benchmark.runs.log import check_unchanged, initial_facts, log_config
+from benchmark.runs.fingerprint import fingerprint_of
+from benchmark.runs.log import check_unchanged, command_line, git_commit, logged_options
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output
 from benchmark.runs.run import run
-from benchmark.tracking.records import RunRecord
+from benchmark.runtime.processes import current_process
+from benchmark.tracking.records import Artifact, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
+from benchmark.transfer import backend
 from benchmark.transfer.loop import Result
 
 
@@ -19,7 +22,6 @@ class RunContext:
     """A run's place in MLflow.
 
     Attributes:
-        title: its name for people.
         overrides: the command line's, which tell the runs of a sweep apart.
         number: of the run in its sweep, from 0.
         parent: MLflow's id of the sweep's run; empty for a single run.
@@ -46,9 +48,25 @@ def tracked_run(
     Raises:
         Exception: whatever went wrong, after it was recorded in the run.
     """
-    facts = initial_facts(config, context.overrides, context.number, context.parent)
+    overrides = context.overrides
+    facts = RunFacts(
+        sweep=config.tracking.sweep or "",
+        number=context.number,
+        parent=context.parent,
+        fingerprint=fingerprint_of(config),
+        backbone=config.backbone["name"],
+        agg=config.agg["name"],
+        optimizer=config.optimizer["name"],
+        overrides=overrides,
+        command=command_line([f"{key}={value}" for key, value in overrides.items()], sweep=False),
+        commit=git_commit(),
+        owner=current_process(),
+        versions=backend.versions(),
+        hardware=backend.hardware(),
+    )
     with tracker.run(context.title, facts, context.earlier, checkpoint.flush) as log:
-        log_config(log, config)
+        log.params(logged_options(config))
+        log.json(Artifact.CONFIG, nested(config))
         prepared = prepare()
         if context.earlier:
             check_unchanged(context.earlier, prepared)

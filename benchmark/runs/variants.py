@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from benchmark.config.errors import ConfigError, validated
 from benchmark.config.schema import LARGEST_FLOAT, LossOptions
 from benchmark.config.signatures import arguments_of, check_call, function_of
-from benchmark.metrics.description import MetricDescription
 from benchmark.metrics.scoring import INPUTS, Metric
+from benchmark.metrics.table import MetricDescription
 from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
 from benchmark.transfer.optimizers import OptimizerChoice

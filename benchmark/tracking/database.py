@@ -28,9 +28,9 @@ CREATED_WITHIN = 60.0
 
 
 @contextmanager
-def created_once(file: Path) -> Iterator[None]:
+def created_once(file: Path | None) -> Iterator[None]:
     """Create a store alone: of several processes at a new one, MLflow fails in all but one."""
-    if file.exists() and file.stat().st_size:
+    if file is None or (file.exists() and file.stat().st_size):
         yield
         return
     file.parent.mkdir(parents=True, exist_ok=True)

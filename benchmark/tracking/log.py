@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from benchmark.tracking.records import (
-    EXAMPLES_PER_SECOND,
     MLFLOW_STATUS,
     SCORE_PREFIX,
-    SECONDS_PER_STEP,
     STATUS,
     Artifact,
     Facts,
@@ -25,7 +25,7 @@ from benchmark.tracking.records import (
     image_key,
     to_tags,
 )
-from benchmark.tracking.store import Store
+from benchmark.tracking.store import Store, remove_artifact
 
 PARAM_LIMIT = 6000
 """Characters of a parameter's value that MLflow stores."""
@@ -56,7 +56,7 @@ class RunLog:
         running = MLFLOW_STATUS["running"]
         self._store.call(lambda client: client.update_run(self.run_id, status=running))
         self._set_tags({**to_tags(Facts(stopped_by="", reason="")), **first_tags(facts)})
-        self._store.remove(self.run_id, Artifact.ERROR)
+        self._store.call(lambda client: remove_artifact(client, self.run_id, Artifact.ERROR))
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Log the configuration, flat."""
@@ -77,16 +77,6 @@ class RunLog:
         ]
         self._store.call(lambda client: client.log_batch(self.run_id, metrics=points))
 
-    def epoch(
-        self, number: int, losses: Mapping[str, float], seconds_per_step: float, examples: int
-    ) -> None:
-        """Log the mean losses of an epoch, and its speed unless it is epoch 0, without steps."""
-        metrics = dict(losses)
-        if number:
-            metrics[SECONDS_PER_STEP] = seconds_per_step
-            metrics[EXAMPLES_PER_SECOND] = examples / seconds_per_step
-        self.metrics(metrics, number)
-
     def results(self, results: Results, epoch: int) -> None:
         """Log the final numbers."""
         self.metrics(results.model_dump(exclude_none=True), epoch)
@@ -106,19 +96,44 @@ class RunLog:
                 return
         profile = f'{{"pictures": {pictures}}}'
         dataset = Dataset(name, digest[:DIGEST_LIMIT], "local", source, profile=profile)
-        tags = [InputTag("mlflow.data.context", context)]
-        self._store.add_input(self.run_id, DatasetInput(dataset, tags))
+        added = [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])]
+
+        def add(client: MlflowClient) -> None:
+            try:
+                client.log_inputs(self.run_id, added)
+            except MlflowException:
+                # Another process was first to add it to the experiment, for another run.
+                client.log_inputs(self.run_id, added)
+
+        self._store.call(add)
 
     def snapshot(self, key: str, picture: np.ndarray, step: int) -> None:
         """Add a uint8 picture (H, W, 3) to the series that the UI's slider runs through."""
-        self._store.add_picture(self.run_id, Image.fromarray(picture), image_key(key), step)
+        name, image = image_key(key), Image.fromarray(picture)
+        attempted = False
+
+        def add(client: MlflowClient) -> None:
+            nonlocal attempted
+            if attempted:
+                prefix = f"images/{name.replace('/', '~')}+step+{step}+"
+                for item in client.list_artifacts(self.run_id, "images"):
+                    if item.path.startswith(prefix):
+                        remove_artifact(client, self.run_id, item.path)
+            attempted = True
+            client.log_image(self.run_id, image, key=name, step=step, synchronous=True)
+
+        self._store.call(add)
 
     def keep_snapshots(self, steps: Collection[int]) -> None:
         """Remove the pictures of other epochs than these; they will be logged again."""
-        for item in self._store.call(lambda client: client.list_artifacts(self.run_id, "images")):
-            match = SNAPSHOT.match(item.path)
-            if match and int(match[1]) not in steps:
-                self._store.remove(self.run_id, item.path)
+
+        def remove_others(client: MlflowClient) -> None:
+            for item in client.list_artifacts(self.run_id, "images"):
+                match = SNAPSHOT.match(item.path)
+                if match and int(match[1]) not in steps:
+                    remove_artifact(client, self.run_id, item.path)
+
+        self._store.call(remove_others)
 
     def picture(self, file: str, picture: np.ndarray | Image.Image) -> None:
         """Save a picture (uint8 where it is an array) as an artifact."""
@@ -130,7 +145,12 @@ class RunLog:
 
     def table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as an artifact that the UI shows as one."""
-        self._store.replace_table(self.run_id, table, file)
+
+        def replace(client: MlflowClient) -> None:
+            remove_artifact(client, self.run_id, file)  # MLflow would add the rows to its own.
+            client.log_table(self.run_id, table, file)
+
+        self._store.call(replace)
 
     def text(self, file: str, text: str) -> None:
         """Save a text as an artifact."""

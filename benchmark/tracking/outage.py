@@ -12,10 +12,8 @@ RETRY_SECONDS = 600.0
 """For which a call is retried."""
 
 SERVER_ERROR_SECONDS = 60.0
-"""For which a call is retried if the server itself fails (status 500).
-
-It does so for a moment when its database is stopped, but for good where its disk is full.
-"""
+"""The same if the server itself fails (status 500): briefly when its database is stopped, but for
+good where its disk is full."""
 
 QUIET_SECONDS = 3.0
 """For which a call is retried without a message."""
@@ -52,7 +50,6 @@ def retry_until_available(
     announce: Callable[[str], None],
     limit_seconds: float = RETRY_SECONDS,
     *,
-    name: str = "MLflow",
     wait: Callable[[float], None] = sleep,
 ) -> Returned:
     """The result of a call, which is retried while it fails with a transient error.
@@ -60,12 +57,8 @@ def retry_until_available(
     Signals are not held back between attempts, so that Ctrl-C ends the waiting at once. The call
     must have the same effect when it is made twice, for the answer to the first can get lost.
 
-    Args:
-        call: what to do.
-        announce: prints a line, when waiting begins and when it has ended.
-        limit_seconds: how long to retry; 0: a single attempt.
-        name: the store's, for these lines.
-        wait: how to wait.
+    `announce` prints a line when waiting begins and when it has ended; with a limit of 0 there is a
+    single attempt.
 
     Raises:
         OutageError: it took too long.
@@ -85,27 +78,25 @@ def retry_until_available(
             if status_of(error, handled) != SERVER_ERROR:
                 server_error_since = now
             if now - start >= limit_seconds or now - server_error_since >= SERVER_ERROR_SECONDS:
-                text = f"{name}: {reason}; gave up after {now - start:.0f} s"
+                text = f"MLflow: {reason}; gave up after {now - start:.0f} s"
                 raise OutageError(text) from error
             if now - start >= QUIET_SECONDS and not announced:
                 announced = True
                 limit = f"{limit_seconds / 60:.0f} minutes"
-                announce(f"{name}: {reason}; retrying for up to {limit} (Ctrl-C to stop)")
+                announce(f"MLflow: {reason}; retrying for up to {limit} (Ctrl-C to stop)")
         else:
             break
         wait(pause)
         pause = min(2 * pause, LONGEST_WAIT)
     if announced:
-        announce(f"{name}: reconnected after {monotonic() - start:.0f} s")
+        announce(f"MLflow: reconnected after {monotonic() - start:.0f} s")
     return answer
 
 
 def is_transient(error: BaseException, handled: BaseException | None = None) -> bool:
     """Whether an error of MLflow's passes by itself: then the same call may succeed later.
 
-    Args:
-        error: what a call raised.
-        handled: what was being handled when the call was made; it says nothing of the call.
+    `handled` was being handled when the call was made; it says nothing of the call.
     """
     transient = False
     for cause in _causes(error, handled):
@@ -118,7 +109,7 @@ def is_transient(error: BaseException, handled: BaseException | None = None) -> 
 
 
 def status_of(error: BaseException, handled: BaseException | None = None) -> int | None:
-    """The HTTP status of a server's error; None where it is none; for `handled` see above."""
+    """The HTTP status of a server's error, where it is one; for `handled` see `is_transient`."""
     for cause in _causes(error, handled):
         response = getattr(cause, "response", None)
         if response is not None:

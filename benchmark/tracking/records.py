@@ -38,9 +38,7 @@ SCORE_PREFIX = "metrics/"
 """Prefix of the MLflow metrics that hold a run's mean scores."""
 
 TOTAL_LOSS = "total_loss"
-SECONDS_PER_STEP = "seconds_per_step"
-EXAMPLES_PER_SECOND = "examples_per_second"
-"""MLflow metrics with a value at each epoch; the other losses are called like `LOSS_NAMES`."""
+"""The MLflow metric of the total loss at each epoch."""
 
 LONGEST_KEY = 100
 """Characters of a name in a key; MLflow adds as many to make a file name of it."""
@@ -74,7 +72,6 @@ class Facts(Record):
     """What is recorded of a run or a sweep in tags; a field that is not set is not written.
 
     Attributes:
-        owner: the process that works on it, or did.
         stopped_by: "epochs", "converged", "diverged", "error", "interrupted", "lost" or "complete".
         reason: the same in a sentence.
         times_lost: how often its process ended without recording that.
@@ -95,7 +92,6 @@ class Evaluator(Record):
 
     Attributes:
         weights: "imagenet", "random" or a file.
-        digest: of the weights.
         optimised: whether the run's pictures were optimised with the same network.
     """
 
@@ -112,7 +108,6 @@ class RunFacts(Facts):
         number: position in the sweep, from 0.
         fingerprint: hash of all that shapes its losses but its data.
         overrides: value by option, from the command line.
-        commit: of the program's sources.
         weights: "imagenet", "random" or a file; empty until they are loaded.
         weights_note: why ImageNet weights were replaced by random ones.
         artists: names; empty until the images are loaded, as are `contents`.
@@ -146,11 +141,9 @@ class RunFacts(Facts):
 
 
 class SweepFacts(Facts):
-    """What is recorded of a sweep in the tags of its parent run.
+    """What is recorded of a sweep of so many `runs` in the tags of its parent run.
 
-    Attributes:
-        runs: how many it has.
-        swept: options that differ among them, besides backbone, aggregation and optimiser.
+    Their `swept` options differ, besides backbone, aggregation and optimiser.
     """
 
     kind = "sweep"
@@ -158,7 +151,7 @@ class SweepFacts(Facts):
     swept: tuple[str, ...] = ()
 
 
-class Results(Record):
+class Results(Record, extra="ignore"):
     """A run's final numbers, as MLflow metrics: means over the examples of the pictures kept."""
 
     final_total_loss: float | None = None
@@ -171,12 +164,9 @@ class Results(Record):
 
 
 class DataFiles(Record):
-    """The images that a run used, by file: `Artifact.DATA`.
+    """The images that a run used: `Artifact.DATA`.
 
-    Attributes:
-        style: digest by file, for each artist.
-        content: digest by file.
-        references: files of the paintings that metrics compare with, by artist.
+    Digest by file, of style images for each artist; by artist the files that metrics compare with.
     """
 
     style: Mapping[str, Mapping[str, str]]
@@ -188,8 +178,6 @@ class Stored(Record):
     """What a store has of each run.
 
     Attributes:
-        run_id: MLflow's.
-        name: shown in the UI.
         status: MLflow's, where "diverged" is told from "failed".
         started: seconds since 1970.
     """
@@ -205,7 +193,6 @@ class RunRecord(RunFacts, Stored):
 
     Attributes:
         params: the resolved configuration, flat, as text.
-        results: its final numbers.
         scores: mean of each metric, "NAME" or "NAME.EVALUATOR".
     """
 
@@ -232,7 +219,8 @@ def to_tags(facts: Facts) -> dict[str, str]:
             entries = value._asdict() if isinstance(value, Owner) else value
             tags |= {f"{TAG_GROUPS[field]}{key}": str(entry) for key, entry in entries.items()}
         else:
-            whole = value if isinstance(value, str) else _to_json(facts, field)
+            plain = facts.model_dump(mode="json", include={field})[field]
+            whole = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
             parts = [whole[at : at + TAG_LIMIT] for at in range(0, len(whole), TAG_LIMIT)] or [""]
             name = TAGS.get(field, field)
             tags |= {_part(name, number): part for number, part in enumerate(parts, start=1)}
@@ -263,9 +251,7 @@ def to_record(run: Run) -> AnyRecord | None:
         return None
     stored |= {
         "params": run.data.params,
-        "results": _validated(
-            Results, {name: v for name, v in metrics.items() if name in Results.model_fields}
-        ),
+        "results": _validated(Results, metrics),
         "scores": {
             name.removeprefix(SCORE_PREFIX): v
             for name, v in metrics.items()
@@ -296,11 +282,6 @@ def image_key(name: str) -> str:
     allowed = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in folded)
     allowed = allowed[:LONGEST_KEY].strip(" .")
     return name if allowed == name else f"{allowed}-{zlib.crc32(name.encode()):08x}"
-
-
-def _to_json(facts: Facts, field: str) -> str:
-    value = facts.model_dump(mode="json", include={field})[field]
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _part(name: str, number: int) -> str:

@@ -3,16 +3,18 @@
 import json
 import os
 import ssl
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from http.client import HTTPException
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import url2pathname, urlopen
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -41,7 +43,7 @@ from benchmark.tracking.records import (
     first_tags,
     to_record,
 )
-from benchmark.tracking.store import Retries, Store, access_advice, error_summary, is_server
+from benchmark.tracking.store import Store, access_advice, error_summary, is_server
 
 DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
 
@@ -69,20 +71,16 @@ class Tracker:
         create: bool = True,
         interrupts: Interrupts | None = None,
     ) -> None:
-        """Open a store.
+        """Open the store at `sqlite:///…` or any tracking server; None: `DEFAULT_URI`.
 
-        Args:
-            uri: `sqlite:///…` or any tracking server; None: `DEFAULT_URI`.
-            experiment: name; None: all there are, to read.
-            create: create a local store, and the experiment, where they do not exist.
-            interrupts: of this process; None: it handles no signals.
+        Without an experiment all there are can be read. A local store, and the experiment, are
+        created where they do not exist, if they may be.
 
         Raises:
             ConfigError: the store cannot be reached or used.
         """
         self.uri = uri or DEFAULT_URI
         self._interrupts = interrupts or Interrupts()
-        self._retries = Retries()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
             raise NotFoundError(
@@ -91,7 +89,10 @@ class Tracker:
                 value=self.uri,
             )
         try:
-            self._store = self._open(file, create=create)
+            if file:
+                check_database(self.uri, file, write=create)
+            with created_once(file):
+                self._store = Store(self.uri, self._interrupts)
             experiments = self._experiments(experiment, file, create=create)
         except ConfigError:
             raise
@@ -124,7 +125,7 @@ class Tracker:
 
     def shut_down(self) -> None:
         """From now on wait for no store, because the program is ending."""
-        self._retries.shut_down()
+        self._store.shut_down()
 
     def start(self, name: str, facts: Facts) -> RunLog:
         """Open a run or a sweep's parent run.
@@ -132,8 +133,16 @@ class Tracker:
         Raises:
             ConfigError: the server denies access.
         """
+        experiment, creation = self._experiment_ids[0], uuid4().hex
+        tags = {**first_tags(facts), "creation": creation}
+
+        def find_or_create(client: MlflowClient) -> Run:
+            # An earlier attempt, whose answer got lost, may have created it.
+            found = client.search_runs([experiment], f"tags.creation = '{creation}'")
+            return found[0] if found else client.create_run(experiment, run_name=name, tags=tags)
+
         try:
-            run_id = self._store.create_run(self._experiment_ids[0], name, first_tags(facts))
+            run_id = self._store.call(find_or_create).info.run_id
         except MlflowException as error:
             if advice := access_advice(error):
                 raise ConfigError(advice, option="tracking.uri", value=self.uri) from error
@@ -156,11 +165,7 @@ class Tracker:
     ) -> Iterator[RunLog]:
         """Open or resume a run; an exception in the block ends the run as failed or killed.
 
-        Args:
-            name: the run's.
-            facts: what is known of it.
-            earlier: the run to resume.
-            before_end: called first when the block is ended by an exception; must not raise.
+        `before_end` is called first when the block is ended by an exception; it must not raise.
         """
         log = self.resume(earlier, facts) if earlier else self.start(name, facts)
 
@@ -175,7 +180,7 @@ class Tracker:
         except Exception as error:
             before_end()
             outage = isinstance(error, OutageError)
-            with suppress(Exception), self._retries.single_attempts() if outage else nullcontext():
+            with suppress(Exception), self._store.single_attempts() if outage else nullcontext():
                 log.text(Artifact.ERROR, traceback.format_exc())
                 log.end("failed", "error", error_summary(error))
             raise
@@ -247,13 +252,12 @@ class Tracker:
 
     def read_picture(self, run_id: str, file: str) -> np.ndarray:
         """A picture artifact as uint8, (H, W, 3)."""
-        with self._downloaded(run_id, file) as path, Image.open(path) as image:
+        with Image.open(BytesIO(self._store.read(run_id, file))) as image:
             return np.asarray(image.convert("RGB"))
 
     def read_text(self, run_id: str, file: str) -> str:
         """A text artifact."""
-        with self._downloaded(run_id, file) as path:
-            return path.read_text(encoding="utf-8")
+        return self._store.read(run_id, file).decode()
 
     def read_json(self, run_id: str, file: str) -> Any:
         """The content of a JSON artifact."""
@@ -261,9 +265,8 @@ class Tracker:
 
     def read_table(self, run_id: str, file: str) -> pd.DataFrame:
         """A table artifact."""
-        with self._downloaded(run_id, file) as path:
-            # Names that look like numbers stay names.
-            return pd.read_json(path, orient="split", dtype=False)
+        # Names that look like numbers stay names.
+        return pd.read_json(BytesIO(self._store.read(run_id, file)), orient="split", dtype=False)
 
     def has_artifact(self, run_id: str, file: str) -> bool:
         """Whether a run has an artifact, by its path."""
@@ -284,13 +287,6 @@ class Tracker:
             return f"{self.uri.rstrip('/')}/{page}"
         return f"{run.artifact_uri}/{file}"
 
-    def _open(self, file: Path | None, *, create: bool) -> Store:
-        if file is None:
-            return Store(self.uri, self._retries, self._interrupts)
-        check_database(self.uri, file, write=create)
-        with created_once(file):
-            return Store(self.uri, self._retries, self._interrupts)
-
     def _experiments(
         self, name: str | None, file: Path | None, *, create: bool
     ) -> list[Experiment]:
@@ -299,22 +295,16 @@ class Tracker:
             return list(self._store.call(lambda client: client.search_experiments()))
         if create:
             location = (file.parent / "artifacts").as_uri() if file else None
-            return [self._store.experiment(name, location)]
+            return [self._store.call(partial(_find_or_create, name, location))]
         experiment = self._store.call(lambda client: client.get_experiment_by_name(name))
         if experiment is None:
             known = self._store.call(lambda client: client.search_experiments())
             names = ", ".join(e.name for e in known)
-            reason = f"{self.uri} has no experiment '{name}'. It has: {names}"
-            raise NotFoundError(reason)
+            raise NotFoundError(f"{self.uri} has no experiment '{name}'. It has: {names}")
         return [experiment]
 
     def _loss_points(self, run_id: str) -> list[Metric]:
         return list(self._store.call(lambda client: client.get_metric_history(run_id, TOTAL_LOSS)))
-
-    @contextmanager
-    def _downloaded(self, run_id: str, file: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory() as folder:
-            yield self._store.download(run_id, file, folder)
 
     def _search(
         self, kind: type[RunKind], condition: str = "", most: int | None = None
@@ -344,3 +334,15 @@ class Tracker:
             token = page.token
             if not token or most:
                 return records
+
+
+def _find_or_create(name: str, location: str | None, client: MlflowClient) -> Experiment:
+    existing: Experiment | None = client.get_experiment_by_name(name)
+    if existing is None:
+        try:
+            return client.get_experiment(client.create_experiment(name, location))
+        except MlflowException:
+            existing = client.get_experiment_by_name(name)
+            if existing is None:  # Else another process created it meanwhile.
+                raise
+    return existing
