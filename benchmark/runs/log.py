@@ -102,16 +102,15 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
     log.json(Artifact.DATA, files.model_dump())
 
 
-def log_epoch(
-    log: RunLog, examples: Sequence[tuple[str, str]], snapshots: Sequence[int], state: Epoch
-) -> None:
+def log_epoch(log: RunLog, prepared: Prepared, state: Epoch) -> None:
     """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
+    examples = prepared.examples
     metrics = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
     if state.number:  # There are no steps before epoch 0.
         metrics["seconds_per_step"] = state.seconds_per_step
         metrics["examples_per_second"] = len(examples) / state.seconds_per_step
     log.metrics(metrics, state.number)
-    if state.number in snapshots and np.isfinite(state.losses).all():
+    if state.number in prepared.snapshots and np.isfinite(state.losses).all():
         for (artist, content), picture in zip(examples, to_uint8(state.images()), strict=True):
             log.snapshot(f"{artist}/{content}", picture, state.number)
 

@@ -33,7 +33,7 @@ def run(
             announce(f"{action}, MLflow run {log.run_id}")
 
         def on_epoch(epoch: Epoch) -> None:
-            log_epoch(log, prepared.examples, prepared.snapshots, epoch)
+            log_epoch(log, prepared, epoch)
             show_epoch(epoch)
 
         def on_smaller_batch(examples: int) -> None:

@@ -58,34 +58,26 @@ def choose_sets(
             )
     sets = []
     for group in groups:
-        parts = _parts(group, choice, [seed, zlib.crc32(group.name.encode())], features)
+        own_seed = [seed, zlib.crc32(group.name.encode())]
+        parts: Sequence[Sequence[int]]
+        match choice.selection:
+            case "first":  # in natural order of their numbers (the study, section 1)
+                parts = [range(choice.paintings)]
+            case "random":
+                parts = [rules.random_places(len(group.images), choice.paintings, own_seed)]
+            case "nearest":
+                parts = [rules.nearest_places(features(group), choice.paintings)]
+            case "diverse":
+                parts = [rules.diverse_places(features(group), choice.paintings)]
+            case "cluster":
+                drawn = int(np.random.default_rng(own_seed).integers(2**31))
+                points, clusters = features(group), choice.clusters
+                parts = rules.cluster_places(points, clusters, choice.paintings, drawn)
         for number, places in enumerate(parts, start=1):
             cluster = f" cluster {number}" if choice.selection == "cluster" else ""
             images = tuple(group.images[place] for place in places)
             sets.append(ImageSet(group.name + cluster, images))
     return sets
-
-
-def _parts(
-    group: ImageSet,
-    choice: Selection,
-    seed: list[int],
-    features: Callable[[ImageSet], np.ndarray],
-) -> Sequence[Sequence[int]]:
-    """The places in a group of the paintings of each of its sets."""
-    match choice.selection:
-        case "first":  # in natural order of their numbers (the study, section 1)
-            return [range(choice.paintings)]
-        case "random":
-            return [rules.random_places(len(group.images), choice.paintings, seed)]
-        case "nearest":
-            return [rules.nearest_places(features(group), choice.paintings)]
-        case "diverse":
-            return [rules.diverse_places(features(group), choice.paintings)]
-        case "cluster":
-            own_seed = int(np.random.default_rng(seed).integers(2**31))
-            points = features(group)
-            return rules.cluster_places(points, choice.clusters, choice.paintings, own_seed)
 
 
 def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:

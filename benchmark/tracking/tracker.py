@@ -83,11 +83,8 @@ class Tracker:
         self._interrupts = interrupts or Interrupts()
         file = local_file(self.uri)
         if file and not create and nearest_there(file) != file:
-            raise NotFoundError(
-                "there is no such store; nothing was run into it yet",
-                option="tracking.uri",
-                value=self.uri,
-            )
+            reason = "there is no such store; nothing was run into it yet"
+            raise NotFoundError(reason, "tracking.uri", self.uri)
         try:
             if file:
                 check_database(self.uri, file, write=create)
@@ -120,8 +117,7 @@ class Tracker:
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
             except (OSError, ValueError, HTTPException) as error:
-                reason = f"no server answers ({error})"
-                raise ConfigError(reason, option="tracking.uri", value=uri) from error
+                raise ConfigError(f"no server answers ({error})", "tracking.uri", uri) from error
 
     def shut_down(self) -> None:
         """From now on wait for no store, because the program is ending."""
@@ -234,11 +230,9 @@ class Tracker:
         try:
             record = to_record(self._store.call(lambda client: client.get_run(run_id)))
         except MlflowException as error:
-            reason = f"{self.uri} has no such run"
-            raise ConfigError(reason, option="--run", value=run_id) from error
+            raise ConfigError(f"{self.uri} has no such run", "--run", run_id) from error
         if record is None:
-            reason = "another program logged this run"
-            raise ConfigError(reason, option="--run", value=run_id)
+            raise ConfigError("another program logged this run", "--run", run_id)
         return record
 
     def loss_history(self, run_id: str) -> tuple[np.ndarray, np.ndarray]:
