@@ -68,7 +68,7 @@ def features(number: int = 4, seed: int = 0, shift: float = 0.0, content: bool =
     grams = tuple(np.einsum("nhwc,nhwd->ncd", m, m) for m in maps)
     deep = random.random((number, 4, 4, 7)) + shift
     statistics = np.concatenate([m.mean((1, 2)) for m in maps], axis=1)
-    return Features(("a", "b"), grams, deep.mean((1, 2)), deep if content else None, statistics)
+    return Features(grams, deep.mean((1, 2)), deep if content else None, statistics)
 
 
 def test_luma_is_that_of_the_standard() -> None:
@@ -286,7 +286,7 @@ def test_accuracy_is_not_that_on_the_training_set() -> None:
     """Labels that mean nothing are learnt by heart, and still recalled no better than by chance."""
     whole = features(60, 4)
     halves = OutsideFeatures(
-        (name, Features((), (), whole.pooled[s], None, whole.statistics[s]))
+        (name, Features((), whole.pooled[s], None, whole.statistics[s]))
         for name, s in (("Ada", slice(0, 30)), ("Bruno", slice(30, 60)))
     )
     found = [recognition.classifier_accuracy(whole, halves, name)[0] for name in halves]

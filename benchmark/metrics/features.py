@@ -15,7 +15,6 @@ class Features:
     """An evaluator's features of n pictures.
 
     Attributes:
-        layers: names of its style layers.
         grams: Gram matrices at each style layer, (n, C, C).
         pooled: mean activation of each channel of its content layer, (n, C).
         content: activations of its content layer, (n, H, W, C); None of paintings.
@@ -23,7 +22,6 @@ class Features:
             (n, D).
     """
 
-    layers: tuple[str, ...]
     grams: tuple[np.ndarray, ...]
     pooled: np.ndarray
     content: np.ndarray | None
@@ -33,7 +31,6 @@ class Features:
 def concatenated(parts: list[Features]) -> Features:
     """The features of several sets of paintings as one set's."""
     return Features(
-        parts[0].layers,
         tuple(np.concatenate(grams) for grams in zip(*(p.grams for p in parts), strict=True)),
         np.concatenate([part.pooled for part in parts]),
         None,

@@ -222,7 +222,7 @@ def features_of(pixels: np.ndarray, evaluator: Backbone) -> Features:
     *grams, content = extract_features(evaluator, pixels)
     pooled = content.mean(axis=(1, 2), dtype="float64")
     statistics = np.concatenate(channel_energies(grams, content), axis=1)
-    return Features(evaluator.style_layers, tuple(grams), pooled, content, statistics)
+    return Features(tuple(grams), pooled, content, statistics)
 
 
 def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:

@@ -20,14 +20,7 @@ DESCRIPTIONS = TypeAdapter(dict[str, MetricDescription])
 
 @dataclass(frozen=True)
 class RunScores:
-    """The scores of a run.
-
-    Attributes:
-        table: see `metrics.scoring.scores`.
-        metrics: how to read each metric.
-        evaluators: the networks that computed them.
-        skipped: metrics that could not be computed, with the reason.
-    """
+    """A table of scores; how to read each metric, the evaluators, and why metrics are skipped."""
 
     table: pd.DataFrame
     metrics: Mapping[str, MetricDescription]

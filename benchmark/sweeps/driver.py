@@ -23,7 +23,7 @@ from benchmark.sweeps.overrides import jobs_of, pairs_of
 from benchmark.sweeps.plan import SweepPlan
 from benchmark.sweeps.resume import resume_sweep
 from benchmark.sweeps.sweep import Sweep, refuse_known
-from benchmark.tracking.store import error_summary
+from benchmark.tracking.outage import error_summary
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 

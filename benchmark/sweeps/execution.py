@@ -23,7 +23,7 @@ from benchmark.sweeps.overrides import pairs_of
 from benchmark.sweeps.plan import SweepPlan
 from benchmark.sweeps.summary import summarise
 from benchmark.sweeps.sweep import refuse_known
-from benchmark.tracking.store import error_summary
+from benchmark.tracking.outage import error_summary
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 

@@ -1,4 +1,4 @@
-"""Outages of a store: which errors pass by themselves, and retrying until they do."""
+"""Errors of a store: which pass by themselves, retrying until they do, words for the others."""
 
 import re
 import sys
@@ -39,6 +39,15 @@ BROKEN_CONNECTIONS = frozenset({"ConnectionError", "Timeout", "ChunkedEncodingEr
 
 LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 """Prefixes of SQLite's errors while another process has locked the database."""
+
+
+ACCESS_ADVICE = {
+    "UNAUTHENTICATED": "the server asks for a login: set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD",
+    "PERMISSION_DENIED": "the server denies you access: ask its administrator, or write into an "
+    "experiment of your own with tracking.experiment=NAME",
+}
+"""What to do, by MLflow's error code."""
 
 
 class OutageError(RuntimeError):
@@ -134,6 +143,18 @@ def describe(error: BaseException, handled: BaseException | None = None) -> str:
     if isinstance(innermost, ConnectionRefusedError):
         return "no server answers"
     return " ".join(f"{type(innermost).__name__}: {innermost}".split())
+
+
+def error_summary(error: Exception) -> str:
+    """An error in one line; of an error of the store only its cause."""
+    of_store = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
+    text = f"MLflow: {describe(error)}" if of_store else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def access_advice(error: Exception) -> str | None:
+    """What to do where a server denies access; None where that is not what is wrong."""
+    return ACCESS_ADVICE.get(getattr(error, "error_code", ""))
 
 
 def _causes(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:

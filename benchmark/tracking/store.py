@@ -1,4 +1,8 @@
-"""MLflow's client, with outages retried and signals held back until a call is done."""
+"""MLflow's client, with outages retried and signals held back until a call is done.
+
+A local store is checked before MLflow opens it: MLflow tries for minutes to open what cannot be
+opened, migrates an older store to its own version unasked, and creates its tables in any database.
+"""
 
 import os
 import sqlite3
@@ -6,24 +10,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import mlflow
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, make_url
 
+from benchmark.config.errors import ConfigError
+from benchmark.config.paths import check_store, local_file, nearest_there
 from benchmark.runtime.interrupts import Interrupts
-from benchmark.tracking.outage import (
-    RETRY_SECONDS,
-    OutageError,
-    Returned,
-    describe,
-    retry_until_available,
-)
+from benchmark.tracking.outage import RETRY_SECONDS, OutageError, Returned, retry_until_available
 
 LOCK_MILLISECONDS = 500
 """For which SQLite waits for a lock within a call; longer ones are retried by `outage`.
@@ -34,22 +39,23 @@ MLflow's own 20 s are spent in native code, where no signal is heard.
 SLOW_CALL = 1.0
 """Seconds after which a call that is then interrupted is taken for one that reached no store."""
 
-ACCESS_ADVICE = {
-    "UNAUTHENTICATED": "the server asks for a login: set MLFLOW_TRACKING_USERNAME and "
-    "MLFLOW_TRACKING_PASSWORD",
-    "PERMISSION_DENIED": "the server denies you access: ask its administrator, or write into an "
-    "experiment of your own with tracking.experiment=NAME",
-}
-"""What to do, by MLflow's error code."""
+SETTLED_AFTER = 3.0
+"""Seconds without a change after which no process is creating the tables of a database."""
+
+CREATED_WITHIN = 60.0
+"""Seconds for which that is waited for."""
 
 
 class Store:
     """An MLflow store of which each operation is done as a whole, and again after an outage."""
 
-    def __init__(self, uri: str, interrupts: Interrupts | None = None) -> None:
-        """Open the store at an address.
+    def __init__(
+        self, uri: str, interrupts: Interrupts | None = None, *, write: bool = True
+    ) -> None:
+        """Open the store at an address, to be written or only read.
 
         Raises:
+            ConfigError: a local one cannot be, or is not the installed MLflow's.
             OutageError: it did not become available in time.
             Exception: whatever else is wrong with it.
         """
@@ -57,7 +63,10 @@ class Store:
         self._interrupts = interrupts or Interrupts()
         self._limit_seconds = RETRY_SECONDS
         self._shutting_down = self._unreachable = False
-        with _short_lock_waits(uri):
+        file = local_file(uri)
+        if file:
+            _check_database(uri, file, write=write)
+        with _created_once(file), _short_lock_waits(uri):
             self._client: MlflowClient = self._retry(lambda: MlflowClient(uri))
 
     def shut_down(self) -> None:
@@ -137,18 +146,6 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def error_summary(error: Exception) -> str:
-    """An error in one line; of an error of the store only its cause."""
-    of_store = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
-    text = f"MLflow: {describe(error)}" if of_store else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
-
-
-def access_advice(error: Exception) -> str | None:
-    """What to do where a server denies access; None where that is not what is wrong."""
-    return ACCESS_ADVICE.get(getattr(error, "error_code", ""))
-
-
 def _exists(client: MlflowClient, run_id: str, file: str) -> bool:
     folder = file.rpartition("/")[0] or None
     return any(item.path == file for item in client.list_artifacts(run_id, folder))
@@ -191,3 +188,76 @@ def _limit_lock_wait(*event_arguments: Any) -> tuple[str, Any]:
     if statement.startswith("PRAGMA busy_timeout"):
         statement = f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}"
     return statement, parameters
+
+
+@contextmanager
+def _created_once(file: Path | None) -> Iterator[None]:
+    """Create a store alone: of several processes at a new one, MLflow fails in all but one."""
+    if file is None or (file.exists() and file.stat().st_size):
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = file.with_name(f".{file.name}.lock")
+    with FileLock(lock):
+        yield
+    lock.unlink(missing_ok=True)
+
+
+def _check_database(uri: str, file: Path, *, write: bool) -> None:
+    """Check that a local store can be read, or written, and is the installed MLflow's if it exists.
+
+    Raises:
+        ConfigError: it cannot, or its tables are of another version, or none of MLflow's.
+    """
+    check_store("tracking.uri", uri)
+    wrong = partial(ConfigError, option="tracking.uri", value=uri)
+    nearest = nearest_there(file)
+    mode, verb = (os.W_OK, "written") if write else (os.R_OK, "read")
+    # SQLite writes a journal beside the file.
+    for path in {nearest, nearest if nearest.is_dir() else nearest.parent} if write else {nearest}:
+        if not os.access(path, mode):
+            raise wrong(f"{path} cannot be {verb}: change its permissions, or give another")
+    if not file.exists() or not file.stat().st_size:
+        return
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    newest = scripts.get_current_head()
+    try:
+        revision = _revision(file, newest)
+    except sqlite3.OperationalError:
+        return  # Locked, which passes; or MLflow will say what it is.
+    except sqlite3.DatabaseError as error:
+        raise wrong(f"{error}; give another, or restore a backup") from error
+    if revision is None:
+        raise wrong("is a database, but not MLflow's; give another")
+    if revision == newest:
+        return
+    installed = f"MLflow than the installed {mlflow.__version__}"
+    try:
+        scripts.get_revision(revision)
+    except CommandError as error:
+        update = "update with `pip install --upgrade mlflow`, or give another"
+        raise wrong(f"was written by a newer {installed}; {update}") from error
+    raise wrong(
+        f"was written by an older {installed}; make a copy of the file, then migrate it with "
+        f"`mlflow db upgrade {uri}`"
+    )
+
+
+def _revision(file: Path, newest: str | None) -> str | None:
+    """The version of MLflow's tables that a database has; None: it has none of them.
+
+    Raises:
+        sqlite3.DatabaseError: it cannot be read.
+    """
+    end = time.monotonic() + CREATED_WITHIN
+    while True:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            tables = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
+            versions = "SELECT version_num FROM alembic_version"
+            row = database.execute(tables).fetchone() and database.execute(versions).fetchone()
+        revision: str | None = row[0] if row else None
+        # Another process may be creating it: MLflow then goes through all its versions.
+        changing = abs(time.time() - file.stat().st_mtime) < SETTLED_AFTER
+        if revision == newest or not changing or time.monotonic() > end:
+            return revision
+        time.sleep(0.1)

@@ -27,9 +27,8 @@ from PIL import Image
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT, check_store, local_file, nearest_there
 from benchmark.runtime.interrupts import Interrupts
-from benchmark.tracking.database import check_database, created_once
 from benchmark.tracking.log import RunLog
-from benchmark.tracking.outage import OutageError
+from benchmark.tracking.outage import OutageError, access_advice, error_summary
 from benchmark.tracking.records import (
     KIND,
     MLFLOW_STATUS,
@@ -43,7 +42,7 @@ from benchmark.tracking.records import (
     first_tags,
     to_record,
 )
-from benchmark.tracking.store import Store, access_advice, error_summary, is_server
+from benchmark.tracking.store import Store, is_server
 
 DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
 
@@ -86,10 +85,7 @@ class Tracker:
             reason = "there is no such store; nothing was run into it yet"
             raise NotFoundError(reason, "tracking.uri", self.uri)
         try:
-            if file:
-                check_database(self.uri, file, write=create)
-            with created_once(file):
-                self._store = Store(self.uri, self._interrupts)
+            self._store = Store(self.uri, self._interrupts, write=create)
             experiments = self._experiments(experiment, file, create=create)
         except ConfigError:
             raise
