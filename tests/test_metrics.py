@@ -32,7 +32,7 @@ from benchmark.metrics.features import (
     normalised_distances,
 )
 from benchmark.metrics.recognition import OutsideFeatures
-from benchmark.metrics.references import held_out, others
+from benchmark.metrics.scoring import held_out, others
 from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.runs.prepare import all_artists, evaluation_setup, load_paintings
 from benchmark.runs.variants import metric_of

@@ -1,4 +1,4 @@
-"""Scores of a run's results: what each metric is given, and one table of all."""
+"""Scores of a run's results: what each metric is given, such as held-out paintings, and a table of all."""
 
 import hashlib
 import inspect
@@ -90,6 +90,33 @@ class EvaluationSetup:
         """Paintings outside every style set, by artist; artists with none are left out."""
         by_artist = {one.name: one for one in (*self.held_out, *self.others)}
         return {name: one for name, one in by_artist.items() if one.images}
+
+
+def held_out(sets: Sequence[ImageSet], groups: Sequence[ImageSet], most: int) -> list[ImageSet]:
+    """For each style set the last paintings of its group that are in no style set.
+
+    The last ones, so that sets of the group's first 3 or 30 paintings are compared with the same.
+    They carry their group's name; several sets of one group have the same.
+    """
+    used = {picture.source for one in sets for picture in one.images}
+    by_source = {picture.source: group for group in groups for picture in group.images}
+    found = []
+    for one in sets:
+        group = by_source[one.images[0].source]
+        left = tuple(picture for picture in group.images if picture.source not in used)
+        found.append(ImageSet(group.name, left[max(len(left) - most, 0) :]))
+    return found
+
+
+def others(
+    groups: Sequence[ImageSet], all_artists: Sequence[ImageSet], artists: int, most: int
+) -> list[ImageSet]:
+    """The first few artists who share no painting with a run's groups, at most so many of each."""
+    known = {picture.source for group in groups for picture in group.images}
+    other_artists = [
+        one for one in all_artists if known.isdisjoint(picture.source for picture in one.images)
+    ]
+    return [ImageSet(one.name, one.images[:most]) for one in other_artists[:artists]]
 
 
 @dataclass(frozen=True)

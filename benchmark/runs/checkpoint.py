@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -33,24 +34,20 @@ class Saved(NamedTuple):
     batch: int
 
 
+@dataclass
 class Checkpoint:
-    """The checkpoint of one run, in a folder of its own; without one nothing is kept."""
+    """The checkpoint of one run, in a folder of its own; without one nothing is kept.
 
-    def __init__(
-        self,
-        folder: Path | None,
-        fingerprint: str = "",
-        every_seconds: float | None = None,
-        every_epochs: int | None = None,
-    ) -> None:
-        """Of a run with a fingerprint, written every so many seconds or epochs; None: never."""
-        self.folder = folder
-        self._fingerprint = fingerprint
-        self._every_seconds = every_seconds
-        self._every_epochs = every_epochs
-        self._unwritten: Saved | None = None
-        self._last_write = monotonic()
-        self._writing = threading.Lock()
+    It is written every so many seconds or epochs; None: never.
+    """
+
+    folder: Path | None
+    fingerprint: str = ""
+    every_seconds: float | None = None
+    every_epochs: int | None = None
+    _unwritten: Saved | None = field(default=None, init=False)
+    _last_write: float = field(default_factory=monotonic, init=False)
+    _writing: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -81,7 +78,7 @@ class Checkpoint:
         try:
             # Reading checks the checksums that the format holds; pickles are refused.
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-                if str(stored["fingerprint"]) == self._fingerprint:
+                if str(stored["fingerprint"]) == self.fingerprint:
                     return Saved(_state(stored), int(stored["batch"]))
         except FileNotFoundError:
             pass
@@ -100,8 +97,8 @@ class Checkpoint:
         """Take a state, and write it if that is due."""
         self._unwritten = Saved(state, batch)
         epoch, seconds = len(state.history) - 1, monotonic() - self._last_write
-        by_time = self._every_seconds is not None and seconds >= self._every_seconds
-        by_epoch = self._every_epochs is not None and epoch % self._every_epochs == 0
+        by_time = self.every_seconds is not None and seconds >= self.every_seconds
+        by_epoch = self.every_epochs is not None and epoch % self.every_epochs == 0
         if by_time or by_epoch:
             self.flush()
 
@@ -117,7 +114,7 @@ class Checkpoint:
                         part,
                         **_arrays(saved.state),
                         batch=np.array(saved.batch),
-                        fingerprint=np.array(self._fingerprint),
+                        fingerprint=np.array(self.fingerprint),
                     )
                 if self._unwritten is saved:  # Another thread may have saved more meanwhile.
                     self._unwritten = None

@@ -52,11 +52,7 @@ def logged_options(config: Config) -> dict[str, Any]:
 
 
 def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
-    """Check that a run is resumed with the data that it began with.
-
-    Raises:
-        ConfigError: paintings, content pictures or weights are others.
-    """
+    """Raise ConfigError unless a run is resumed with the data that it began with."""
     for what, before, now in (
         ("the backbone's weights", earlier.weights_digest, prepared.backbone.digest),
         ("the paintings", earlier.style_digest, prepared.style_digest),
@@ -116,11 +112,7 @@ def log_epoch(log: RunLog, prepared: Prepared, state: Epoch) -> None:
 
 
 def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) -> None:
-    """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers.
-
-    With `prepared.original_size` each picture also at the size of its content picture, as in the
-    study's test; else they stay square, as they were optimised.
-    """
+    """Log the pictures kept, the contact sheet, the curves, the table and the final numbers."""
     pictures = to_uint8(outcome.images)
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
@@ -156,7 +148,6 @@ def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) 
     )
     log.results(results, outcome.epochs)
     if prepared.original_size:
-        # Last, because it reads the photographs again: one that is gone costs nothing else.
         _log_original_sizes(log, prepared, pictures)
 
 
@@ -196,7 +187,10 @@ def git_commit() -> str:
 
 
 def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -> None:
-    """Write results, uint8 (N, S, S, 3), back at their content pictures' own sizes."""
+    """Log results, uint8 (N, S, S, 3), at their content pictures' own sizes, as the study's test.
+
+    Last, because it reads the photographs again: one that is gone costs nothing else.
+    """
     originals = [np.asarray(picture.read()) for picture in prepared.content.image_set.images]
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:

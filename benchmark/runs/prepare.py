@@ -17,8 +17,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.signatures import arguments_of, function_of
-from benchmark.metrics import references
-from benchmark.metrics.scoring import EvaluationSetup, Metric
+from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.style_sets import Selection, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
@@ -242,8 +241,8 @@ def evaluation_setup(
         metrics=metrics,
         evaluators={name: one for name, one in found.items() if isinstance(one, Backbone)},
         unavailable={name: one for name, one in found.items() if isinstance(one, str)},
-        held_out=references.held_out(sets, groups, wanted.held_out),
-        others=references.others(groups, other_artists, wanted.others, wanted.held_out),
+        held_out=held_out(sets, groups, wanted.held_out),
+        others=others(groups, other_artists, wanted.others, wanted.held_out),
         size=config.image_size,
         cache=workspace.evaluation,
     )

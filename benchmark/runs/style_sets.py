@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, PositiveInt
 
 import datasets
 from backbones import Backbone
@@ -16,16 +16,8 @@ PAINTINGS_AT_ONCE = 30
 """Paintings of a large group that are in memory at a time."""
 
 
-class Selection(BaseModel):
-    """The keys of `dataset` that say which paintings make a set.
-
-    Attributes:
-        selection: the rule.
-        paintings: how many make a set; with `cluster`, at most.
-        clusters: into how many clusters a group is divided.
-    """
-
-    model_config = ConfigDict(frozen=True)
+class Selection(BaseModel, frozen=True):
+    """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most."""
 
     selection: rules.Method = "first"
     paintings: PositiveInt = 30

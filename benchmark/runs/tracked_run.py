@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from benchmark.config.schema import Config, nested
 from benchmark.runs.checkpoint import Checkpoint
-from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.log import check_unchanged, command_line, git_commit, logged_options
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output
@@ -53,7 +52,7 @@ def tracked_run(
         sweep=config.tracking.sweep or "",
         number=context.number,
         parent=context.parent,
-        fingerprint=fingerprint_of(config),
+        fingerprint=checkpoint.fingerprint,
         backbone=config.backbone["name"],
         agg=config.agg["name"],
         optimizer=config.optimizer["name"],

@@ -146,11 +146,7 @@ def optimizer_choice(variant: Mapping[str, Any]) -> OptimizerChoice:
 
 
 def check_is_optimizer(constructor: Callable[..., Any], target: str) -> None:
-    """Check that a class is an optimiser of Keras, or what a function says that it returns.
-
-    Raises:
-        ConfigError: it is another class, such as an optimiser of Optax.
-    """
+    """Raise ConfigError unless a class, or what a function returns, is an optimiser of Keras."""
     made: Any = constructor
     if not inspect.isclass(constructor):
         made = getattr(constructor, "__annotations__", {}).get("return", keras.optimizers.Optimizer)
@@ -163,11 +159,7 @@ def check_is_optimizer(constructor: Callable[..., Any], target: str) -> None:
 
 
 def check_hashable(group: str, arguments: Mapping[str, Any]) -> None:
-    """Check that arguments can tell one compiled step from another.
-
-    Raises:
-        ConfigError: one is a mapping, or holds one.
-    """
+    """Raise ConfigError unless arguments can tell one compiled step from another."""
     for name, value in arguments.items():
         try:
             hash(tuple(value) if isinstance(value, list) else value)

@@ -239,10 +239,11 @@ def to_record(run: Run) -> AnyRecord | None:
     A tag that cannot be read, because someone edited it, counts as not set.
     """
     tags, metrics = run.data.tags, run.data.metrics
+    possible = [s for s, name in MLFLOW_STATUS.items() if name == run.info.status] or ["running"]
     stored = {
         "run_id": run.info.run_id,
         "name": run.info.run_name or "",
-        "status": _status(run.info.status, tags.get(STATUS)),
+        "status": tags.get(STATUS) if tags.get(STATUS) in possible else possible[-1],
         "started": (run.info.start_time or 0) / 1000,
     }
     if tags.get(KIND) == SweepFacts.kind:
@@ -305,11 +306,6 @@ def _from_tags(kind: type[Facts], tags: Mapping[str, str]) -> dict[str, Any]:
             with suppress(ValueError):
                 values[field] = whole if described.annotation is str else json.loads(whole)
     return values
-
-
-def _status(mlflow_status: str, tag: str | None) -> Status:
-    possible = [status for status, name in MLFLOW_STATUS.items() if name == mlflow_status]
-    return next((s for s in possible if s == tag), possible[-1] if possible else "running")
 
 
 def _validated(kind: type[RecordType], values: Mapping[str, Any]) -> RecordType:

@@ -204,11 +204,7 @@ def _created_once(file: Path | None) -> Iterator[None]:
 
 
 def _check_database(uri: str, file: Path, *, write: bool) -> None:
-    """Check that a local store can be read, or written, and is the installed MLflow's if it exists.
-
-    Raises:
-        ConfigError: it cannot, or its tables are of another version, or none of MLflow's.
-    """
+    """Raise ConfigError unless a local store can be read, or written, by the installed MLflow."""
     check_store("tracking.uri", uri)
     wrong = partial(ConfigError, option="tracking.uri", value=uri)
     nearest = nearest_there(file)

@@ -96,11 +96,7 @@ class Tracker:
 
     @staticmethod
     def check_reachable(uri: str | None) -> None:
-        """Check that a server answers, for MLflow itself tries for minutes.
-
-        Raises:
-            ConfigError: nothing answers there, or it is no address of a store.
-        """
+        """Raise ConfigError unless a server answers there: MLflow itself would try for minutes."""
         if uri:
             check_store("tracking.uri", uri)
         if uri and is_server(uri):
@@ -149,11 +145,7 @@ class Tracker:
 
     @contextmanager
     def run(
-        self,
-        name: str,
-        facts: RunFacts,
-        earlier: RunRecord | None = None,
-        before_end: Callable[[], None] = lambda: None,
+        self, name: str, facts: RunFacts, earlier: RunRecord | None, before_end: Callable[[], None]
     ) -> Iterator[RunLog]:
         """Open or resume a run; an exception in the block ends the run as failed or killed.
 
