@@ -67,10 +67,7 @@ def classifier_accuracy(features: Features, outside: OutsideFeatures, artist: st
     """The classifier's own accuracy on this artist's paintings that it was not trained on.
 
     Recall in the cross-validation, in [0, 1]: how far `recognition` can be trusted. The same number
-    for every result of an artist.
-
-    Raises:
-        MissingInputError: as `recognition`.
+    for every result of an artist. Raises as `recognition`.
     """
     _check(outside, artist)
     return np.full(len(features.statistics), outside.recalls[artist])

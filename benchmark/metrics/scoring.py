@@ -1,4 +1,4 @@
-"""Scores of a run's results: what each metric is given, such as held-out paintings, and a table of all."""
+"""Scores of a run's results: what each metric is given, and one table of all."""
 
 import hashlib
 import inspect
@@ -124,10 +124,8 @@ class MetricInputs:
     """What metrics may ask for about N pictures of one artist, computed when one does.
 
     Attributes:
-        held_out: the artist's paintings outside every style set.
         subject: what the pictures are; see `metrics.table`.
-        pixels: uint8, (N, S, S, 3).
-        features: an evaluator's features of them.
+        pixels: uint8, (N, S, S, 3), by which an evaluator has `features`.
         contents: the content pictures; a painting has none.
     """
 
@@ -141,11 +139,7 @@ class MetricInputs:
     contents: LoadedImages | None
 
     def tables(self, metric: Metric, evaluator: str) -> list[pd.DataFrame]:
-        """A metric of each picture, and its parts by layer where it has some.
-
-        Raises:
-            MissingInputError: something it needs does not exist, or too little of it.
-        """
+        """A metric of each picture, and its parts by layer; MissingInputError if it lacks some."""
         inputs = {name: self._input(name, metric, evaluator) for name in sorted(metric.inputs)}
         values = metric.function(**inputs, **metric.arguments)
         by_layer = {"": values}
@@ -215,11 +209,8 @@ def scores(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """All scores of a run's results, of their content pictures and of held-out paintings.
 
-    Results are uint8, artist by artist, (artists · contents, S, S, 3).
-
-    Returns:
-        A table with `COLUMNS`, and the reasons why metrics were not computed, for some artist or
-        by some evaluator.
+    Of results uint8, artist by artist, (artists · contents, S, S, 3): a table with `COLUMNS`, and
+    the reasons why metrics were not computed, for some artist or by some evaluator.
     """
     parts: list[pd.DataFrame] = []
     skipped = {f"metrics by {name}": reason for name, reason in setup.unavailable.items()}

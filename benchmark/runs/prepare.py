@@ -133,11 +133,7 @@ class Prepared:
 
 
 def prepare(config: Config, workspace: Workspace) -> Prepared:
-    """Load and check all that a run needs, or take it from the workspace.
-
-    Raises:
-        InputError: an option, a picture or a weight file is wrong.
-    """
+    """Load and check all that a run needs; InputError if an option, picture or file is wrong."""
     # The backbone comes last, so that a wrong number is told before a download.
     optimizer = optimizer_choice(config.optimizer)
     loss = loss_of(config.loss)
@@ -225,11 +221,7 @@ def evaluation_setup(
     paintings: Sequence[LoadedImages],
     workspace: Workspace,
 ) -> EvaluationSetup:
-    """With what the results of a run are scored.
-
-    Raises:
-        InputError: no such evaluator, or not with these weights.
-    """
+    """With what a run's results are scored; InputError if an evaluator cannot be had."""
     wanted = config.evaluation
     found = {
         name: workspace.evaluator(name, wanted.weights, config.image_size)

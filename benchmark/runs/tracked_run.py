@@ -42,11 +42,7 @@ def tracked_run(
     checkpoint: Checkpoint,
     output: Output,
 ) -> Result:
-    """Open a run in MLflow, prepare it and do it.
-
-    Raises:
-        Exception: whatever went wrong, after it was recorded in the run.
-    """
+    """Open a run in MLflow, prepare it and do it; errors are recorded in it, and raised."""
     overrides = context.overrides
     facts = RunFacts(
         sweep=config.tracking.sweep or "",

@@ -31,21 +31,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def keys_of(group: str, variant: Mapping[str, Any], kind: type[Model]) -> Model:
-    """The keys of a variant that are not for its function but the same in all its group.
-
-    Raises:
-        ConfigError: one has a wrong type or value.
-    """
+    """The keys that all of a group have, not for its function; ConfigError if one is wrong."""
     given = {key: variant[key] for key in kind.model_fields if key in variant}
     return validated(TypeAdapter(kind), given, group)
 
 
 def metric_of(name: str, variant: Mapping[str, Any]) -> Metric:
-    """The metric that a YAML of `conf/metrics/` describes.
-
-    Raises:
-        InputError: an argument is wrong.
-    """
+    """The metric that a YAML of `conf/metrics/` describes; InputError if an argument is wrong."""
     group, target = f"metrics.{name}", variant["_target_"]
     description = keys_of(group, variant, MetricDescription)
     metric = Metric(name, function_of(group, variant), {}, description)

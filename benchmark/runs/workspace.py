@@ -36,11 +36,7 @@ def load_backbone(config: Config, cache: BackboneCache) -> Backbone:
 def load_evaluator(
     cache: BackboneCache, name: str, weights: str, image_size: int
 ) -> Backbone | str:
-    """A backbone that scores results; with weights="auto" perhaps why it cannot be had.
-
-    Raises:
-        ConfigError: no such backbone, or not with these weights.
-    """
+    """A backbone that scores results, or with weights="auto" why not; else ConfigError."""
     check_variant("evaluation.evaluators", name, "backbone")
     chosen = composed([f"backbone={name}", f"image_size={image_size}"])
     variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}

@@ -66,12 +66,8 @@ def retry_until_available(
     Signals are not held back between attempts, so that Ctrl-C ends the waiting at once. The call
     must have the same effect when it is made twice, for the answer to the first can get lost.
 
-    `announce` prints a line when waiting begins and when it has ended; with a limit of 0 there is a
-    single attempt.
-
-    Raises:
-        OutageError: it took too long.
-        Exception: whatever else the call raises.
+    `announce` prints a line when waiting begins and when it has ended. After the limit, for 0 after
+    one attempt, OutageError is raised; errors that are not transient are raised at once.
     """
     # Raised in an `except` block, the call's errors carry what is handled there as their context.
     handled = sys.exc_info()[1]

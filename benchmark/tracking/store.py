@@ -57,7 +57,6 @@ class Store:
         Raises:
             ConfigError: a local one cannot be, or is not the installed MLflow's.
             OutageError: it did not become available in time.
-            Exception: whatever else is wrong with it.
         """
         self.uri = uri
         self._interrupts = interrupts or Interrupts()
@@ -87,12 +86,7 @@ class Store:
             self._limit_seconds = 0.0 if self._shutting_down else limit
 
     def call(self, operation: Callable[[MlflowClient], Returned]) -> Returned:
-        """The result of an operation that may be done again where its answer got lost.
-
-        Raises:
-            OutageError: the store was unavailable for too long.
-            Exception: whatever else is wrong with it.
-        """
+        """The result of an operation that may be done again; OutageError if that takes too long."""
         return self._retry(lambda: operation(self._client))
 
     def read(self, run_id: str, file: str) -> bytes:
@@ -240,11 +234,7 @@ def _check_database(uri: str, file: Path, *, write: bool) -> None:
 
 
 def _revision(file: Path, newest: str | None) -> str | None:
-    """The version of MLflow's tables that a database has; None: it has none of them.
-
-    Raises:
-        sqlite3.DatabaseError: it cannot be read.
-    """
+    """The version of MLflow's tables that a database has, if any; sqlite3's error if unreadable."""
     end = time.monotonic() + CREATED_WITHIN
     while True:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:

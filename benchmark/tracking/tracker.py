@@ -116,11 +116,7 @@ class Tracker:
         self._store.shut_down()
 
     def start(self, name: str, facts: Facts) -> RunLog:
-        """Open a run or a sweep's parent run.
-
-        Raises:
-            ConfigError: the server denies access.
-        """
+        """Open a run or a sweep's parent run; ConfigError if the server denies access."""
         experiment, creation = self._experiment_ids[0], uuid4().hex
         tags = {**first_tags(facts), "creation": creation}
 
@@ -210,11 +206,7 @@ class Tracker:
         return self._search(RunRecord)[::-1]
 
     def record(self, run_id: str) -> AnyRecord:
-        """One run, or parent run of a sweep.
-
-        Raises:
-            ConfigError: there is none with this id.
-        """
+        """One run, or parent run of a sweep; ConfigError if there is none with this id."""
         try:
             record = to_record(self._store.call(lambda client: client.get_run(run_id)))
         except MlflowException as error:
