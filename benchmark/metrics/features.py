@@ -39,9 +39,7 @@ def concatenated(parts: list[Features]) -> Features:
 
 
 def gram_distance(
-    features: Features,
-    reference_features: Features,
-    over: Literal["mean", "nearest"] = "mean",
+    features: Features, reference_features: Features, over: Literal["mean", "nearest"] = "mean"
 ) -> np.ndarray:
     """Normalised Gram distance to the reference's paintings, in [0, 1].
 

@@ -94,9 +94,7 @@ def colour_distance(
 
 
 def grain(
-    pictures: np.ndarray,
-    reference: np.ndarray,
-    sigma: Annotated[float, Field(gt=0, le=100)] = 1.0,
+    pictures: np.ndarray, reference: np.ndarray, sigma: Annotated[float, Field(gt=0, le=100)] = 1.0
 ) -> np.ndarray:
     """High-frequency energy of a picture over that of the artist's median painting, ≥ 0.
 
