@@ -8,7 +8,8 @@ from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output, busy, epoch_progress
-from benchmark.runs.scores import log_scores, score
+from benchmark.runs.scores import log_scores
+from benchmark.runs.scoring import score
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import RunFacts
 from benchmark.transfer.loop import Epoch, Result, optimize

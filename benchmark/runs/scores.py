@@ -1,19 +1,16 @@
-"""The scores of a run: computed from its results, written to MLflow and read back."""
+"""The scores of a run, written to MLflow and read back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 
-import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from benchmark.metrics.scoring import EvaluationSetup, scores
 from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import Artifact, Evaluator, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
-from datasets import LoadedImages
 
 DESCRIPTIONS = TypeAdapter(dict[str, MetricDescription])
 
@@ -26,33 +23,6 @@ class RunScores:
     metrics: Mapping[str, MetricDescription]
     evaluators: Mapping[str, Evaluator]
     skipped: Mapping[str, str]
-
-
-def score(
-    setup: EvaluationSetup,
-    paintings: Sequence[LoadedImages],
-    content: LoadedImages,
-    results: np.ndarray,
-    model: str,
-    weights: str,
-) -> RunScores:
-    """Score results, uint8 (N, S, S, 3), artist by artist.
-
-    They were optimised by the architecture `model`, its dotted name, with these `weights`; trained
-    and random ones make two networks.
-    """
-    table, skipped = scores(setup, paintings, content, results)
-    evaluators = {
-        name: Evaluator(
-            weights=evaluator.weights,
-            digest=evaluator.digest,
-            optimised=evaluator.shared.architecture.model == model
-            and (evaluator.weights == "random") == (weights == "random"),
-        )
-        for name, evaluator in setup.evaluators.items()
-    }
-    descriptions = {metric.name: metric.description for metric in setup.metrics}
-    return RunScores(table, descriptions, evaluators, skipped)
 
 
 def log_scores(log: RunLog, of_run: RunScores, epoch: int) -> None:
