@@ -20,7 +20,7 @@ from benchmark.bench.size import QuickSize
 from benchmark.bench.timing import ROOT, alternately
 from benchmark.bench.workload import sample_workload
 from benchmark.transfer.aggregation import Aggregation, power_mean
-from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import OptimizerChoice
 from tests.commands import command
 
 if keras.backend.backend() == "tensorflow":

@@ -14,12 +14,11 @@ from backbones import Backbone, BackboneError
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import SIMPLE, power_mean
-from benchmark.transfer.features import extract_features
+from benchmark.transfer.features import extract_features, extract_targets
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossWeights
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
-from benchmark.transfer.targets import extract_targets
 from tests.commands import command, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss

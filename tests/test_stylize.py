@@ -20,15 +20,12 @@ from benchmark.runs.variants import optimizer_choice
 from benchmark.transfer import losses
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
-from benchmark.transfer.features import extract_features
+from benchmark.transfer.features import extract_features, extract_targets
 from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
 from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
-from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.session import Session
-from benchmark.transfer.step import StepInputs, Stylization
+from benchmark.transfer.step import OptimizerChoice, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping, stopping_reason
-from benchmark.transfer.style_transfer import StyleTransfer
-from benchmark.transfer.targets import extract_targets
+from benchmark.transfer.style_transfer import Session, StyleTransfer
 
 SIZE = 32
 OPTIMIZERS = {
@@ -390,7 +387,7 @@ def test_a_checkpoint_of_halved_batches_goes_on_in_halves(
     # The other way into the same parts: a batch of three in halves of one, and of two in ones.
     second = transfer([[0, 1, 2]], resume=seen[2])
     np.testing.assert_array_equal(second.images, transfer([[0], [1], [2]], resume=seen[2]).images)
-    with pytest.raises(ValueError, match="of more batches"):
+    with pytest.raises(ValueError, match="of other batches"):
         transfer([[0, 1]], resume=seen[2])
 
 

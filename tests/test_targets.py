@@ -14,9 +14,9 @@ from benchmark.runs import target_cache
 from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.target_cache import style_targets
 from benchmark.runs.workspace import Workspace
-from benchmark.transfer import backend, memory, targets
+from benchmark.transfer import backend, features, memory
 from benchmark.transfer.batch import plan_batches
-from benchmark.transfer.targets import StyleTargets
+from benchmark.transfer.features import StyleTargets
 from tests.commands import TINY
 from tests.workspace import prepared_run
 
@@ -51,7 +51,7 @@ def test_targets_come_from_disk_the_same_to_the_bit(
     run = prepared()
     computed = read(run, None)
     assert_equal(read(run, tmp_path / "cache"), computed)
-    monkeypatch.setattr(targets, "extract_features", None)  # whoever extracts again fails
+    monkeypatch.setattr(features, "extract_features", None)  # whoever extracts again fails
     assert_equal(read(run, tmp_path / "cache"), computed)
     assert not list((tmp_path / "cache").glob("*.part"))
 
@@ -218,4 +218,5 @@ def test_a_step_takes_the_memory_foretold_for_its_arrays() -> None:
     kept = 48 * 48 * 64 * 2 + 24 * 24 * 64 + 24 * 24 * 128
     largest = 48 * 48 * 64
     assert memory.bytes_per_example(run.backbone) == 4 * kept + memory.GRADIENT_ARRAYS * 4 * largest
-    assert memory.bytes_of_targets(run.backbone, 2, 3) == 4 * 2 * (3 + 1) * 2 * 64**2
+    beside = memory.estimate_bytes(run.backbone, artists=2, paintings=3, examples=0)
+    assert beside == memory.COMPILATION + 2 * (4 * 2 * (3 + 1) * 2 * 64**2)

@@ -16,7 +16,7 @@ from benchmark.runs.prepare import load_content, prepare
 from benchmark.runs.variants import aggregation, loss_of, optimizer_choice
 from benchmark.runs.workspace import load_backbone
 from benchmark.transfer import losses
-from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import OptimizerChoice
 from datasets import DatasetError
 from datasets.selection import Method
 from tests.workspace import WORKSPACE

@@ -18,7 +18,7 @@ from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.progress import Output, announce_weights
 from benchmark.runs.variants import optimizer_choice
 from benchmark.runs.workspace import Workspace
-from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
+from benchmark.transfer.batch import Optimization
 from benchmark.transfer.loop import optimize
 
 CALIBRATION_FOLDER = Path("mlruns", "calibration")
@@ -146,10 +146,9 @@ def first_step(prepared: Prepared) -> float:
     sgd = optimizer_choice(composed(["optimizer=sgd"]).optimizer)
     moves = []
     for batch in prepared.batches():
-        optimizations = [BatchOptimization(replace(prepared.transfer, optimizer=sgd), batch)]
-        map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
-        moved = np.concatenate([np.asarray(one.images) for one in optimizations])
-        moves.append(moved - batch.start)
+        optimization = Optimization(replace(prepared.transfer, optimizer=sgd), [batch])
+        optimization.run()
+        moves.append(optimization.images() - batch.start)
     return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
 
 

@@ -20,7 +20,6 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-import keras
 import yaml
 from keras import ops
 from rich.console import Console
@@ -35,8 +34,7 @@ from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, make_batches
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import Tensor
-from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.step import LOSS_NAMES, StepInputs, Stylization
+from benchmark.transfer.step import ADAM, LOSS_NAMES, OptimizerChoice, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from benchmark.user_input import import_callable
@@ -194,8 +192,8 @@ def bare_step_seconds(workload: Workload, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
     transfer = workload.transfer
     functions = transfer.loss.functions
-    model = BareStep(transfer.backbone.network, functions, power_mean, len(batch.start))
-    model.compile(optimizer=keras.optimizers.Adam(), jit_compile=backend.compiles_with_xla())
+    shape = (len(batch.start), 1, 1)
+    model = BareStep(transfer.backbone.network, functions, power_mean, (), ADAM, shape)
     _, inputs = workload.optimization(batch).begin()
 
     def run() -> None:

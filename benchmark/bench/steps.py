@@ -14,7 +14,7 @@ from benchmark.bench.size import Size
 from benchmark.bench.timing import alternately, medians, seconds_of, step_seconds
 from benchmark.bench.workload import Workload, repeated, sample_workload
 from benchmark.transfer.batch import Batch
-from benchmark.transfer.optimizers import ADAM, OptimizerChoice
+from benchmark.transfer.step import ADAM, OptimizerChoice
 from benchmark.user_input import import_callable
 
 BATCH = 4

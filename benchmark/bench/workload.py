@@ -16,9 +16,9 @@ import backbones
 from backbones import Backbone
 from benchmark.bench.timing import ROOT
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
+from benchmark.transfer.features import StyleTargets, extract_targets
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.style_transfer import StyleTransfer
-from benchmark.transfer.targets import StyleTargets, extract_targets
 
 
 @dataclass(frozen=True)

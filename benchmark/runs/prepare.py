@@ -25,7 +25,7 @@ from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.losses import Loss
-from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, selection

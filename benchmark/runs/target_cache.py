@@ -13,7 +13,7 @@ import numpy as np
 from backbones import Backbone
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.transfer import backend
-from benchmark.transfer.targets import StyleTargets, from_triangles, gram_triangles
+from benchmark.transfer.features import StyleTargets, from_triangles, gram_triangles
 from benchmark.user_input import import_callable
 from datasets import LoadedImages
 

@@ -16,7 +16,7 @@ from benchmark.metrics.scoring import INPUTS, Metric
 from benchmark.metrics.table import MetricDescription
 from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
-from benchmark.transfer.optimizers import OptimizerChoice
+from benchmark.transfer.step import OptimizerChoice
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The orders p of the study's aggregations, so that these names always mean the same."""

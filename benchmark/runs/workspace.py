@@ -14,7 +14,7 @@ from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics.scoring import FeatureCache
 from benchmark.runs.style_sets import group_features
 from benchmark.runs.target_cache import style_targets
-from benchmark.transfer.session import Session
+from benchmark.transfer.style_transfer import Session
 
 
 def load_backbone(config: Config, cache: BackboneCache) -> Backbone:

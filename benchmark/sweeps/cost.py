@@ -8,7 +8,7 @@ from rich.console import Console
 
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import backend
-from benchmark.transfer.batch import BatchOptimization, map_halving_on_oom
+from benchmark.transfer.batch import Optimization
 
 MEASURED_STEPS = 3
 
@@ -116,12 +116,13 @@ def measure_step(run: Prepared) -> StepCost:
     """The cost of a step of a run's largest batch."""
     batch = max(run.batches(), key=lambda batch: len(batch.start))
     began = perf_counter()
-    optimizations = [BatchOptimization(run.transfer, batch)]
-    map_halving_on_oom(optimizations, lambda examples: None, BatchOptimization.run)
+    optimization = Optimization(run.transfer, [batch])
+    optimization.run()
     compiled = perf_counter()
-    optimizations[0].run(steps=MEASURED_STEPS)
+    part = optimization.parts[0]
+    part.run(steps=MEASURED_STEPS)
     step_seconds = (perf_counter() - compiled) / MEASURED_STEPS
-    return StepCost(run.backbone.name, optimizations[0].examples, step_seconds, compiled - began)
+    return StepCost(run.backbone.name, part.examples, step_seconds, compiled - began)
 
 
 def duration(seconds: float) -> str:

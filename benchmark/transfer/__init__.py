@@ -8,14 +8,12 @@ from backbones import Backbone
 from backbones import load as load_backbone
 from benchmark.images.pixels import to_uint8
 from benchmark.transfer.aggregation import Aggregation, power_mean
-from benchmark.transfer.loop import Epoch, Result
+from benchmark.transfer.features import extract_targets
+from benchmark.transfer.loop import Epoch, Result, stylize
 from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
-from benchmark.transfer.optimizers import OptimizerChoice
-from benchmark.transfer.session import Session
+from benchmark.transfer.step import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
-from benchmark.transfer.style_transfer import StyleTransfer
-from benchmark.transfer.stylize import stylize
-from benchmark.transfer.targets import extract_targets
+from benchmark.transfer.style_transfer import Session, StyleTransfer
 
 __all__ = [
     "STUDY_LOSSES",

@@ -124,8 +124,9 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, str]:
     """Processor, cores, memory and accelerators of this machine."""
+    processor = _proc_field("cpuinfo", "model name")
     parts = {
-        "processor": _processor(),
+        "processor": processor or platform.processor() or platform.machine(),
         "cores": str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()),
         "accelerators": ", ".join(accelerators()) or "none",
         "platform": platform.platform(),
@@ -138,24 +139,21 @@ def hardware() -> dict[str, str]:
 
 def peak_memory() -> int | None:
     """Peak bytes of main memory that this process used; None if unknown."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Not `resource`: on Linux that starts at the parent process's peak.
-        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        if "VmHWM" in fields:
-            return int(fields["VmHWM"].split()[0]) * 1024
+    if peak := _proc_field("self/status", "VmHWM"):
+        return int(peak.split()[0]) * 1024
     try:
+        # Only elsewhere: on Linux it starts at the parent process's peak.
         import resource
     except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
+def _proc_field(file: str, field: str) -> str:
+    """A field of a file in Linux's `/proc`; empty where there is none."""
+    with suppress(OSError):
+        for line in Path("/proc", file).read_text().splitlines():
+            if line.startswith(field):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""

@@ -1,8 +1,9 @@
 """Batches of examples, their optimisation, and halving them where memory is short."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from keras import ops
@@ -10,13 +11,10 @@ from keras import ops
 from backbones import Backbone
 from benchmark.images.pixels import to_float
 from benchmark.transfer import backend
-from benchmark.transfer.features import extract_features
+from benchmark.transfer.features import StyleTargets, extract_features, gram_outputs
 from benchmark.transfer.losses import Tensor, stack_artists
 from benchmark.transfer.step import StepInputs, Stylization, step_inputs
 from benchmark.transfer.style_transfer import StyleTransfer
-from benchmark.transfer.targets import StyleTargets
-
-ActionResult = TypeVar("ActionResult")
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,6 @@ class Batch:
     style: Sequence[StyleTargets]
     content: np.ndarray
     start: np.ndarray
-
-    def halves(self) -> "list[tuple[slice, Batch]]":
-        """Two batches in its place, and which of its examples each has; one example has none."""
-        artists, examples = len(self.style), len(self.start)
-        if examples == 1:
-            return []
-        styles, middle = [self.style, self.style], examples // 2
-        if artists > 1:
-            styles = [self.style[: artists // 2], self.style[artists // 2 :]]
-            middle = examples // artists * (artists // 2)
-        parts = [slice(0, middle), slice(middle, examples)]
-        return [
-            (part, Batch(style, self.content[part], self.start[part]))
-            for part, style in zip(parts, styles, strict=True)
-        ]
 
 
 class BatchPlan(NamedTuple):
@@ -66,10 +49,7 @@ def plan_batches(paintings: Sequence[int], contents: int, batch_size: int) -> li
 
     Only neighbours with equally many paintings are together: their Gram matrices are stacked.
 
-    Args:
-        paintings: how many each artist has.
-        contents: how many content images there are, the same for each artist.
-        batch_size: examples in a batch at most.
+    `paintings` are how many each artist has, `contents` how many content images there are for each.
     """
     room = max(batch_size // contents, 1)
     groups: list[list[int]] = []
@@ -91,12 +71,9 @@ def make_batches(
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
-    Args:
-        backbone: the network that made the targets.
-        contents: shape (N, S, S, 3), uint8, or floats in [0, 1].
-        targets: of each artist.
-        batch_size: examples in a batch at most.
-        start: the images to start from, (artists, N, S, S, 3) in [0, 1]; None: the contents.
+    Contents are (N, S, S, 3), uint8, or floats in [0, 1]; the images to start from, of each artist
+    and content, (artists, N, S, S, 3) in [0, 1]; None: the contents. The backbone must be the one
+    that made the artists' targets.
     """
     *_, activations = extract_features(backbone, contents)
     starts = [to_float(contents)] * len(targets) if start is None else start
@@ -118,11 +95,11 @@ class BatchOptimization:
         state: the images and the optimiser's variables; empty before the beginning.
     """
 
-    def __init__(self, transfer: StyleTransfer, batch: Batch) -> None:
-        """Of a batch at its start."""
+    def __init__(self, transfer: StyleTransfer, batch: Batch, state: Sequence[Tensor] = ()) -> None:
+        """Of a batch at its start, or at a later state."""
         self.transfer = transfer
         self._batch = batch
-        self.state: Sequence[Tensor] = ()
+        self.state = state
         self._begun: tuple[Stylization, StepInputs] | None = None
 
     @property
@@ -140,9 +117,16 @@ class BatchOptimization:
         if self._begun is None:
             batch, transfer = self._batch, self.transfer
             style = [stack_artists(layer) for layer in zip(*batch.style, strict=True)]
-            inputs = step_inputs(style, batch.content, transfer.aggregation, transfer.loss.weights)
-            artists, paintings = style[0].squared_deviations.shape
-            step = transfer.compiled_step(self.examples, artists, paintings)
+            loss, aggregation = transfer.loss, transfer.aggregation
+            inputs = step_inputs(style, batch.content, aggregation, loss.weights)
+            step = transfer.session.compiled_step(
+                transfer.backbone.network_with(gram_outputs),
+                loss.functions,
+                aggregation.function,
+                aggregation.constants,
+                replace(transfer.optimizer, learning_rate=1.0),  # An input of the step.
+                (self.examples, *style[0].squared_deviations.shape),
+            )
             step.begin(batch.start, transfer.optimizer.learning_rate, inputs)
             self.state = self.state or step.state()
             self._begun = step, inputs
@@ -158,8 +142,19 @@ class BatchOptimization:
         return np.asarray(ops.convert_to_numpy(step.example_losses))
 
     def halves(self) -> "list[BatchOptimization]":
-        """Two that continue from its state, each with half of the examples."""
-        return [self._part(part, batch) for part, batch in self._batch.halves()]
+        """Two that continue from its state, each with half of the artists, or examples of one."""
+        batch, artists, middle = self._batch, len(self._batch.style), self.examples // 2
+        styles = [batch.style, batch.style]
+        if artists > 1:
+            styles = [batch.style[: artists // 2], batch.style[artists // 2 :]]
+            middle = self.examples // artists * (artists // 2)
+        halves = []
+        for style, part in zip(styles, (slice(middle), slice(middle, None)), strict=True):
+            half = Batch(style, batch.content[part], batch.start[part])
+            # An optimiser's variable is either of each pixel or of the whole batch.
+            state = [v[part] if v.shape == self.images.shape else v for v in self.state]
+            halves.append(BatchOptimization(self.transfer, half, state))
+        return halves
 
     def at_most(self, examples: int) -> "list[BatchOptimization]":
         """Itself, or halves of it, and so on, until none has more examples."""
@@ -167,72 +162,75 @@ class BatchOptimization:
             return [self]
         return [part for half in self.halves() for part in half.at_most(examples)]
 
-    def _part(self, part: slice, batch: Batch) -> "BatchOptimization":
-        half = BatchOptimization(self.transfer, batch)
-        if self.state:
-            whole = self.state[0].shape
-            # An optimiser's variable is either of each pixel or of the whole batch.
-            half.state = [v[part] if v.shape == whole else v for v in self.state]
-        return half
 
+class Optimization:
+    """The optimisation of several batches, each halved when it does not fit into memory.
 
-def resume_from(
-    optimizations: Sequence[BatchOptimization], states: Sequence[Sequence[Tensor]]
-) -> list[BatchOptimization]:
-    """Optimisations that continue from states, in halves where the earlier ones were halved.
-
-    Raises:
-        ValueError: these are the states of other batches.
+    Attributes:
+        parts: of each batch, or of its halves, in order.
     """
-    remaining = list(states)
 
-    def resumed(optimization: BatchOptimization) -> list[BatchOptimization]:
-        if not remaining or len(remaining[0][0]) > optimization.examples:
+    def __init__(
+        self,
+        transfer: StyleTransfer,
+        batches: Sequence[Batch],
+        on_smaller_batch: Callable[[int], None] = lambda batch_size: None,
+    ) -> None:
+        """Of batches at their start."""
+        self.parts = [BatchOptimization(transfer, batch) for batch in batches]
+        self._transfer = transfer
+        self._on_smaller_batch = on_smaller_batch
+
+    def resume(self, states: Sequence[Sequence[Tensor]]) -> None:
+        """Continue from the states of earlier parts, in halves where those were halved.
+
+        Raises:
+            ValueError: these are the states of other batches.
+        """
+        for index, state in enumerate(states):
+            while self.parts[index:] and self.parts[index].examples > len(state[0]):
+                self.parts[index : index + 1] = self.parts[index].halves()
+        if [part.examples for part in self.parts] != [len(state[0]) for state in states]:
             raise ValueError("the states are of other batches")
-        if len(remaining[0][0]) == optimization.examples:
-            optimization.state = remaining.pop(0)
-            return [optimization]
-        return [part for half in optimization.halves() for part in resumed(half)]
+        for part, state in zip(self.parts, states, strict=True):
+            part.state = state
 
-    parts = [part for optimization in optimizations for part in resumed(optimization)]
-    if remaining:
-        raise ValueError("the states are of more batches")
-    return parts
+    @property
+    def images(self) -> Callable[[], np.ndarray]:
+        """Fetches the images as they are now, (N, S, S, 3) in [0, 1]."""
+        images = [part.images for part in self.parts]
+        return lambda: np.concatenate([ops.convert_to_numpy(part) for part in images])
 
+    def run(self, steps: int = 1) -> tuple[np.ndarray, float]:
+        """Do some steps; the losses (3, N) before the last, and the seconds, without compilation.
 
-def map_halving_on_oom(
-    optimizations: list[BatchOptimization],
-    on_smaller_batch: Callable[[int], None],
-    action: Callable[[BatchOptimization], ActionResult],
-) -> list[ActionResult]:
-    """Results of an action on each optimisation; in the list, halves replace what did not fit.
-
-    Raises:
-        MemoryError: a single example does not fit into memory.
-    """
-    results: list[ActionResult] = []
-    while len(results) < len(optimizations):
-        index = len(results)
-        try:
-            results.append(action(optimizations[index]))
-            continue
-        except Exception as error:
-            if not backend.out_of_memory(error):
-                raise
-            if optimizations[index].examples == 1:
-                raise MemoryError(
-                    "out of memory with a single image: lower image_size, use "
-                    "precision=bfloat16, or choose fewer or shallower layers"
-                ) from error
-        # Out of the handler, and without a name for what is replaced, so that nothing keeps it in
-        # memory.
-        batch_size = max(half.examples for half in optimizations[index].halves())
-        transfer = optimizations[index].transfer
-        transfer.session.reduce_batch(transfer.backbone, batch_size)
-        optimizations[index:] = [
-            part
-            for optimization in optimizations[index:]
-            for part in optimization.at_most(batch_size)
-        ]
-        on_smaller_batch(batch_size)
-    return results
+        Raises:
+            MemoryError: a single example does not fit into memory.
+        """
+        losses: list[np.ndarray] = []
+        seconds = 0.0
+        while len(losses) < len(self.parts):
+            index = len(losses)
+            try:
+                self.parts[index].begin()
+                began = perf_counter()
+                losses.append(self.parts[index].run(steps))
+                seconds += perf_counter() - began
+                continue
+            except Exception as error:
+                if not backend.out_of_memory(error):
+                    raise
+                if self.parts[index].examples == 1:
+                    raise MemoryError(
+                        "out of memory with a single image: lower image_size, use "
+                        "precision=bfloat16, or choose fewer or shallower layers"
+                    ) from error
+            # Out of the handler, and without a name for what is replaced, so that nothing keeps
+            # it in memory.
+            batch_size = max(half.examples for half in self.parts[index].halves())
+            self._transfer.session.reduce_batch(self._transfer.backbone, batch_size)
+            self.parts[index:] = [
+                half for part in self.parts[index:] for half in part.at_most(batch_size)
+            ]
+            self._on_smaller_batch(batch_size)
+        return np.concatenate(losses, axis=1), seconds

@@ -1,15 +1,19 @@
-"""What a backbone extracts from images: Gram matrices, content activations, channel energies."""
+"""What a backbone extracts from images: Gram matrices, content activations, style targets."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from keras import ops
 
 from backbones import Backbone
 from benchmark.images.pixels import to_float
-from benchmark.transfer.losses import Tensor, gram_matrix
+from benchmark.transfer.losses import PaintingGrams, Tensor, centre, gram_matrix
 
 IMAGES_AT_ONCE = 5
 """Images in one prediction; 30, 25 and 10 are multiples, so that only one shape is compiled."""
+
+StyleTargets = Sequence[PaintingGrams]
+"""The Gram matrices of an artist's paintings, one entry a style layer."""
 
 
 def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
@@ -32,10 +36,10 @@ def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]
 
 
 def check_images(backbone: Backbone, images: np.ndarray) -> None:
-    """Check that images are such as a backbone takes.
+    """Check that images are such as `extract_features` takes.
 
     Raises:
-        ValueError: their shape is not (n, S, S, 3), or they are neither uint8 nor in [0, 1].
+        ValueError: they are not.
     """
     size = backbone.shared.architecture.image_size
     if images.ndim != 4 or len(images) == 0 or images.shape[1:] != (size, size, 3):
@@ -53,12 +57,30 @@ def gram_outputs(outputs: Sequence[Tensor]) -> list[Tensor]:
 
 
 def channel_energies(grams: Sequence[np.ndarray], content: np.ndarray) -> list[np.ndarray]:
-    """Root mean square of each channel, (n, C), at each style layer, then the content layer.
-
-    Args:
-        grams: scaled Gram matrices of each style layer, from `extract_features`.
-        content: activations of the content layer, likewise.
-    """
+    """Root mean square of each channel, (n, C), at each layer that `extract_features` gives."""
     # The diagonal of a scaled Gram matrix is a channel's mean square over 2C.
     style = [np.sqrt(2 * gram.shape[-1] * np.einsum("ncc->nc", gram)) for gram in grams]
     return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]
+
+
+def extract_targets(backbone: Backbone, images: np.ndarray) -> StyleTargets:
+    """The style targets of an artist's n paintings, (n, S, S, 3), uint8, or floats in [0, 1]."""
+    return from_triangles(gram_triangles(backbone, images))
+
+
+def gram_triangles(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
+    """Upper triangles, (n, C·(C+1)/2), of the Gram matrices that `extract_features` gives."""
+    *grams, _ = extract_features(backbone, images)
+    return [gram[(slice(None), *np.triu_indices(gram.shape[-1]))] for gram in grams]
+
+
+def from_triangles(triangles: Sequence[np.ndarray]) -> StyleTargets:
+    """The style targets whose Gram matrices have these upper triangles."""
+    targets = []
+    for triangle in triangles:
+        channels = int((2 * triangle.shape[1]) ** 0.5)
+        rows, columns = np.triu_indices(channels)
+        grams = np.empty((len(triangle), channels, channels), "float32")
+        grams[:, rows, columns] = grams[:, columns, rows] = triangle
+        targets.append(centre(ops.convert_to_tensor(grams)))
+    return targets

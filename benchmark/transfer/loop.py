@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from time import perf_counter
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 import numpy as np
-from keras import ops
 
-from benchmark.transfer.batch import Batch, BatchOptimization, map_halving_on_oom, resume_from
+from benchmark.images.pixels import to_float
+from benchmark.transfer.batch import Batch, Optimization, make_batches
+from benchmark.transfer.features import StyleTargets, check_images
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.stopping import Stopping, StopReason, stopping_reason
 from benchmark.transfer.style_transfer import StyleTransfer
@@ -39,27 +38,6 @@ class KeptImages(NamedTuple):
     images: Callable[[], np.ndarray]
     losses: np.ndarray
     epochs: np.ndarray
-
-    @classmethod
-    def of(cls, epoch: Epoch) -> Self:
-        """All images of one epoch."""
-        return cls(epoch.images, epoch.losses, np.full(epoch.losses.shape[1], epoch.number))
-
-    def fetched(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The images themselves, (N, S, S, 3), their losses and epochs."""
-        return self.images(), self.losses, self.epochs
-
-    def lower_loss(self, later: Self) -> "KeptImages":
-        """For each example the image of lower total loss; these where both are equal."""
-        better = later.losses[0] < self.losses[0]
-        if not better.any():
-            return self
-        images = np.where(better[:, None, None, None], later.images(), self.images())
-        return KeptImages(
-            lambda: images,
-            np.where(better, later.losses, self.losses),
-            np.where(better, later.epochs, self.epochs),
-        )
 
 
 @dataclass(frozen=True)
@@ -117,6 +95,43 @@ class Result:
         return len(self.history) - 1
 
 
+def stylize(
+    transfer: StyleTransfer,
+    contents: np.ndarray,
+    targets: StyleTargets,
+    stopping: Stopping = Stopping(epochs=100),  # noqa: B008 - a frozen value
+    *,
+    start: np.ndarray | None = None,
+    batch_size: int = 4,
+    keep_best: bool = False,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Result:
+    """Optimise images towards the content of some images and the style of an artist.
+
+    Args:
+        transfer: network, aggregation, loss and optimiser.
+        contents: shape (N, S, S, 3), uint8, or floats in [0, 1].
+        targets: the artist's, from `extract_targets` with the same backbone.
+        stopping: when to end.
+        start: where to start, like `contents`; None: at these.
+        batch_size: images optimised at a time.
+        keep_best: as for `optimize`.
+        on_epoch: as for `optimize`.
+
+    Raises:
+        ValueError: an array has another shape, type or range.
+        MemoryError: a single image does not fit into memory.
+    """
+    starts = None
+    if start is not None:
+        check_images(transfer.backbone, start)
+        if len(start) != len(contents):
+            raise ValueError(f"{len(start)} images to start from, for {len(contents)} contents")
+        starts = to_float(start)[None]
+    batches = make_batches(transfer.backbone, contents, [targets], batch_size, starts)
+    return optimize(transfer, batches, stopping, keep_best=keep_best, on_epoch=on_epoch)
+
+
 def optimize(
     transfer: StyleTransfer,
     batches: Sequence[Batch],
@@ -148,64 +163,46 @@ def optimize(
         MemoryError: a single example does not fit into memory.
         ValueError: `resume` came from other batches.
     """
-    optimizations = [BatchOptimization(transfer, batch) for batch in batches]
+    optimization = Optimization(transfer, batches, on_smaller_batch)
     history: list[np.ndarray] = []
     kept, seconds, epoch_seconds = None, 0.0, float("nan")
     if resume:
-        optimizations = resume_from(optimizations, resume.batches)
+        optimization.resume(resume.batches)
         history, kept, (seconds, epoch_seconds) = list(resume.history), resume.kept, resume.seconds
     means = [float(np.mean(losses[0])) for losses in history]
-    run = partial(_run, optimizations, on_smaller_batch)
     while True:
-        images = partial(_to_numpy, [optimization.images for optimization in optimizations])
-        seconds_per_step = epoch_seconds / stopping.steps_per_epoch
+        images, seconds_per_step = optimization.images, epoch_seconds / stopping.steps_per_epoch
         # The losses of these images come with the step that moves on from them.
-        losses, epoch_seconds = run(1)
+        losses, epoch_seconds = optimization.run()
         epoch = Epoch(len(history), losses, images, seconds_per_step)
         history.append(losses)
         means.append(float(np.mean(losses[0])))
         stop_reason = stopping_reason(means, stopping)
-        kept = _updated(kept, epoch, stop_reason, keep_best)
+        # Nothing of an epoch that diverged, unless it is the first.
+        if kept is None or stop_reason is None or stop_reason.stopped_by != "diverged":
+            kept = _updated(kept if keep_best else None, epoch)
         on_epoch(epoch)
         if stop_reason is not None:
-            return Result(*kept.fetched(), np.stack(history), stop_reason, seconds + epoch_seconds)
+            seconds += epoch_seconds
+            return Result(kept.images(), *kept[1:], np.stack(history), stop_reason, seconds)
         if stopping.steps_per_epoch > 1:
-            epoch_seconds += run(stopping.steps_per_epoch - 1)[1]
+            epoch_seconds += optimization.run(stopping.steps_per_epoch - 1)[1]
         seconds += epoch_seconds
-        states = [optimization.state for optimization in optimizations]
+        states = [part.state for part in optimization.parts]
         on_state(LoopState(np.stack(history), kept, states, (seconds, epoch_seconds)))
 
 
-def _run(
-    optimizations: list[BatchOptimization], on_smaller_batch: Callable[[int], None], steps: int
-) -> tuple[np.ndarray, float]:
-    """Do some steps of all batches; the losses (3, N) before the last, and the seconds it took.
-
-    Compilation is not part of these.
-    """
-
-    def timed(optimization: BatchOptimization) -> tuple[np.ndarray, float]:
-        optimization.begin()
-        began = perf_counter()
-        losses = optimization.run(steps)
-        return losses, perf_counter() - began
-
-    results = map_halving_on_oom(optimizations, on_smaller_batch, timed)
-    losses = np.concatenate([part for part, _ in results], axis=1)
-    return losses, sum(seconds for _, seconds in results)
-
-
-def _updated(
-    kept: KeptImages | None, epoch: Epoch, stop_reason: StopReason | None, keep_best: bool
-) -> KeptImages:
-    """What is kept after an epoch: nothing of one that diverged, unless it is the first."""
-    current = KeptImages.of(epoch)
+def _updated(kept: KeptImages | None, epoch: Epoch) -> KeptImages:
+    """An epoch's images, or for each example that of lower total loss; where equal, the kept."""
+    numbers = np.full(epoch.losses.shape[1], epoch.number)
     if kept is None:
-        return current
-    if stop_reason is not None and stop_reason.stopped_by == "diverged":
+        return KeptImages(epoch.images, epoch.losses, numbers)
+    better = epoch.losses[0] < kept.losses[0]
+    if not better.any():
         return kept
-    return kept.lower_loss(current) if keep_best else current
-
-
-def _to_numpy(images: Sequence[Tensor]) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(part) for part in images])
+    images = np.where(better[:, None, None, None], epoch.images(), kept.images())
+    return KeptImages(
+        lambda: images,
+        np.where(better, epoch.losses, kept.losses),
+        np.where(better, numbers, kept.epochs),
+    )

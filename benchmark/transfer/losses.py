@@ -1,4 +1,4 @@
-"""Losses of neural style transfer, per example, as pure functions of feature maps and pictures."""
+"""Losses of neural style transfer, per example, as pure functions of feature maps and images."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,14 +16,9 @@ def gram_matrix(features: Tensor) -> Tensor:
     """Gram matrix of a feature map, scaled as the style loss needs it.
 
     A_cd = Σ_hw F_hwc F_hwd / (2·H·W·C), so that the squared distance of two such matrices is
-    one layer's style loss.
-
-    Args:
-        features: activations F, shape (N, H, W, C), of any float type.
-
-    Returns:
-        Shape (N, C, C), float32: sums over positions lose too much in a shorter type. Its gradient
-        holds for losses that treat A_cd and A_dc alike, as every distance of two such does.
+    one layer's style loss. From activations F, (N, H, W, C), of any float type, to (N, C, C),
+    float32: sums over positions lose too much in a shorter type. Its gradient holds for losses
+    that treat A_cd and A_dc alike, as every distance of two such does.
 
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, equations 3 and 4.
     """
@@ -77,7 +72,7 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
 
     Args:
         grams: `gram_matrix` of N examples, shape (N, C, C), artist by artist, equally many each.
-        paintings: the artists' n paintings' matrices, centred.
+        paintings: of the artists' n paintings each.
 
     Returns:
         Shape (N, n), each ≥ 0.
@@ -104,14 +99,9 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Content loss ½ Σ (F − P)² of each example.
+    """Content loss ½ Σ (F − P)² of each example, (N,), float32, ≥ 0.
 
-    Args:
-        features: activations F of the pictures, shape (N, H, W, C).
-        target: activations P of the content pictures, same shape.
-
-    Returns:
-        Shape (N,), float32, ≥ 0.
+    F are the activations of the images, P those of the content images, both (N, H, W, C).
 
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, equation 1.
     """
@@ -123,14 +113,8 @@ def normalised_style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     """Normalised Gram distance of every example to every painting of its artist at one layer.
 
     D_ji = ‖G_j − A_i‖² / (‖G_j‖² + ‖A_i‖²), which no factor common to all activations changes.
-    0 for equal matrices; at most 1, because Gram matrices have ⟨G, A⟩ ≥ 0.
-
-    Args:
-        grams: as for `style_losses`.
-        paintings: as for `style_losses`.
-
-    Returns:
-        Shape (N, n), in [0, 1] but for rounding.
+    0 for equal matrices; at most 1, because Gram matrices have ⟨G, A⟩ ≥ 0, but for rounding.
+    Shapes are those of `style_losses`.
     """
     artists, number = ops.shape(paintings.squared_norms)
     own = ops.reshape(ops.sum(ops.square(grams), axis=(1, 2)), (artists, -1, 1))
@@ -142,14 +126,8 @@ def normalised_content_loss(features: Tensor, target: Tensor) -> Tensor:
     """Normalised content distance ‖F − P‖² / (‖F‖² + ‖P‖²) of each example.
 
     No factor common to all activations changes it. 0 for equal activations, about 1 for unrelated
-    ones, at most 2, for activations before a ReLU may be opposite; after one at most 1.
-
-    Args:
-        features: as for `content_loss`.
-        target: as for `content_loss`.
-
-    Returns:
-        Shape (N,), float32, in [0, 2] but for rounding.
+    ones, at most 2, for activations before a ReLU may be opposite; after one at most 1; all but
+    for rounding. Shapes are those of `content_loss`.
     """
     sizes = sum(
         ops.sum(ops.square(ops.cast(one, "float32")), axis=(1, 2, 3)) for one in (features, target)
@@ -157,22 +135,19 @@ def normalised_content_loss(features: Tensor, target: Tensor) -> Tensor:
     return 2.0 * content_loss(features, target) / ops.maximum(sizes, EPSILON)
 
 
-def total_variation(pictures: Tensor) -> Tensor:
+def total_variation(images: Tensor) -> Tensor:
     """Anisotropic total variation: Σ |right neighbour − pixel| + Σ |lower neighbour − pixel|.
 
-    Args:
-        pictures: shape (N, H, W, channels), values in [0, 1].
-
-    Returns:
-        Shape (N,), ≥ 0. A sum, not a mean, as in TensorFlow's style-transfer tutorial.
+    From images (N, H, W, channels) to (N,), ≥ 0. A sum, not a mean, as in TensorFlow's
+    style-transfer tutorial.
     """
-    pictures = ops.convert_to_tensor(pictures)
-    number, height, width, channels = ops.shape(pictures)
+    images = ops.convert_to_tensor(images)
+    number, height, width, channels = ops.shape(images)
 
     def differences(size: tuple[int, ...], step: tuple[int, ...]) -> Tensor:
         # `ops.slice`, because TensorFlow's gradient of Python's slices is ten times slower.
-        moved = ops.slice(pictures, step, size)
-        return ops.abs(moved - ops.slice(pictures, (0, 0, 0, 0), size))
+        moved = ops.slice(images, step, size)
+        return ops.abs(moved - ops.slice(images, (0, 0, 0, 0), size))
 
     vertical = differences((number, height - 1, width, channels), (0, 1, 0, 0))
     horizontal = differences((number, height, width - 1, channels), (0, 0, 1, 0))

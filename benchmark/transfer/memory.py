@@ -8,7 +8,7 @@ from backbones import Backbone
 GRADIENT_ARRAYS = 4
 """Arrays of the largest layer's size, in float32, that a step's backward pass holds at a time."""
 
-COMPILATION = 150e6
+COMPILATION = 150_000_000
 """Bytes that compiling a step takes, apart from any array."""
 
 IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
@@ -31,16 +31,12 @@ def bytes_per_example(backbone: Backbone) -> int:
     return sum(sizes) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
 
 
-def bytes_of_targets(backbone: Backbone, artists: int, paintings: int) -> int:
-    """Bytes of the style targets of so many artists with so many paintings each."""
-    *style, _ = backbone.shared.cut.outputs
-    return 4 * artists * (paintings + 1) * sum(int(layer.shape[-1]) ** 2 for layer in style)
-
-
 def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
-    """Bytes that a run with such a batch adds to what this process uses.
+    """Bytes that a run with such a batch and paintings of each artist adds to the process.
 
     Style targets count twice: alone for later runs, and stacked with others' for a step.
     """
-    targets = bytes_of_targets(backbone, 2 * artists, paintings)
-    return int(COMPILATION + targets + examples * bytes_per_example(backbone))
+    *style, _ = backbone.shared.cut.outputs
+    matrices = sum(int(layer.shape[-1]) ** 2 for layer in style)
+    targets = 2 * 4 * artists * (paintings + 1) * matrices
+    return COMPILATION + targets + examples * bytes_per_example(backbone)

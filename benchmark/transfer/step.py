@@ -1,8 +1,9 @@
 """One compiled optimisation step: the images are the weights of a Keras model."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,9 +18,24 @@ from benchmark.transfer.losses import (
     Tensor,
     total_variation,
 )
-from benchmark.transfer.optimizers import OptimizerChoice
 
 LOSS_NAMES = ("total_loss", "style_loss", "content_loss")
+
+
+@dataclass(frozen=True)
+class OptimizerChoice:
+    """A Keras optimiser as a value: its class, its learning rate, its other arguments."""
+
+    constructor: Callable[..., keras.optimizers.Optimizer]
+    learning_rate: float
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def build(self) -> keras.optimizers.Optimizer:
+        """A new optimiser; its learning rate is set when an optimisation begins."""
+        return self.constructor(learning_rate=1.0, **dict(self.arguments))
+
+
+ADAM = OptimizerChoice(keras.optimizers.Adam, learning_rate=0.01)
 
 
 class StepInputs(NamedTuple):
@@ -40,6 +56,23 @@ class StepInputs(NamedTuple):
     loss_weights: LossWeights
 
 
+def step_inputs(
+    style: list[PaintingGrams],
+    content: np.ndarray,
+    aggregation: Aggregation,
+    loss_weights: LossWeights,
+) -> StepInputs:
+    """The inputs of a step as tensors; painting weights are scaled to sum to 1."""
+    weights = np.asarray(aggregation.weights or np.ones(style[0].deviations.shape[1]), "float64")
+    return StepInputs(
+        style,
+        ops.convert_to_tensor(content),
+        ops.convert_to_tensor((weights / weights.sum()).astype("float32")),
+        {name: ops.convert_to_tensor(v, "float32") for name, v in aggregation.numbers.items()},
+        LossWeights(*(ops.convert_to_tensor(weight, "float32") for weight in loss_weights)),
+    )
+
+
 class Stylization(keras.Model):
     """A batch of images as the only trainable weights of a model whose loss is the transfer's."""
 
@@ -48,25 +81,32 @@ class Stylization(keras.Model):
         feature_extractor: keras.Model,
         functions: LossFunctions,
         aggregate: Callable[..., Tensor],
-        examples: int,
+        constants: tuple[tuple[str, Hashable], ...],
+        optimizer: OptimizerChoice,
+        shape: tuple[int, int, int],
     ) -> None:
-        """A batch of blank images, of the size that the feature extractor takes."""
+        """Blank images, of the size that the feature extractor takes.
+
+        `shape` is (examples, artists, paintings of each); the last two only distinguish shapes of
+        the inputs, which are compiled one by one anyway.
+        """
         super().__init__()
         self.feature_extractor = feature_extractor
         self.functions = functions
-        self.aggregate = aggregate
+        self.aggregate = partial(aggregate, **dict(constants))
         self.images = self.add_weight(
-            shape=(examples, *feature_extractor.input_shape[1:]),
+            shape=(shape[0], *feature_extractor.input_shape[1:]),
             initializer="zeros",
             # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
             constraint=lambda images: ops.clip(images, 0.0, 1.0),
             name="images",
         )
         self.example_losses = self.add_weight(
-            shape=(len(LOSS_NAMES), examples), initializer="zeros", trainable=False, name="losses"
+            shape=(len(LOSS_NAMES), shape[0]), initializer="zeros", trainable=False, name="losses"
         )
         self._initial_optimizer: list[Tensor] | None = None
         self.built = True
+        self.compile(optimizer=optimizer.build(), jit_compile=backend.compiles_with_xla())
 
     def call(self, inputs: StepInputs) -> Tensor:
         """Total loss of each example, (N,); adds the sum as the model's loss."""
@@ -92,61 +132,14 @@ class Stylization(keras.Model):
             initial = [ops.copy(v.value) for v in self.optimizer.variables]
             self.train_on_batch(inputs)
             self._initial_optimizer = initial
-        for variable, value in zip(self.optimizer.variables, self._initial_optimizer, strict=True):
-            variable.assign(ops.copy(value))
+        self.restore([images, *self._initial_optimizer])
         self.optimizer.learning_rate = learning_rate
-        self.images.assign(images)
 
     def state(self) -> list[Tensor]:
         """Copies of the images and of the optimiser's variables."""
-        return [ops.copy(variable.value) for variable in self._state_variables]
+        return [ops.copy(v.value) for v in (self.images, *self.optimizer.variables)]
 
     def restore(self, state: Sequence[Tensor]) -> None:
         """Continue from a state; a copy, because a step on JAX destroys the arrays it is given."""
-        for variable, value in zip(self._state_variables, state, strict=True):
+        for variable, value in zip((self.images, *self.optimizer.variables), state, strict=True):
             variable.assign(ops.copy(value))
-
-    @property
-    def _state_variables(self) -> list[keras.Variable]:
-        return [self.images, *self.optimizer.variables]
-
-
-def compile_step(
-    feature_extractor: keras.Model,
-    functions: LossFunctions,
-    aggregate: Callable[..., Tensor],
-    constants: tuple[tuple[str, Hashable], ...],
-    optimizer: OptimizerChoice,
-    *,
-    examples: int,
-    paintings: tuple[int, int],
-) -> Stylization:
-    """The step for one network, loss, aggregation, optimiser and shape.
-
-    Loss weights, the aggregation's numbers and the learning rate are inputs of it. `paintings`,
-    (artists, paintings of each), only distinguishes shapes, which are compiled one by one anyway.
-    """
-    aggregate = partial(aggregate, **dict(constants))
-    model = Stylization(feature_extractor, functions, aggregate, examples)
-    model.compile(optimizer=optimizer.build(), jit_compile=backend.compiles_with_xla())
-    return model
-
-
-def step_inputs(
-    style: Sequence[PaintingGrams],
-    content: np.ndarray,
-    aggregation: Aggregation,
-    loss_weights: LossWeights,
-) -> StepInputs:
-    """The inputs of a step as tensors; painting weights are scaled to sum to 1."""
-    weights = np.asarray(aggregation.weights or np.ones(style[0].deviations.shape[1]), "float64")
-    return StepInputs(
-        list(style),
-        ops.convert_to_tensor(content),
-        ops.convert_to_tensor((weights / weights.sum()).astype("float32")),
-        {
-            name: ops.convert_to_tensor(number, "float32")
-            for name, number in aggregation.numbers.items()
-        },
-        LossWeights(*(ops.convert_to_tensor(weight, "float32") for weight in loss_weights)),
-    )

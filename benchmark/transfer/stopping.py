@@ -44,42 +44,41 @@ def stopping_reason(history: Sequence[float], stopping: Stopping) -> StopReason 
     end: pixels that are clipped keep most losses from exploding further. Converged: each of the
     last `patience` epochs improved by less than `min_improvement`, (before − now) / before.
     """
-    ending = _ending(history, stopping)
-    if ending and ending.stopped_by != "diverged" and history[-1] > history[0]:
-        return StopReason(
-            "diverged",
-            f"the average total loss ended at {history[-1]:.4g} after {len(history) - 1} epochs, "
-            f"above the {history[0]:.4g} it began with; {ADVICE}",
+    epoch, first, now = len(history) - 1, history[0], history[-1]
+    if not np.isfinite(now):
+        return _diverged(f"became {now} at epoch {epoch}")
+    if now > stopping.divergence_factor * first:
+        return _diverged(
+            f"grew from {first:.4g} to {now:.4g} by epoch {epoch}, "
+            f"over {stopping.divergence_factor:g} times"
+        )
+    if _converged(history, stopping):
+        rose = "; it rose at the end, so a lower optimizer.learning_rate may go further"
+        epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
+        ending = StopReason(
+            "converged",
+            f"the average total loss improved by less than {stopping.min_improvement:.2%} "
+            f"in {epochs}{rose if now > history[-2] else ''}",
+        )
+    elif epoch == stopping.epochs:
+        ending = StopReason("epochs", f"all {epoch} epochs were done")
+    else:
+        return None
+    if now > first:
+        return _diverged(
+            f"ended at {now:.4g} after {epoch} epochs, above the {first:.4g} it began with"
         )
     return ending
 
 
-def _ending(history: Sequence[float], stopping: Stopping) -> StopReason | None:
-    epoch, now = len(history) - 1, history[-1]
-    if not np.isfinite(now):
-        return StopReason(
-            "diverged", f"the average total loss became {now} at epoch {epoch}; {ADVICE}"
-        )
-    if now > stopping.divergence_factor * history[0]:
-        return StopReason(
-            "diverged",
-            f"the average total loss grew from {history[0]:.4g} to {now:.4g} by epoch {epoch}, "
-            f"over {stopping.divergence_factor:g} times; {ADVICE}",
-        )
-    if stopping.patience is not None and epoch >= stopping.patience:
-        recent = history[-stopping.patience - 1 :]
-        progress = [
-            before - after >= stopping.min_improvement * before
-            for before, after in pairwise(recent)
-        ]
-        if not any(progress):
-            rose = "; it rose at the end, so a lower optimizer.learning_rate may go further"
-            epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
-            return StopReason(
-                "converged",
-                f"the average total loss improved by less than {stopping.min_improvement:.2%} "
-                f"in {epochs}{rose if now > history[-2] else ''}",
-            )
-    if epoch == stopping.epochs:
-        return StopReason("epochs", f"all {epoch} epochs were done")
-    return None
+def _converged(history: Sequence[float], stopping: Stopping) -> bool:
+    if stopping.patience is None or len(history) <= stopping.patience:
+        return False
+    return all(
+        before - after < stopping.min_improvement * before
+        for before, after in pairwise(history[-stopping.patience - 1 :])
+    )
+
+
+def _diverged(what: str) -> StopReason:
+    return StopReason("diverged", f"the average total loss {what}; {ADVICE}")
