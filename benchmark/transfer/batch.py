@@ -71,9 +71,8 @@ def make_batches(
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
-    Contents are (N, S, S, 3), uint8, or floats in [0, 1]; the images to start from, of each artist
-    and content, (artists, N, S, S, 3) in [0, 1]; None: the contents. The backbone must be the one
-    that made the artists' targets.
+    `contents`, (N, S, S, 3), are uint8, or floats in [0, 1]. `start`, (artists, N, S, S, 3) in
+    [0, 1], has the images to start from; None: the contents. The targets are this backbone's.
     """
     *_, activations = extract_features(backbone, contents)
     starts = [to_float(contents)] * len(targets) if start is None else start
