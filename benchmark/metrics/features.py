@@ -45,9 +45,8 @@ def gram_distance(
 
     mean_i or min_i of ‖G − A_i‖² / (‖G‖² + ‖A_i‖²) at each style layer. 0: the same Gram matrix;
     1: orthogonal ones; for Gram matrices ⟨G, A⟩ ≥ 0. Lower: nearer in style. The mean favours what
-    lies between the paintings, as the aggregation *simple* aims at; the nearest does not.
-
-    Shape (layers, N).
+    lies between the paintings, as the aggregation *simple* aims at; the nearest does not. Shape
+    (layers, N).
 
     Source: the distance of Gatys, Ecker, Bethge, arXiv 1508.06576, equation 4, normalised.
     """

@@ -51,12 +51,7 @@ class Checkpoint:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Keep other processes from doing the run at the same time.
-
-        Raises:
-            BusyError: one does.
-            OSError: the folder cannot be made or written.
-        """
+        """Keep others from doing the run: BusyError if one does, OSError if that cannot be told."""
         if self.folder is None:
             yield
             return

@@ -18,10 +18,7 @@ SOURCES = (
     *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "workspace")),
     *(f"benchmark/runs/{name}.py" for name in ("style_sets", "target_cache", "variants")),
 )
-"""Files and folders of the code up to a run's last image.
-
-What is made of that image alone, such as scores and larger versions, is made after resuming anyway.
-"""
+"""The code up to a run's last image; what is made of that alone is made after resuming anyway."""
 
 OTHER_OPTIONS = ("tracking", "checkpoint", "metrics", "evaluation")
 """Groups of options that do not shape the images."""

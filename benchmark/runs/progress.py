@@ -1,7 +1,7 @@
 """What a run prints: notices, and its progress, a bar in a terminal, else now and then a line."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
@@ -27,11 +27,6 @@ class Output(Console):
         """Print a line about a run, with its title where lines of several processes mix."""
         prefix = f"  {title}: " if self.shared else "  "
         self.print(prefix + line, style=style, soft_wrap=True)
-
-
-def busy(output: Output, what: str) -> AbstractContextManager[object]:
-    """Show in a terminal that something is being done."""
-    return output.status(f"  {what} …") if output.is_terminal else nullcontext()
 
 
 def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """One run, from its prepared inputs to its logged results."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -7,7 +8,7 @@ from benchmark.images.pixels import to_uint8
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.prepare import Prepared
-from benchmark.runs.progress import Output, busy, epoch_progress
+from benchmark.runs.progress import Output, epoch_progress
 from benchmark.runs.scores import log_scores
 from benchmark.runs.scoring import score
 from benchmark.tracking.log import RunLog
@@ -52,7 +53,7 @@ def run(
             on_smaller_batch=on_smaller_batch,
         )
     log_results(log, prepared, result, title)
-    with busy(output, "scoring the pictures"):
+    with output.status("  scoring the pictures …") if output.is_terminal else nullcontext():
         scores = score(
             prepared.evaluation_setup,
             prepared.paintings,

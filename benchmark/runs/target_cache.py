@@ -88,7 +88,10 @@ def _read(file: Path, backbone: Backbone, paintings: int) -> list[np.ndarray] | 
 
 
 def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
-    """Add an entry, whole or not at all; without room for it the run continues."""
+    """Add an entry, whole or not at all, and remove those longest unused beyond the limit.
+
+    Without room the run continues. Other processes may do the same at the same time.
+    """
     cache = entry.parent
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -97,21 +100,13 @@ def _write(entry: Path, triangles: Sequence[np.ndarray]) -> None:
             np.savez(part, *triangles)
     except OSError as error:
         logging.warning("%s: style targets not cached (%s)", cache, error)
-    _prune(cache)
-
-
-def _prune(cache: Path) -> None:
-    """Remove the entries longest unused until the rest is within the limit.
-
-    Another process may do the same at the same time.
-    """
     found: list[tuple[float, int, Path]] = []
-    for entry in cache.glob("*.npz"):
+    for file in cache.glob("*.npz"):
         with suppress(OSError):
-            found.append((entry.stat().st_mtime, entry.stat().st_size, entry))
+            found.append((file.stat().st_mtime, file.stat().st_size, file))
     total = 0
-    for _, size, entry in sorted(found, reverse=True):
+    for _, size, file in sorted(found, reverse=True):
         total += size
         if total > CACHE_LIMIT:
             with suppress(OSError):
-                entry.unlink()
+                file.unlink()

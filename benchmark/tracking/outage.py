@@ -23,23 +23,20 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 
 SERVER_ERROR = 500
 
-TRANSIENT_STATUSES = frozenset({408, 429, SERVER_ERROR, 502, 503, 504})
+TRANSIENT_STATUSES = {408, 429, SERVER_ERROR, 502, 503, 504}
 """HTTP statuses of a server that is overloaded, or whose database does not answer."""
 
-TRANSIENT_CODES = frozenset(
-    {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED"}
-)
+TRANSIENT_CODES = {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED"}
 """The same as MLflow's error codes."""
 
 UNKNOWN_CODE = "INTERNAL_ERROR"
 """MLflow's error code for what it does not know, as each request that found no server."""
 
-BROKEN_CONNECTIONS = frozenset({"ConnectionError", "Timeout", "ChunkedEncodingError"})
+BROKEN_CONNECTIONS = {"ConnectionError", "Timeout", "ChunkedEncodingError"}
 """Exceptions of requests for a connection that was refused or broke."""
 
 LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 """Prefixes of SQLite's errors while another process has locked the database."""
-
 
 ACCESS_ADVICE = {
     "UNAUTHENTICATED": "the server asks for a login: set MLFLOW_TRACKING_USERNAME and "
