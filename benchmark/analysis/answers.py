@@ -8,15 +8,14 @@ import pandas as pd
 
 from benchmark.analysis import peakiness
 from benchmark.analysis.charts import HEIGHT, color, legend
-from benchmark.analysis.comparison import HARDLY_CHANGED, Column
+from benchmark.analysis.comparison import HARDLY_CHANGED, Column, Place, RunSet
 from benchmark.analysis.questions import (
     Answer,
-    Cells,
     Pair,
     Question,
-    QuestionRun,
     claims,
     comparisons,
+    independent,
     weights_kind,
 )
 from benchmark.config.schema import restored
@@ -33,9 +32,9 @@ CHANGE, GRAIN = Column("change"), Column("grain")
 ONE_PAINTING = "one painting"
 
 
-def answer_findings(cells: Cells) -> Answer:
+def answer_findings(runs: RunSet) -> Answer:
     """What the study found by eye."""
-    names = [*cells.by_name]
+    names = [*runs.records]
     resnet = [name for name in names if name.startswith("resnet")]
     pixelated = [name for name in names if name.startswith(("inception", "mobilenet"))]
     logged = [name for name in names if name.startswith("vgg") and name.endswith(" logged")]
@@ -48,42 +47,40 @@ def answer_findings(cells: Cells) -> Answer:
     still = "ResNet does not change the picture at all"
     return Answer(
         [
-            *claims(cells, still, resnet, CHANGE, HARDLY_CHANGED, below=True),
-            *claims(cells, "Very pixel-y", pixelated, GRAIN, 1.0, below=False),
-            *claims(cells, "VGG logged is very grainy", logged, GRAIN, 1.0, below=False),
-            *comparisons(cells, pairs),
+            *claims(runs, still, resnet, CHANGE, HARDLY_CHANGED, below=True),
+            *claims(runs, "Very pixel-y", pixelated, GRAIN, 1.0, below=False),
+            *claims(runs, "VGG logged is very grainy", logged, GRAIN, 1.0, below=False),
+            *comparisons(runs, pairs),
         ]
     )
 
 
-def answer_means(cells: Cells) -> Answer:
+def answer_means(runs: RunSet) -> Answer:
     """Whether many paintings oversmooth, and with which mean."""
-    most = max(map(_paintings, cells.runs.values()))
-    many = {_power(r): cell.name for cell, r in cells.runs.items() if _paintings(r) == most > 1}
-    alone = [name for name in cells.by_name if name == ONE_PAINTING]
+    most = max(map(_paintings, runs.places.values()))
+    many = {_power(r): place.name for place, r in runs.places.items() if _paintings(r) == most > 1}
+    alone = [name for name in runs.records if name == ONE_PAINTING]
     studied = [many[p] for p in (1.0, 2.0, 0.0) if p in many]
-    distance = cells.independent(many.values(), "held_out_distance")
+    distance = independent(runs, many.values(), "held_out_distance")
     pairs = [Pair(name, one, GRAIN) for name in studied for one in alone]
     if distance and 1.0 in many:
         others = [name for power, name in sorted(many.items()) if power != 1.0]
         pairs += [Pair(name, many[1.0], distance) for name in [*alone, *others]]
-    sentences = claims(cells, "Oversmoothed", studied, GRAIN, 1.0, below=True)
+    sentences = claims(runs, "Oversmoothed", studied, GRAIN, 1.0, below=True)
     caption = "Against the number of paintings, a line a mean; bars and bands: 95 % intervals."
-    charts = {
-        ("means.png", caption): means_chart(cells, [GRAIN, *([distance] if distance else [])])
-    }
-    return Answer([*sentences, *comparisons(cells, pairs)], charts=charts)
+    charts = {("means.png", caption): means_chart(runs, [GRAIN, *([distance] if distance else [])])}
+    return Answer([*sentences, *comparisons(runs, pairs)], charts=charts)
 
 
-def means_chart(cells: Cells, columns: Sequence[Column]) -> alt.HConcatChart:
+def means_chart(runs: RunSet, columns: Sequence[Column]) -> alt.HConcatChart:
     """Metrics against the number of paintings, a line an order of the mean."""
     panels = []
     for column in columns:
         table = pd.DataFrame(
             [
-                {"paintings": _paintings(run), "mean of": cell.column or cell.name}
-                | cells.scores.interval(cell.name, column)._asdict()
-                for cell, run in cells.runs.items()
+                {"paintings": _paintings(run), "mean of": place.column or place.name}
+                | runs.interval(place.name, column)._asdict()
+                for place, run in runs.places.items()
             ]
         )
         base = alt.Chart(table, title=column.name, width=400, height=HEIGHT).encode(
@@ -104,12 +101,12 @@ def means_chart(cells: Cells, columns: Sequence[Column]) -> alt.HConcatChart:
     return alt.hconcat(*panels)
 
 
-def answer_smoothing(cells: Cells) -> Answer:
+def answer_smoothing(runs: RunSet) -> Answer:
     """Whether peaky activations are what keeps a backbone from transferring style."""
-    backbones = list(dict.fromkeys(run.backbone for run in cells.runs.values()))
+    backbones = list(dict.fromkeys(run.backbone for run in runs.places.values()))
     # The shallow ones are parts of others, but for VGG's, of which there may be no more weights.
     whole = [b for b in backbones if not b.endswith("_shallow") or b == "vgg_shallow"]
-    tables = peakiness_tables(cells, whole)
+    tables = peakiness_tables(runs, whole)
     extremes = pd.DataFrame(
         {
             "backbone": [*tables],
@@ -121,39 +118,39 @@ def answer_smoothing(cells: Cells) -> Answer:
     )
     about = "Activations: entropy (1: all alike) and peak, maximum over root mean square."
     chart = {("peakiness.png", "Activations by depth."): peakiness.peakiness_chart(tables)}
-    pairs = [pair for backbone in whole for pair in remedies(cells, backbone)]
-    sentences = [*comparisons(cells, pairs), *strengths(cells, whole)]
+    pairs = [pair for backbone in whole for pair in remedies(runs, backbone)]
+    sentences = [*comparisons(runs, pairs), *strengths(runs, whole)]
     return Answer(sentences, {about: extremes}, chart if tables else {})
 
 
-def remedies(cells: Cells, backbone: str) -> list[Pair]:
+def remedies(runs: RunSet, backbone: str) -> list[Pair]:
     """Each remedy against the backbone as it is, with the loss whose weights suit them all."""
     shallow = f"{backbone.removesuffix('_shallow')}_shallow"
     names = [
         name
-        for name, run in cells.by_name.items()
+        for name, run in runs.records.items()
         if run.backbone in (backbone, shallow) and run.params["loss.name"] == "normalised"
     ]
     unsmoothed = f"{backbone} none normalised"
-    column = cells.independent(names, "held_out_distance")
+    column = independent(runs, names, "held_out_distance")
     if column is None or unsmoothed not in names:
         return []
     return [Pair(name, unsmoothed, column) for name in names if name != unsmoothed]
 
 
-def strengths(cells: Cells, backbones: Sequence[str]) -> list[str]:
+def strengths(runs: RunSet, backbones: Sequence[str]) -> list[str]:
     """How alike in strength the backbones are, with either loss.
 
     1 − distance to held-out paintings over the content pictures' own, mean of evaluators.
     """
-    distances = cells.columns("held_out_distance")
-    before = [cells.scores.of_subject(column, CONTENT).mean() for column in distances]
+    distances = runs.of_metrics("held_out_distance")
+    before = [runs.of_subject(column, CONTENT).mean() for column in distances]
     sentences = []
     for loss in ("study", "normalised"):
         listed = []
         for backbone in backbones:
             name = f"{backbone} none {loss}"
-            after = [cells.scores.interval(name, column).mean for column in distances]
+            after = [runs.interval(name, column).mean for column in distances]
             share = 1 - (pd.Series(after, dtype=float) / before).mean()
             listed += [f"{backbone} {share:.0%}"] if np.isfinite(share) else []
         if len(listed) > 1:
@@ -165,15 +162,15 @@ def strengths(cells: Cells, backbones: Sequence[str]) -> list[str]:
     return sentences
 
 
-def peakiness_tables(cells: Cells, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
+def peakiness_tables(runs: RunSet, backbones: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The peakiness of some backbones, unsmoothed, as far as their data still exist."""
     unsmoothed = {
         f"{run.backbone}, {weights_kind(run)}": run
-        for run in cells.runs.values()
+        for run in runs.places.values()
         if run.backbone in backbones and run.params["backbone.smoothing"] == "none"
     }
     workspace = Workspace()
-    tables = {key: peakiness_of(cells.tracker, run, workspace) for key, run in unsmoothed.items()}
+    tables = {key: peakiness_of(runs.tracker, run, workspace) for key, run in unsmoothed.items()}
     return {key: table for key, table in tables.items() if table is not None}
 
 
@@ -190,30 +187,30 @@ def peakiness_of(tracker: Tracker, run: RunRecord, workspace: Workspace) -> pd.D
     return peakiness.by_depth(backbone, to_float(content.pixels))
 
 
-def answer_weights(cells: Cells) -> Answer:
+def answer_weights(runs: RunSet) -> Answer:
     """Whether random weights do as well."""
-    names = cells.by_name
+    names = runs.records
     known = dict.fromkeys(run.backbone for run in names.values())
     both = [b for b in known if f"{b} random" in names and f"{b} ImageNet" in names]
-    columns = cells.columns("held_out_distance", "ssim", "recognition")
+    columns = runs.of_metrics("held_out_distance", "ssim", "recognition")
     pairs = [Pair(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
     single = [
-        f"{cell.row}: only with {cell.column} weights here."
-        for cell in cells.runs
-        if cell.row not in both
+        f"{place.row}: only with {place.column} weights here."
+        for place in runs.places
+        if place.row not in both
     ]
-    return Answer([*comparisons(cells, pairs), *single])
+    return Answer([*comparisons(runs, pairs), *single])
 
 
-def _cell(row: str, column: str) -> QuestionRun:
-    return QuestionRun(f"{row} {column}", row, column)
+def _place(row: str, column: str) -> Place:
+    return Place(f"{row} {column}", row, column)
 
 
-def _cell_of_mean(run: RunRecord) -> QuestionRun:
+def _place_by_mean(run: RunRecord) -> Place:
     if _paintings(run) == 1:
-        return QuestionRun(ONE_PAINTING, ONE_PAINTING, "")
+        return Place(ONE_PAINTING, ONE_PAINTING, "")
     row, column = f"{_paintings(run)} paintings", f"power {_power(run):g}"
-    return QuestionRun(f"{column}, {row}", row, column)
+    return Place(f"{column}, {row}", row, column)
 
 
 def _paintings(run: RunRecord) -> int:
@@ -230,21 +227,21 @@ QUESTIONS = (
         "Does ResNet leave the picture unchanged, are Inception and MobileNet pixel-y, is VGG "
         "logged grainy?",
         "backbones down, aggregations across",
-        lambda run: _cell(f"{run.backbone} ({weights_kind(run)})", run.agg),
+        lambda run: _place(f"{run.backbone} ({weights_kind(run)})", run.agg),
         answer_findings,
     ),
     Question(
         "questions-means",
         "Does matching many paintings at once oversmooth?",
         "numbers of paintings down, powers across",
-        _cell_of_mean,
+        _place_by_mean,
         answer_means,
     ),
     Question(
         "questions-smoothing",
         "Is it peaky activations that keep ResNet and Inception from transferring style?",
         "backbones down, smoothing and loss across",
-        lambda run: _cell(
+        lambda run: _place(
             run.backbone, f"{run.params['backbone.smoothing']} {run.params['loss.name']}"
         ),
         answer_smoothing,
@@ -253,7 +250,7 @@ QUESTIONS = (
         "questions-weights",
         "Do random weights transfer style as ImageNet weights do?",
         "backbones down, weights across",
-        lambda run: _cell(run.backbone, weights_kind(run)),
+        lambda run: _place(run.backbone, weights_kind(run)),
         answer_weights,
     ),
 )

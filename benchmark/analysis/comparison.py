@@ -44,23 +44,52 @@ class Column(NamedTuple):
         return f"{self.metric}.{self.evaluator}" if self.evaluator else self.metric
 
 
+class Place(NamedTuple):
+    """A run's place in a comparison: its name, and its row and column in a grid of images."""
+
+    name: str
+    row: str
+    column: str
+
+
 @dataclass(frozen=True)
-class Scores:
-    """The scores of some runs, each under a key.
+class RunSet:
+    """Runs of a store that are compared with each other."""
 
-    Attributes:
-        table: the columns of `metrics.table`, with the run's key in the column "run".
-        metrics: how to read them, in the order in which they are shown.
-        evaluators: of each run, by name.
-        skipped_metrics: of each run the reason by metric.
-        finished: the runs that are compared; one that diverged kept the picture of an early epoch.
-    """
+    tracker: Tracker
+    places: Mapping[Place, RunRecord]
 
-    table: pd.DataFrame
-    metrics: Mapping[str, MetricDescription]
-    evaluators: Mapping[str, Mapping[str, Evaluator]]
-    skipped_metrics: Mapping[str, Mapping[str, str]]
-    finished: frozenset[str]
+    @cached_property
+    def records(self) -> dict[str, RunRecord]:
+        """The runs by the name of their place."""
+        return {place.name: record for place, record in self.places.items()}
+
+    @cached_property
+    def scores(self) -> dict[str, RunScores]:
+        """The scores of each run; an empty table where it was not scored."""
+        return {name: read_scores(self.tracker, run) for name, run in self.records.items()}
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """All scores in the columns of `metrics.table`, with the run's name in "run"."""
+        tables = [one.table.assign(run=name) for name, one in self.scores.items() if len(one.table)]
+        return pd.concat(tables or [pd.DataFrame(columns=["run", *COLUMNS])], ignore_index=True)
+
+    @cached_property
+    def metrics(self) -> dict[str, MetricDescription]:
+        """How to read each metric, in the order in which they are shown."""
+        described = {name: d for one in self.scores.values() for name, d in one.metrics.items()}
+        names = [*described, *map(str, self.table["metric"].unique())]
+        return dict.fromkeys(names, MetricDescription()) | described
+
+    @cached_property
+    def evaluators(self) -> dict[str, dict[str, Evaluator]]:
+        """The evaluators of each run by name, with those that only its scores name."""
+        evaluators = {}
+        for name, run in self.records.items():
+            named = [*run.evaluators, *filter(None, self.scores[name].table["evaluator"])]
+            evaluators[name] = dict.fromkeys(named, Evaluator()) | {**run.evaluators}
+        return evaluators
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -74,9 +103,13 @@ class Scores:
         return self._of(column, RESULT).pivot_table("value", EXAMPLE, "run", "mean", sort=False)
 
     def of_finished(self, column: Column) -> pd.DataFrame:
-        """`of_runs`, of those that finished."""
+        """`of_runs`, of those that finished: others kept the pictures of an early epoch."""
         table = self.of_runs(column)
-        return table[[run for run in table if run in self.finished]]
+        return table[[run for run in table if self.records[str(run)].status == "finished"]]
+
+    def of_metrics(self, *metrics: str) -> list[Column]:
+        """The columns of some metrics, each by all its evaluators."""
+        return [c for metric in metrics for c in self.columns if c.metric == metric]
 
     def of_subject(self, column: Column, subject: str) -> pd.Series:
         """The scores of another subject, a value per picture: the mean of what the runs have."""
@@ -151,47 +184,17 @@ class Scores:
         ]
 
 
-def scores_of_runs(tracker: Tracker, runs: Mapping[str, RunRecord]) -> Scores:
-    """The scores of some runs under their keys; a run that was not scored has none."""
-    scores = {key: read_scores(tracker, run) for key, run in runs.items()}
-    tables = [one.table.assign(run=key) for key, one in scores.items() if len(one.table)]
-    table = pd.concat(tables or [pd.DataFrame(columns=["run", *COLUMNS])], ignore_index=True)
-    described = {name: d for one in scores.values() for name, d in one.metrics.items()}
-    undescribed = dict.fromkeys(map(str, table["metric"].unique()), MetricDescription())
-    return Scores(
-        table,
-        {**described, **{k: v for k, v in undescribed.items() if k not in described}},
-        {key: _evaluators(one) for key, one in scores.items()},
-        {key: one.skipped for key, one in scores.items()},
-        frozenset(key for key, run in runs.items() if run.status == "finished"),
-    )
-
-
-def tests_table(scores: Scores, names: Mapping[str, str]) -> pd.DataFrame:
-    """The paired tests of all metrics; `better` names the significantly better run of a pair.
-
-    Args:
-        scores: of the runs.
-        names: of the runs, by key.
-    """
+def tests_table(runs: RunSet) -> pd.DataFrame:
+    """The paired tests of all metrics; `better` names the significantly better run of a pair."""
     parts = []
-    for column, tests in scores.tests.items():
-        worse_than = significantly_better(tests, scores.better(column))
-        pairs = list(zip(tests["a"], tests["b"], strict=True))
+    for column, tests in runs.tests.items():
+        worse_than = significantly_better(tests, runs.better(column))
         better = [
-            next((names[x] for x, y in ((a, b), (b, a)) if y in worse_than.get(x, ())), "")
-            for a, b in pairs
+            next((x for x, y in ((a, b), (b, a)) if y in worse_than.get(x, ())), "")
+            for a, b in zip(tests["a"], tests["b"], strict=True)
         ]
-        part = tests.drop(columns="ranks").assign(
-            a=tests["a"].map(names), b=tests["b"].map(names), better=better
-        )
+        part = tests.drop(columns="ranks").assign(better=better)
         part.insert(0, "metric", column.metric)
         part.insert(1, "evaluator", column.evaluator)
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def _evaluators(scores: RunScores) -> dict[str, Evaluator]:
-    """The evaluators of a run, with those that only its scores name."""
-    used = filter(None, map(str, scores.table["evaluator"].unique()))
-    return {**scores.evaluators, **{e: Evaluator() for e in used if e not in scores.evaluators}}

@@ -1,7 +1,6 @@
-"""The runs of a question, compared cell by cell, and the page of all answers."""
+"""The runs of a question, compared, and the page of all answers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmark.analysis.charts import to_png
-from benchmark.analysis.comparison import DAGGER_NOTE, Column, Scores, scores_of_runs
+from benchmark.analysis.comparison import DAGGER_NOTE, Column, Place, RunSet
 from benchmark.analysis.pages import Content, markdown, write_files
 from benchmark.analysis.statistics import holm, paired_tests, significant
 from benchmark.images import sheets
@@ -34,50 +33,12 @@ RESULTS = "Means over the examples with 95 % intervals."
 METRICS = ("change", "ssim", "grain", "held_out_distance", "recognition")
 """Columns of the page's tables."""
 
-BASELINE_CELLS = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
-"""Rows of the page's tables besides the cells, by subject."""
-
-
-class QuestionRun(NamedTuple):
-    """A run's place in the comparison: its name, and its row and column on the sheet."""
-
-    name: str
-    row: str
-    column: str
-
-
-@dataclass(frozen=True)
-class Cells:
-    """The runs that answer a question.
-
-    Attributes:
-        tracker: of their store.
-        runs: by cell, in the order in which cells were first run.
-        scores: theirs, by name of the cell.
-    """
-
-    tracker: Tracker
-    runs: Mapping[QuestionRun, RunRecord]
-    scores: Scores
-
-    @property
-    def by_name(self) -> dict[str, RunRecord]:
-        """The runs by name of the cell."""
-        return {cell.name: run for cell, run in self.runs.items()}
-
-    def columns(self, *metrics: str) -> list[Column]:
-        """Some metrics, each by all its evaluators."""
-        return [c for metric in metrics for c in self.scores.columns if c.metric == metric]
-
-    def independent(self, names: Iterable[str], metric: str) -> Column | None:
-        """A metric by an evaluator that optimised none of some cells; else by the first."""
-        columns = self.columns(metric)
-        daggers = {c: any(self.scores.has_dagger(name, c) for name in names) for c in columns}
-        return min(columns, key=daggers.__getitem__, default=None)
+BASELINE_ROWS = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
+"""Rows of the page's tables besides the runs, by subject."""
 
 
 class Pair(NamedTuple):
-    """Two cells to be compared in a metric."""
+    """Two runs, by name, to be compared in a metric."""
 
     one: str
     other: str
@@ -98,8 +59,8 @@ class Question(NamedTuple):
     experiment: str
     title: str
     sheet: str
-    cell: Callable[[RunRecord], QuestionRun]
-    answer: Callable[[Cells], Answer]
+    place: Callable[[RunRecord], Place]
+    answer: Callable[[RunSet], Answer]
 
 
 def weights_kind(run: RunRecord) -> str:
@@ -107,8 +68,8 @@ def weights_kind(run: RunRecord) -> str:
     return "random" if run.weights == "random" else "ImageNet"
 
 
-def select_cells(tracker: Tracker, cell: Callable[[RunRecord], QuestionRun]) -> Cells | None:
-    """The last scored run of each cell of an experiment; None if there is none."""
+def runs_of_question(tracker: Tracker, place: Callable[[RunRecord], Place]) -> RunSet | None:
+    """The last scored run of each place in an experiment; None if there is none."""
     scored = [run for run in tracker.all_runs() if run.status == "finished" and run.evaluators]
     if not scored:
         return None
@@ -118,101 +79,101 @@ def select_cells(tracker: Tracker, cell: Callable[[RunRecord], QuestionRun]) -> 
         return [*options, run.artists, run.content_digest, run.reference_digest]
 
     last = conditions(scored[-1])
-    runs = {cell(run): run for run in scored if conditions(run) == last}
-    by_name = {place.name: run for place, run in runs.items()}
-    return Cells(tracker, runs, scores_of_runs(tracker, by_name))
+    return RunSet(tracker, {place(run): run for run in scored if conditions(run) == last})
+
+
+def independent(runs: RunSet, names: Iterable[str], metric: str) -> Column | None:
+    """A metric by the first evaluator that optimised none of some runs; else by the first."""
+    columns = runs.of_metrics(metric)
+    daggers = {c: any(runs.has_dagger(name, c) for name in names) for c in columns}
+    return min(columns, key=daggers.__getitem__, default=None)
 
 
 def claims(
-    cells: Cells, claim: str, names: Iterable[str], column: Column, limit: float, *, below: bool
+    runs: RunSet, claim: str, names: Iterable[str], column: Column, limit: float, *, below: bool
 ) -> list[str]:
-    """Whether the interval of each cell confirms that it lies below, or above, a limit.
+    """Whether the interval of each run confirms that it lies below, or above, a limit.
 
     Only of trained networks, for the claims are about them; an interval around the limit, or none,
     decides nothing.
     """
-    untouched = cells.scores.of_subject(column, CONTENT).mean()
+    untouched = runs.of_subject(column, CONTENT).mean()
     sentences = []
     for name in names:
-        _, low, high = cells.scores.interval(name, column)
-        if cells.by_name[name].weights == "random":
+        _, low, high = runs.interval(name, column)
+        if runs.records[name].weights == "random":
             verdict = "not tested, because the weights are random"
         elif high < limit or low > limit:
             verdict = "confirmed" if (high < limit) == below else "refuted"
         else:
             verdict = "undecided"
         sentences.append(
-            f"“{claim}”, {name}: {verdict}. {column.name} {cells.scores.text(name, column)} "
+            f"“{claim}”, {name}: {verdict}. {column.name} {runs.text(name, column)} "
             f"(limit: {limit:g}; untouched content pictures: {untouched:.3g})."
         )
     return sentences
 
 
-def comparisons(cells: Cells, pairs: Sequence[Pair]) -> list[str]:
-    """How cells compare on the same examples; p adjusted after Holm for all these pairs."""
+def comparisons(runs: RunSet, pairs: Sequence[Pair]) -> list[str]:
+    """How runs compare on the same examples; p adjusted after Holm for all these pairs."""
     if not pairs:
         return []
-    scores = cells.scores
-    tables = [paired_tests(scores.of_runs(p.column).reindex(columns=[*p[:2]])) for p in pairs]
+    tables = [paired_tests(runs.of_runs(p.column).reindex(columns=[*p[:2]])) for p in pairs]
     tests = pd.concat(tables, ignore_index=True)
     tests["p_holm"] = holm(tests["p"].to_numpy(dtype=float))
     columns = (tests["difference"], tests["p_holm"], significant(tests))
     return [
-        f"{column.name}: {one} {scores.text(one, column)}, {other} {scores.text(other, column)}; "
+        f"{column.name}: {one} {runs.text(one, column)}, {other} {runs.text(other, column)}; "
         f"difference {difference:+.3g} (p = {p:.2g}, {'' if differs else 'not '}significant)."
         for (one, other, column), difference, p, differs in zip(pairs, *columns, strict=True)
     ]
 
 
-def results_of_cells(cells: Cells) -> pd.DataFrame:
-    """A row a cell, and the scores of untouched content pictures and real paintings."""
-    columns = cells.columns(*METRICS)
+def results_of_runs(runs: RunSet) -> pd.DataFrame:
+    """A row a run, and the scores of untouched content pictures and real paintings."""
+    columns = runs.of_metrics(*METRICS)
     rows = [
         {"model": name, "weights": weights_kind(run)}
-        | {column.name: cells.scores.text(name, column) for column in columns}
-        for name, run in cells.by_name.items()
+        | {column.name: runs.text(name, column) for column in columns}
+        for name, run in runs.records.items()
     ]
-    for subject, label in BASELINE_CELLS.items():
-        means = {c.name: cells.scores.of_subject(c, subject).mean() for c in columns}
+    for subject, label in BASELINE_ROWS.items():
+        means = {c.name: runs.of_subject(c, subject).mean() for c in columns}
         if not all(map(np.isnan, means.values())):
             texts = {name: "-" if np.isnan(mean) else f"{mean:.3g}" for name, mean in means.items()}
             rows.append({"model": label, "weights": "-", **texts})
     return pd.DataFrame(rows)
 
 
-def sheet(cells: Cells) -> Image.Image:
-    """The results of one example in the rows and columns of the cells."""
-    first = next(iter(cells.runs.values()))
-    example = cells.tracker.read_table(first.run_id, Artifact.EXAMPLES).iloc[0]
-    rows = list(dict.fromkeys(cell.row for cell in cells.runs if cell.column))
-    rows = rows or [cell.row for cell in cells.runs]
-    columns = list(dict.fromkeys(cell.column for cell in cells.runs if cell.row in rows))
-    places = {(cell.row, cell.column): run for cell, run in cells.runs.items()}
-
-    def result(row: str, column: str) -> np.ndarray | None:
-        run = places.get((row, column))
-        if run is None:
-            return None
-        picture = Image.fromarray(cells.tracker.read_picture(run.run_id, str(example["picture"])))
-        return np.asarray(picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS))
-
-    grid = [[result(row, column) for column in columns] for row in rows]
+def sheet(runs: RunSet) -> Image.Image:
+    """The results of one example in the rows and columns of the runs."""
+    first = next(iter(runs.places.values()))
+    example = runs.tracker.read_table(first.run_id, Artifact.EXAMPLES).iloc[0]
+    rows = list(dict.fromkeys(place.row for place in runs.places if place.column))
+    rows = rows or [place.row for place in runs.places]
+    columns = list(dict.fromkeys(place.column for place in runs.places if place.row in rows))
+    images: dict[tuple[str, str], np.ndarray] = {}
+    for place, run in runs.places.items():
+        image = Image.fromarray(runs.tracker.read_picture(run.run_id, str(example["picture"])))
+        small = image.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
+        images[place.row, place.column] = np.asarray(small)
+    grid = [[images.get((row, column)) for column in columns] for row in rows]
     return sheets.grid(grid, rows, columns, f"{example['artist']} / {example['content']}")
 
 
-def setting(cells: Cells) -> str:
+def setting(runs: RunSet) -> str:
     """Under what the runs of a question were made, in a sentence or two."""
-    runs = list(cells.runs.values())
+    records = list(runs.places.values())
     weights: dict[str, set[str]] = {}
-    for run in runs:
+    for run in records:
         weights.setdefault(run.backbone, set()).add(run.weights)
-    evaluators = {f"{n} ({e.weights})" for run in runs for n, e in run.evaluators.items()}
-    first = runs[0]
+    evaluators = {f"{n} ({e.weights})" for run in records for n, e in run.evaluators.items()}
+    first = records[0]
     option = first.params.get
     painters = "procedural painters, " if option("dataset.name") == "sample" else ""
     listed = "; ".join(f"{name}: {' and '.join(sorted(kinds))}" for name, kinds in weights.items())
     return (
-        f"{len(runs)} runs of {len(first.artists) * len(first.contents)} examples "
+        f"{len(records)} runs of {len(first.artists) * len(first.contents)} examples "
         f"(dataset={option('dataset.name')}, {painters}{'; '.join(first.artists)} × "
         f"{'; '.join(first.contents)}), {option('image_size')} pixels a side, {option('epochs')} "
         f"epochs of {option('optimizer.name')}, {option('precision')}. Weights: {listed}. "
@@ -220,9 +181,9 @@ def setting(cells: Cells) -> str:
     )
 
 
-def open_points(answered: Iterable[Cells]) -> list[str]:
+def open_points(answered: Iterable[RunSet]) -> list[str]:
     """What these runs cannot say, because weights or paintings are missing."""
-    runs = [run for cells in answered for run in cells.runs.values()]
+    runs = [run for of_question in answered for run in of_question.places.values()]
     backbones = list(dict.fromkeys(run.backbone for run in runs))
     trained = {run.backbone for run in runs if run.weights != "random"}
     untrained = [backbone for backbone in backbones if backbone not in trained]
@@ -254,7 +215,7 @@ def write_answers(
         folder: to write to.
     """
     files: dict[str, Content] = {"questions.md": ""}
-    answered: list[Cells] = []
+    answered: list[RunSet] = []
     text = [
         "# Questions about style transfer from many paintings",
         "Means over the examples with 95 % intervals; paired tests on the same examples "
@@ -262,21 +223,21 @@ def write_answers(
     ]
     for question in questions:
         try:
-            cells = select_cells(open_experiment(question.experiment), question.cell)
+            runs = runs_of_question(open_experiment(question.experiment), question.place)
         except NotFoundError:
-            cells = None
-        if cells is None:
             continue
-        answered.append(cells)
-        answer = question.answer(cells)
+        if runs is None:
+            continue
+        answered.append(runs)
+        answer = question.answer(runs)
         name = f"{question.experiment.removeprefix('questions-')}.jpg"
         captions = dict(answer.charts.keys()) | {name: f"One example; {question.sheet}."}
         files |= {file: to_png(chart) for (file, _), chart in answer.charts.items()}
-        files[name] = sheet(cells)
-        tables = {RESULTS: results_of_cells(cells), **answer.tables}
+        files[name] = sheet(runs)
+        tables = {RESULTS: results_of_runs(runs), **answer.tables}
         text += [
             f"## {len(answered)}. {question.title}",
-            setting(cells),
+            setting(runs),
             _listed(answer.sentences),
             *(f"![{caption}]({file})\n\n*{caption}*" for file, caption in captions.items()),
             *(f"{caption}\n\n{markdown(table)}" for caption, table in tables.items()),

@@ -1,12 +1,10 @@
 """Tables of runs for a paper: one row per run, one row per example, with their metrics."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.analysis.comparison import DAGGER_NOTE, Scores, scores_of_runs, tests_table
+from benchmark.analysis.comparison import DAGGER_NOTE, Place, RunSet, tests_table
 from benchmark.analysis.pages import table_files
 from benchmark.metrics.table import COLUMNS, EXAMPLE
 from benchmark.tracking.records import Artifact, RunRecord
@@ -15,56 +13,22 @@ from benchmark.tracking.tracker import Tracker
 MODEL_COLUMNS = ("backbone", "agg", "optimizer", "weights")
 
 
-class RunLabel(NamedTuple):
-    """What tells a run from the others of a selection.
-
-    Attributes:
-        backbone: its name.
-        agg: the aggregation's name.
-        options: others in which they differ, "option=value …".
-    """
-
-    backbone: str
-    agg: str
-    options: str
-
-    @property
-    def name(self) -> str:
-        """All of it."""
-        return " ".join(filter(None, self))
-
-    @property
-    def row(self) -> str:
-        """All but the aggregation."""
-        return " ".join(filter(None, (self.backbone, self.options)))
-
-
-@dataclass(frozen=True)
-class RunSet:
-    """Runs of a store that are shown together.
-
-    Attributes:
-        tracker: of the store.
-        records: the runs.
-        labels: what tells each from the others, by run_id.
-        scores: theirs, by run_id.
-    """
-
-    tracker: Tracker
-    records: Sequence[RunRecord]
-    labels: Mapping[str, RunLabel]
-    scores: Scores
-
-    @property
-    def names(self) -> dict[str, str]:
-        """Of the runs, by run_id."""
-        return {run_id: label.name for run_id, label in self.labels.items()}
-
-
 def read_runs(tracker: Tracker, records: Sequence[RunRecord]) -> RunSet:
-    """Runs with their labels and scores."""
-    scores = scores_of_runs(tracker, {record.run_id: record for record in records})
-    return RunSet(tracker, records, label_runs(records), scores)
+    """Runs, each called by what tells it from the others; rows are backbones, columns aggregations.
+
+    Where other options differ, a row is a backbone with them.
+    """
+    varied = varied_overrides(records)
+    places: dict[Place, RunRecord] = {}
+    for record in records:
+        backbone, agg = record.backbone or "?", record.agg or "?"
+        options = "".join(f" {key}={value}" for key, value in varied[record.run_id])
+        place = Place(f"{backbone} {agg}{options}", f"{backbone}{options}", agg)
+        if place in places:
+            mark = f" ({record.run_id[:6]})"
+            place = Place(place.name + mark, place.row + mark, agg)
+        places[place] = record
+    return RunSet(tracker, places)
 
 
 def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -96,60 +60,46 @@ def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
 def examples_table(runs: RunSet) -> pd.DataFrame:
     """One row per example of each run that has results, with a column per metric."""
     parts = []
-    for record in runs.records:
+    for record in runs.records.values():
         if not runs.tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
             continue
         part = runs.tracker.read_table(record.run_id, Artifact.EXAMPLES)
         for position, field in enumerate(MODEL_COLUMNS):
             part.insert(position, field, getattr(record, field) or None)
         parts.append(part.assign(run_id=record.run_id))
-    examples = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    for column in runs.scores.columns if parts else []:
-        values = runs.scores.of_runs(column).melt(
-            value_name=column.name, ignore_index=False, var_name="run_id"
-        )
-        examples = examples.merge(values.reset_index(), how="left", on=[*EXAMPLE, "run_id"])
+    if not parts:
+        return pd.DataFrame()
+    examples = pd.concat(parts, ignore_index=True)
+    ids = {name: record.run_id for name, record in runs.records.items()}
+    for column in runs.columns:
+        values = runs.of_runs(column).rename(columns=ids)
+        long = values.melt(value_name=column.name, ignore_index=False, var_name="run_id")
+        examples = examples.merge(long.reset_index(), how="left", on=[*EXAMPLE, "run_id"])
     return examples
 
 
 def export_files(runs: RunSet) -> dict[str, str]:
     """The results as CSV, Markdown, LaTeX and JSON; examples, scores and tests as CSV."""
-    results, scores = results_table(runs.records), runs.scores
-    bounds = {"": "mean", "_low": "low", "_high": "high"}
+    results = results_table([*runs.records.values()])
     values = {
         f"{column.name}{ending}": [
-            getattr(scores.interval(run_id, column), bound) for run_id in results["run_id"]
+            getattr(runs.interval(name, column), bound) for name in runs.records
         ]
-        for column in scores.columns
-        for ending, bound in bounds.items()
+        for column in runs.columns
+        for ending, bound in (("", "mean"), ("_low", "low"), ("_high", "high"))
     }
-    cells = {
-        column.name: [scores.text(run_id, column) for run_id in results["run_id"]]
-        for column in scores.columns
-    }
-    daggers = any(scores.has_dagger(*key) for key in scores.intervals)
+    texts = {c.name: [runs.text(name, c) for name in runs.records] for c in runs.columns}
+    note = DAGGER_NOTE if any(runs.has_dagger(*key) for key in runs.intervals) else ""
     numbers = results.assign(**values)
-    files = table_files("results", numbers, results.assign(**cells), DAGGER_NOTE if daggers else "")
+    files = table_files("results", numbers, results.assign(**texts), note)
     files["results.json"] = numbers.to_json(orient="records", indent=2) + "\n"
     files["examples.csv"] = examples_table(runs).to_csv(index=False)
-    if scores.columns:
-        table = scores.table.rename(columns={"run": "run_id"})[["run_id", *COLUMNS]]
-        files["scores.csv"] = table.to_csv(index=False)
-        files["comparisons.csv"] = tests_table(scores, runs.names).to_csv(index=False)
+    if runs.columns:
+        ids = runs.table["run"].map(lambda name: runs.records[name].run_id)
+        scores = runs.table.assign(run_id=ids)[["run_id", *COLUMNS]]
+        files["scores.csv"] = scores.to_csv(index=False)
+        files["comparisons.csv"] = tests_table(runs).to_csv(index=False)
     return files
-
-
-def label_runs(records: Sequence[RunRecord]) -> dict[str, RunLabel]:
-    """What tells each run from the others, by run_id."""
-    varied = varied_overrides(records)
-    labels: dict[str, RunLabel] = {}
-    for record in records:
-        options = " ".join(f"{key}={value}" for key, value in varied[record.run_id])
-        label = RunLabel(record.backbone or "?", record.agg or "?", options)
-        if label in labels.values():
-            label = label._replace(options=f"{options} ({record.run_id[:6]})".strip())
-        labels[record.run_id] = label
-    return labels
 
 
 def varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:

@@ -1,8 +1,7 @@
 """Figures of a report: one chart each, live in the page and as SVG and PNG beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 import numpy as np
@@ -18,9 +17,8 @@ from benchmark.analysis.charts import (
     legend,
     loss_histories,
 )
-from benchmark.analysis.comparison import DAGGER, Column, Scores
+from benchmark.analysis.comparison import DAGGER, Column, Place, RunSet
 from benchmark.analysis.statistics import SIGNS, comparable
-from benchmark.analysis.tables import RunLabel, RunSet
 from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import image_key
 
@@ -45,16 +43,8 @@ BASELINES = {CONTENT: "content picture, untouched", PAINTING: "held-out painting
 """Other subjects than results, for comparison."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure.
-
-    Attributes:
-        file: its name without an ending.
-        group: heading under which it stands.
-        title: above it.
-        chart: what it draws.
-    """
+class Figure(NamedTuple):
+    """A chart with the name of its file, without an ending, and the heading of its group."""
 
     file: str
     group: str
@@ -64,7 +54,7 @@ class Figure:
 
 def figures(runs: RunSet) -> list[Figure]:
     """All figures for which the runs have numbers."""
-    columns = runs.scores.columns
+    columns = runs.columns
     evaluators = dict.fromkeys(column.evaluator for column in columns if column.evaluator)
     candidates = [
         loss_figure(runs),
@@ -76,12 +66,13 @@ def figures(runs: RunSet) -> list[Figure]:
 
 def loss_figure(runs: RunSet) -> Figure | None:
     """Loss over the first loss by epoch, a line a run; only so do backbones compare."""
-    table = loss_histories(runs.tracker, {record.run_id: record for record in runs.records})
+    table = loss_histories(runs.tracker, runs.records)
     table["loss"] /= table.groupby("run")["loss"].transform("first")
     table = table[np.isfinite(table["loss"].astype(float))]
     if table.empty:
         return None
-    labels = pd.DataFrame([_label_fields(runs.labels[run_id]) for run_id in table["run"]])
+    fields = {place.name: _fields(place) for place in runs.places}
+    labels = pd.DataFrame([fields[name] for name in table["run"]])
     selection, opacity = _selection_by_legend()
     chart = (
         alt.Chart(table.reset_index(drop=True).join(labels), height=HEIGHT, width=WIDTH)
@@ -109,9 +100,7 @@ def loss_figure(runs: RunSet) -> Figure | None:
 def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     """Content kept against style transferred by one evaluator, a point a model."""
     x, y = (
-        next(
-            (c for m in metrics for c in runs.scores.columns if c in _possible(m, evaluator)), None
-        )
+        next((c for m in metrics for c in runs.columns if c in _possible(m, evaluator)), None)
         for metrics in (STYLE_METRICS, CONTENT_METRICS)
     )
     if x is None or y is None:
@@ -124,8 +113,8 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
         color=color("row", "backbone"), opacity=opacity
     )
     points = base.mark_point(filled=True, size=90).encode(
-        x=alt.X("x:Q", title=_axis_title(x, runs.scores)).scale(zero=False).axis(**SPARSE),
-        y=alt.Y("y:Q", title=_axis_title(y, runs.scores)).scale(zero=False),
+        x=alt.X("x:Q", title=_axis_title(x, runs)).scale(zero=False).axis(**SPARSE),
+        y=alt.Y("y:Q", title=_axis_title(y, runs)).scale(zero=False),
         shape=alt.Shape(
             "agg:N", title="aggregation", sort=None, legend=legend(symbolFillColor="gray")
         ),
@@ -137,14 +126,14 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     )
     across = base.mark_rule().encode(x="x_low:Q", x2="x_high:Q", y="y:Q")
     along = base.mark_rule().encode(x="x:Q", y="y_low:Q", y2="y_high:Q")
-    title = f"Content kept against style transferred, {by_evaluator(evaluator, runs.scores)}"
+    title = f"Content kept against style transferred, {by_evaluator(evaluator, runs)}"
     chart = alt.layer(across, along, points.add_params(selection))
     return Figure(f"trade_off_{_file_name(evaluator)}", "Trade-off", title, chart)
 
 
 def metric_figure(column: Column, runs: RunSet) -> Figure | None:
     """A metric with its interval, a line a model, beside the baselines."""
-    scores, better = runs.scores, runs.scores.better(column)
+    better = runs.better(column)
     table = _best(_table(runs, x=column), better)
     if table.empty:
         return None
@@ -153,7 +142,7 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
         y=alt.Y("model:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
         color=color("row", None).legend(None),
     )
-    x = alt.X("x:Q", title=_axis_title(column, scores)).scale(zero=False).axis(**SPARSE)
+    x = alt.X("x:Q", title=_axis_title(column, runs)).scale(zero=False).axis(**SPARSE)
     layers: list[alt.Chart] = [
         base.mark_rule(strokeWidth=2).encode(x="x_low:Q", x2="x_high:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(
@@ -161,9 +150,9 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
         ),
     ]
     baselines = [
-        {"x": values.mean(), "what": what, "text": str(scores.summary(column, values))}
+        {"x": values.mean(), "what": what, "text": str(runs.summary(column, values))}
         for subject, what in BASELINES.items()
-        if len(values := scores.of_subject(column, subject).dropna())
+        if len(values := runs.of_subject(column, subject).dropna())
     ]
     if baselines:
         dashes = alt.StrokeDash("what:N", title=None, sort=None)
@@ -177,14 +166,14 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
                 tooltip=["what:N", alt.Tooltip("text:N", title=column.name)],
             )
         )
-    group = f"Metrics {by_evaluator(column.evaluator, scores)}"
-    title = ", ".join(filter(None, (scores.label(column), DIRECTIONS.get(better))))
+    group = f"Metrics {by_evaluator(column.evaluator, runs)}"
+    title = ", ".join(filter(None, (runs.label(column), DIRECTIONS.get(better))))
     return Figure(f"metric_{_file_name(column.name)}", group, title, alt.layer(*layers))
 
 
-def by_evaluator(evaluator: str, scores: Scores) -> str:
+def by_evaluator(evaluator: str, runs: RunSet) -> str:
     """By which evaluator a metric is, with a warning where its weights are random."""
-    warning = ", RANDOM weights" if evaluator in scores.random_evaluators else ""
+    warning = ", RANDOM weights" if evaluator in runs.random_evaluators else ""
     return f"by {evaluator}{warning}" if evaluator else "without a network"
 
 
@@ -200,19 +189,19 @@ def _best(table: pd.DataFrame, better: str) -> pd.DataFrame:
     return table.loc[merit.nlargest(MOST_MODELS).index.sort_values()]
 
 
-def _label_fields(label: RunLabel) -> dict[str, str]:
-    return {"model": label.name, "row": label.row, "agg": label.agg}
+def _fields(place: Place) -> dict[str, str]:
+    return {"model": place.name, "row": place.row, "agg": place.column}
 
 
 def _table(runs: RunSet, **axes: Column) -> pd.DataFrame:
     """A row per run that has a metric for every axis; without an interval its bounds are equal."""
     rows = []
-    for run_id, label in runs.labels.items():
-        row: dict[str, Any] = _label_fields(label)
+    for place in runs.places:
+        row: dict[str, Any] = _fields(place)
         for axis, column in axes.items():
-            mean, *bounds = runs.scores.interval(run_id, column)
+            mean, *bounds = runs.interval(place.name, column)
             low, high = (mean if np.isnan(bound) else bound for bound in bounds)
-            text = runs.scores.text(run_id, column)
+            text = runs.text(place.name, column)
             row |= {axis: mean, f"{axis}_low": low, f"{axis}_high": high, f"{axis}_text": text}
         rows.append(row)
     return pd.DataFrame(rows).dropna(subset=[*axes])
@@ -224,9 +213,9 @@ def _selection_by_legend() -> tuple[alt.Parameter, Any]:
     return selection, alt.when(selection).then(alt.value(1.0)).otherwise(alt.value(FAINT))
 
 
-def _axis_title(column: Column, scores: Scores) -> str:
+def _axis_title(column: Column, runs: RunSet) -> str:
     """A metric's label, and as a sign which values are good."""
-    return f"{scores.label(column)} {ARROWS.get(scores.better(column), '')}".strip()
+    return f"{runs.label(column)} {ARROWS.get(runs.better(column), '')}".strip()
 
 
 def _file_name(name: str) -> str:

@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from benchmark.analysis.comparison import DAGGER, HARDLY_CHANGED, Column, Scores
+from benchmark.analysis.comparison import DAGGER, HARDLY_CHANGED, Column, RunSet
 from benchmark.analysis.statistics import ALPHA, smallest_p
-from benchmark.analysis.tables import RunSet
 from benchmark.tracking.records import RunRecord
 
 ASPECTS = (
@@ -34,11 +33,11 @@ class Finding(NamedTuple):
 
 def warnings(runs: RunSet) -> list[Finding]:
     """Random weights, which nobody must overlook."""
-    backbones = distinct(r.backbone or "?" for r in runs.records if r.weights == "random")
+    backbones = distinct(r.backbone or "?" for r in runs.records.values() if r.weights == "random")
     images = "their images show that everything runs, not what trained networks produce"
     metrics = "their metrics say nothing about style or content"
     return _findings("RANDOM weights", backbones, images) + _findings(
-        "RANDOM evaluators", runs.scores.random_evaluators, metrics
+        "RANDOM evaluators", runs.random_evaluators, metrics
     )
 
 
@@ -46,8 +45,8 @@ def findings(runs: RunSet) -> list[Finding]:
     """All findings, the setting first."""
     aspects = [(title, best_of(metrics, runs)) for title, metrics in ASPECTS]
     return [
-        Finding("What was run", what_was_run(runs.records)),
-        *too_few_examples(runs.scores),
+        Finding("What was run", what_was_run([*runs.records.values()])),
+        *too_few_examples(runs),
         *(Finding(title, text) for title, text in aspects if text),
         *hardly_changed(runs),
         *unfinished(runs),
@@ -84,25 +83,23 @@ def what_was_run(records: Sequence[RunRecord]) -> str:
 
 def best_of(metrics: Sequence[str], runs: RunSet) -> str:
     """The best in the first of some metrics that was computed, by each evaluator; or nothing."""
-    scores = runs.scores
-    computed = [metric for metric in metrics if any(metric == c.metric for c in scores.columns)]
+    computed = [metric for metric in metrics if any(metric == c.metric for c in runs.columns)]
     sentences = [
         best_in(column, runs)
-        for column in scores.columns
-        if column.metric in computed[:1] and column.evaluator not in scores.random_evaluators
+        for column in runs.columns
+        if column.metric in computed[:1] and column.evaluator not in runs.random_evaluators
     ]
     return " ".join(filter(None, sentences))
 
 
 def best_in(column: Column, runs: RunSet) -> str:
     """The best model in a metric, and whether the paired tests confirm it."""
-    scores, names = runs.scores, runs.names
-    best, equal, testable = scores.best[column]
-    compared = scores.of_finished(column).shape[1]
+    best, equal, testable = runs.best[column]
+    compared = runs.of_finished(column).shape[1]
     if not best or compared < 2:
         return ""
-    marked = [names[run] + (DAGGER if scores.has_dagger(run, column) else "") for run in best]
-    rivals = [names[run] for run in equal if run not in best]
+    marked = [run + (DAGGER if runs.has_dagger(run, column) else "") for run in best]
+    rivals = [run for run in equal if run not in best]
     others = compared - len(best)
     if not others:
         verdict = ", all alike" if len(best) > 1 else ""
@@ -118,20 +115,20 @@ def best_in(column: Column, runs: RunSet) -> str:
             f"than {listed(rivals, MOST_LISTED)}"
         )
     evaluator = f"By {column.evaluator}: " if column.evaluator else ""
-    value = scores.interval(best[0], column)
+    value = runs.interval(best[0], column)
     return f"{evaluator}{listed(marked, MOST_LISTED)} at {value}{verdict}."
 
 
-def too_few_examples(scores: Scores) -> list[Finding]:
+def too_few_examples(runs: RunSet) -> list[Finding]:
     """Whether there are too few examples for any difference to be significant."""
     untestable = [
-        int(scores.tests[column]["examples"].max())
-        for column, best in scores.best.items()
-        if best.best and not best.testable and len(scores.tests[column])
+        int(runs.tests[column]["examples"].max())
+        for column, best in runs.best.items()
+        if best.best and not best.testable and len(runs.tests[column])
     ]
     if not untestable:
         return []
-    examples, pairs = max(untestable), max(len(tests) for tests in scores.tests.values())
+    examples, pairs = max(untestable), max(len(tests) for tests in runs.tests.values())
     needed = math.floor(1 + math.log2(pairs / ALPHA)) + 1
     return [
         Finding(
@@ -146,10 +143,8 @@ def too_few_examples(scores: Scores) -> list[Finding]:
 
 def hardly_changed(runs: RunSet) -> list[Finding]:
     """The runs whose results are nearly the content pictures."""
-    changes = {
-        name: runs.scores.interval(key, Column("change")) for key, name in runs.names.items()
-    }
-    low = [f"{name} ({c.mean:.2g})" for name, c in changes.items() if c.mean < HARDLY_CHANGED]
+    changes = {name: runs.interval(name, Column("change")).mean for name in runs.records}
+    low = [f"{name} ({mean:.2g})" for name, mean in changes.items() if mean < HARDLY_CHANGED]
     about = f"mean change below {HARDLY_CHANGED} of the range of a pixel, five grey levels"
     return _findings("Hardly changed the picture", low, about)
 
@@ -157,21 +152,22 @@ def hardly_changed(runs: RunSet) -> list[Finding]:
 def unfinished(runs: RunSet) -> list[Finding]:
     """The runs that did not finish, and why."""
     return [
-        Finding(f"{runs.names[r.run_id]}: {r.status}", r.reason or "no reason was recorded.", True)
-        for r in runs.records
-        if r.status != "finished"
+        Finding(f"{name}: {run.status}", run.reason or "no reason was recorded.", True)
+        for name, run in runs.records.items()
+        if run.status != "finished"
     ]
 
 
 def other_data(runs: RunSet) -> list[Finding]:
     """What differs between runs under the same name."""
+    records = runs.records.values()
     values: dict[str, list[str | None]] = {
-        "style sets": [r.style_digest for r in runs.records],
-        "content pictures": [r.content_digest for r in runs.records],
-        "paintings that metrics compare with": [r.reference_digest for r in runs.records],
-        "picture sizes": [r.params.get("image_size") for r in runs.records],
+        "style sets": [r.style_digest for r in records],
+        "content pictures": [r.content_digest for r in records],
+        "paintings that metrics compare with": [r.reference_digest for r in records],
+        "picture sizes": [r.params.get("image_size") for r in records],
     }
-    for evaluators in runs.scores.evaluators.values():
+    for evaluators in runs.evaluators.values():
         for name, evaluator in evaluators.items():
             values.setdefault(f"weights of the evaluator {name}", []).append(evaluator.digest)
     differing = [what for what, of_runs in values.items() if len(set(of_runs) - {None, ""}) > 1]
@@ -182,12 +178,11 @@ def other_data(runs: RunSet) -> list[Finding]:
 def skipped_metrics(runs: RunSet) -> list[Finding]:
     """The metrics that were not computed, and the runs that have none at all."""
     by_reason: dict[str, list[str]] = {}
-    for skipped in runs.scores.skipped_metrics.values():
-        for metric, reason in skipped.items():
+    for record in runs.records.values():
+        for metric, reason in record.skipped_metrics.items():
             by_reason.setdefault(reason, []).append(metric)
-    scored = set(runs.scores.table["run"])
-    without = sum(record.run_id not in scored for record in runs.records)
-    text = f"{with_noun(without, 'run')} of {len(runs.records)} left no scores."
+    without = len(set(runs.records).difference(runs.table["run"]))
+    text = f"{with_noun(without, 'run')} of {len(runs.records)} left no runs."
     return [
         *(
             Finding(f"Not computed: {listed(distinct(metrics))}", f"{reason}.")

@@ -1,14 +1,13 @@
 """The pictures of some runs inside a page that must not grow too large."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from PIL import Image
 
+from benchmark.analysis.comparison import RunSet
 from benchmark.analysis.pages import data_uri
-from benchmark.analysis.tables import RunSet
 from benchmark.report.findings import distinct
 from benchmark.tracking.records import (
     Artifact,
@@ -39,52 +38,40 @@ class Example(NamedTuple):
 
 
 class EmbeddedPicture(NamedTuple):
-    """A picture in the page.
-
-    Attributes:
-        name: what it shows.
-        source: address that holds it; empty if it was not kept.
-        note: what to say about it, or instead of it.
-    """
+    """A picture in the page, which its address holds; a note about it, or why there is none."""
 
     name: str
     source: str
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Scene:
-    """All pictures of an example.
-
-    Attributes:
-        example: which.
-        original: the content picture.
-        rows: by name, each with a picture for every aggregation; None where there is no run.
-    """
+class Scene(NamedTuple):
+    """All pictures of an example: the content picture, and the results by row and column."""
 
     example: Example
     original: EmbeddedPicture
-    rows: Mapping[str, Sequence[EmbeddedPicture | None]]
+    results: Mapping[tuple[str, str], EmbeddedPicture]
 
     @property
     def characters(self) -> int:
         """How much of the page its pictures take."""
-        pictures = chain([self.original], *self.rows.values())
-        return sum(len(picture.source) + MARKUP for picture in pictures if picture)
+        return sum(len(one.source) + MARKUP for one in (self.original, *self.results.values()))
 
 
 class Gallery(NamedTuple):
     """The pictures of some runs.
 
     Attributes:
-        aggregations: names of the columns.
+        rows: names of the rows of a scene.
+        columns: names of its columns.
         sets: an overview of each artist's style set.
         scenes: one per example, artist by artist.
         left_out: the examples for which there was no room.
         side: most pixels a side.
     """
 
-    aggregations: Sequence[str] = ()
+    rows: Sequence[str] = ()
+    columns: Sequence[str] = ()
     sets: Mapping[str, EmbeddedPicture] = {}
     scenes: Sequence[Scene] = ()
     left_out: Sequence[Example] = ()
@@ -98,7 +85,7 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
         runs: whose results to show.
         budget: most characters of all pictures.
     """
-    by_run = {record.run_id: examples_of(runs.tracker, record) for record in runs.records}
+    by_run = {name: examples_of(runs.tracker, record) for name, record in runs.records.items()}
     examples = in_turn(distinct(chain.from_iterable(by_run.values())))
     side, quality = QUALITIES[0]
     for side, quality in QUALITIES if examples else []:
@@ -117,7 +104,8 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
         scenes.append(new)
     left_out = examples[len(scenes) :]
     scenes.sort(key=lambda one: (list(sets).index(one.example.artist), examples.index(one.example)))
-    return Gallery(distinct(m.agg for m in runs.labels.values()), sets, scenes, left_out, side)
+    rows, columns = (distinct(place[axis] for place in runs.places) for axis in (1, 2))
+    return Gallery(rows, columns, sets, scenes, left_out, side)
 
 
 def examples_of(tracker: Tracker, record: RunRecord) -> list[Example]:
@@ -143,40 +131,35 @@ def scene(
     side: int,
     quality: int,
 ) -> Scene:
-    """The pictures of an example by all runs, at most so large and so good.
+    """The pictures of an example by all runs that have it among their examples.
 
     Args:
         runs: whose results to show.
-        examples: of each run, by run_id.
+        examples: of each run, by name.
         example: the one to show.
         side: most pixels a side.
         quality: of JPEG.
     """
-    aggregations = distinct(label.agg for label in runs.labels.values())
-    rows: dict[str, list[EmbeddedPicture | None]] = {
-        label.row: [None] * len(aggregations) for label in runs.labels.values()
-    }
+    results: dict[tuple[str, str], EmbeddedPicture] = {}
     original = ""
-    for record in runs.records:
-        label, source = runs.labels[record.run_id], ""
-        note: str = "" if record.status == "finished" else record.status
-        if example in examples[record.run_id]:
+    for place, record in runs.places.items():
+        source, note = "", "" if record.status == "finished" else str(record.status)
+        if example in examples[place.name]:
             source = embedded(runs.tracker, record, result_file(*example), side, quality)
             original = original or embedded(
                 runs.tracker, record, content_file(example.content), side, quality
             )
         note = note if source else note or "no picture was kept"
-        picture = EmbeddedPicture(label.name, source, note)
-        rows[label.row][aggregations.index(label.agg)] = picture
+        results[place.row, place.column] = EmbeddedPicture(place.name, source, note)
     missing = "" if original else "the content picture was not kept"
-    return Scene(example, EmbeddedPicture("content picture", original, missing), rows)
+    return Scene(example, EmbeddedPicture("content picture", original, missing), results)
 
 
 def embedded_style_set(runs: RunSet, artist: str) -> EmbeddedPicture:
     """The overview of an artist's style set, from the first run that kept it."""
     sources = (
         embedded(runs.tracker, record, style_set_file(artist), *STYLE_SET_QUALITY)
-        for record in runs.records
+        for record in runs.records.values()
     )
     source = next(filter(None, sources), "")
     return EmbeddedPicture("style set", source, "" if source else "no overview was kept")

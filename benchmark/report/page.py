@@ -41,7 +41,7 @@ def write_report(
         "warnings": warnings(runs),
         "findings": findings(runs),
         "records": records,
-        "names": [runs.names[record.run_id] for record in records],
+        "names": [*runs.records],
         "table": result_table(runs),
         "dagger_note": DAGGER_NOTE,
         "figures": drawn,
@@ -49,10 +49,10 @@ def write_report(
             figure.chart.properties(width="container").to_dict() for figure, _ in drawn
         ],
         "groups": _by_group([figure for figure, _ in drawn]),
-        "metrics": runs.scores.metrics,
-        "computed": {column.metric for column in runs.scores.columns},
+        "metrics": runs.metrics,
+        "computed": {column.metric for column in runs.columns},
         "directions": DIRECTIONS,
-        "evaluators": {n: e for known in runs.scores.evaluators.values() for n, e in known.items()},
+        "evaluators": {n: e for known in runs.evaluators.values() for n, e in known.items()},
         "provenance": provenance(tracker, records),
         "vega": vl_convert.javascript_bundle(EXPOSED, vl_version=VEGA_LITE),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -14,36 +14,18 @@ MOST_FILES = 400
 """Files whose digests are listed; the runs' own lists have them all."""
 
 
-class Provenance(NamedTuple):
-    """What some runs were made from.
-
-    Attributes:
-        commands: that made them.
-        common: options that all have in common.
-        differing: the others, with the value in each run.
-        facts: data and weights with their digests, versions, hardware, commit.
-        files: file and digest of each set; empty if none were recorded or too many.
-    """
-
-    commands: Sequence[str]
-    common: Mapping[str, str]
-    differing: Mapping[str, Sequence[str]]
-    facts: Mapping[str, str]
-    files: Mapping[str, Sequence[tuple[str, str]]]
-
-
-def provenance(tracker: Tracker, records: Sequence[RunRecord]) -> Provenance:
-    """What the runs were made from."""
+def provenance(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, Any]:
+    """What runs were made from; options that differ between them with the value in each."""
     configs = [options_of(tracker, record) for record in records]
     keys = distinct(key for config in configs for key in config)
     options = {key: [config.get(key, "-") for config in configs] for key in keys}
-    return Provenance(
-        commands(tracker, records),
-        {key: values[0] for key, values in options.items() if len(set(values)) == 1},
-        {key: values for key, values in options.items() if len(set(values)) > 1},
-        provenance_facts(records),
-        data_files(tracker, records),
-    )
+    return {
+        "commands": commands(tracker, records),
+        "common": {key: values[0] for key, values in options.items() if len(set(values)) == 1},
+        "differing": {key: values for key, values in options.items() if len(set(values)) > 1},
+        "facts": provenance_facts(records),
+        "files": data_files(tracker, records),
+    }
 
 
 def commands(tracker: Tracker, records: Sequence[RunRecord]) -> list[str]:
@@ -85,7 +67,7 @@ def provenance_facts(records: Sequence[RunRecord]) -> dict[str, str]:
 
 
 def data_files(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
-    """Digests of the data files by set, from the first run that recorded them."""
+    """File and digest of each set, from the first run that recorded them; none if too many."""
     record = next((r for r in records if tracker.has_artifact(r.run_id, Artifact.DATA)), None)
     if record is None:
         return {}

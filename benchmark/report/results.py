@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.comparison import Column, Scores
+from benchmark.analysis.comparison import Column, RunSet
 from benchmark.analysis.statistics import Interval, comparable
-from benchmark.analysis.tables import RunSet
 from benchmark.report.figures import ARROWS, BASELINES, by_evaluator
 from benchmark.tracking.records import RunRecord
 
@@ -87,30 +86,25 @@ RUN_HEADINGS = (
 
 def result_table(runs: RunSet) -> ResultTable:
     """A row per model, then the baselines; a column per metric and evaluator."""
-    scores, columns = runs.scores, runs.scores.columns
+    columns = runs.columns
     evaluators = list(dict.fromkeys(column.evaluator for column in columns))
     groups = [("run", len(RUN_HEADINGS))]
-    groups += [
-        (by_evaluator(e, scores), sum(c.evaluator == e for c in columns)) for e in evaluators
-    ]
+    groups += [(by_evaluator(e, runs), sum(c.evaluator == e for c in columns)) for e in evaluators]
     headings = [
         Heading(
-            scores.label(column),
-            scores.metrics[column.metric].about,
-            scores.better(column),
+            runs.label(column),
+            runs.metrics[column.metric].about,
+            runs.better(column),
             1 + evaluators.index(column.evaluator),
         )
         for column in columns
     ]
     rows = [
-        Row(
-            runs.names[record.run_id],
-            [*run_cells(record), *(cell(record.run_id, column, scores) for column in columns)],
-        )
-        for record in runs.records
+        Row(name, [*run_cells(record), *(cell(name, column, runs) for column in columns)])
+        for name, record in runs.records.items()
     ]
     for subject, name in BASELINES.items():
-        cells = [baseline_cell(subject, column, scores) for column in columns]
+        cells = [baseline_cell(subject, column, runs) for column in columns]
         if any(one.order for one in cells):
             rows.append(Row(name, [Cell("")] * len(RUN_HEADINGS) + cells, True))
     return ResultTable(groups, [*RUN_HEADINGS, *headings], rows)
@@ -126,26 +120,26 @@ def run_cells(record: RunRecord) -> list[Cell]:
     ]
 
 
-def cell(run_id: str, column: Column, scores: Scores) -> Cell:
+def cell(run: str, column: Column, runs: RunSet) -> Cell:
     """A metric of a run; marked where a comparison is possible and means something."""
-    values, best = scores.of_runs(column), scores.best[column]
-    if run_id not in values:
+    values, best = runs.of_runs(column), runs.best[column]
+    if run not in values:
         return Cell("-")
-    mark = "best" if run_id in best.best else "equal" if run_id in best.equal else ""
+    mark = "best" if run in best.best else "equal" if run in best.equal else ""
     is_marked = (
         values.shape[1] > 1
-        and column.evaluator not in scores.random_evaluators
+        and column.evaluator not in runs.random_evaluators
         and (mark == "best" or best.testable)
     )
-    number = number_cell(values[run_id], scores.interval(run_id, column), scores.better(column))
-    has_dagger = scores.has_dagger(run_id, column)
+    number = number_cell(values[run], runs.interval(run, column), runs.better(column))
+    has_dagger = runs.has_dagger(run, column)
     return number._replace(mark=mark if is_marked else "", has_dagger=has_dagger)
 
 
-def baseline_cell(subject: str, column: Column, scores: Scores) -> Cell:
+def baseline_cell(subject: str, column: Column, runs: RunSet) -> Cell:
     """A metric of the untouched content pictures, or of held-out paintings."""
-    values = scores.of_subject(column, subject)
-    return number_cell(values, scores.summary(column, values), scores.better(column))
+    values = runs.of_subject(column, subject)
+    return number_cell(values, runs.summary(column, values), runs.better(column))
 
 
 def number_cell(values: pd.Series, interval: Interval, better: str) -> Cell:
