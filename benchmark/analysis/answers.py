@@ -24,7 +24,6 @@ from benchmark.metrics.table import CONTENT
 from benchmark.runs.prepare import load_content
 from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.tracking.records import Artifact, RunRecord
-from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 
 CHANGE, GRAIN = Column("change"), Column("grain")
@@ -170,21 +169,17 @@ def peakiness_tables(runs: RunSet, backbones: Sequence[str]) -> dict[str, pd.Dat
         if run.backbone in backbones and run.params["backbone.smoothing"] == "none"
     }
     workspace = Workspace()
-    tables = {key: peakiness_of(runs.tracker, run, workspace) for key, run in unsmoothed.items()}
-    return {key: table for key, table in tables.items() if table is not None}
-
-
-def peakiness_of(tracker: Tracker, run: RunRecord, workspace: Workspace) -> pd.DataFrame | None:
-    """The peakiness of a run's backbone on its content pictures; None if they have changed."""
-    config = restored(tracker.read_json(run.run_id, Artifact.CONFIG))
-    try:
-        content = load_content(config, workspace)
-        backbone = load_backbone(config, workspace.backbones)
-    except InputError:
-        return None
-    if (content.digest, backbone.digest) != (run.content_digest, run.weights_digest):
-        return None
-    return peakiness.by_depth(backbone, to_float(content.pixels))
+    tables: dict[str, pd.DataFrame] = {}
+    for name, run in unsmoothed.items():
+        config = restored(runs.tracker.read_json(run.run_id, Artifact.CONFIG))
+        try:
+            content = load_content(config, workspace)
+            backbone = load_backbone(config, workspace.backbones)
+        except InputError:
+            continue
+        if (content.digest, backbone.digest) == (run.content_digest, run.weights_digest):
+            tables[name] = peakiness.by_depth(backbone, to_float(content.pixels))
+    return tables
 
 
 def answer_weights(runs: RunSet) -> Answer:

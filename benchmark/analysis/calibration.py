@@ -1,8 +1,9 @@
 """Loss weights of a backbone, found by trials: `python -m benchmark.calibrate --help`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -35,8 +36,7 @@ TOLERANCE = 0.15
 """Decades of the style weight to which it is found."""
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """One style weight and what came of it, means over the examples.
 
     Attributes:
@@ -50,6 +50,16 @@ class Trial:
     style_ratio: float
     content_kept: float
     pictures: np.ndarray
+
+    @property
+    def drop(self) -> float:
+        """How far the style loss fell, −log of its ratio."""
+        return -float(np.log(max(self.style_ratio, 1e-12)))
+
+    @property
+    def texts(self) -> list[str]:
+        """Its three numbers for a terminal."""
+        return [f"{self.style_weight:.3g}", f"{self.style_ratio:.3f}", f"{self.content_kept:.3f}"]
 
 
 def calibrate(overrides: Sequence[str]) -> None:
@@ -67,23 +77,22 @@ def calibrate(overrides: Sequence[str]) -> None:
     trials = []
     for one in search(prepared):
         trials.append(one)
-        output.print(f"  trial {len(trials)}: {' '.join(_texts(one))}", soft_wrap=True)
+        output.print(f"  trial {len(trials)}: {' '.join(one.texts)}", soft_wrap=True)
     found = chosen(trials)
-    for one in sorted(trials, key=lambda trial: trial.style_weight):
-        table.add_row(*_texts(one), style="bold" if one is found else None)
+    by_weight = sorted(trials, key=lambda trial: trial.style_weight)
+    for one in by_weight:
+        table.add_row(*one.texts, style="bold" if one is found else None)
     output.print(table)
     balanced = weights._replace(style=weights.content * found.style_weight)
     loss = prepared.loss._replace(weights=balanced)
     factor = STEP / first_step(replace(prepared, loss=loss))
-    output.print(
-        f"{prepared.backbone.name} with weights {prepared.backbone.weights}, "
-        f"loss={config.loss.name}:"
-    )
+    backbone = prepared.backbone
+    output.print(f"{backbone.name} with weights {backbone.weights}, loss={config.loss.name}:")
     output.print(f"  content_weight: {balanced.content * factor:.1e}")
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
-    file = ROOT / CALIBRATION_FOLDER / f"{prepared.backbone.name}.png"
+    file = ROOT / CALIBRATION_FOLDER / f"{backbone.name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    trial_sheet(prepared, sorted(trials, key=lambda trial: trial.style_weight)).save(file)
+    trial_sheet(prepared, by_weight).save(file)
     output.print(f"pictures of the trials: {file}", soft_wrap=True)
 
 
@@ -91,18 +100,18 @@ def search(prepared: Prepared) -> Iterator[Trial]:
     """Trials that close in on the weight that `SHARE` asks for, first the one without content."""
     free = trial(prepared, float("inf"))
     yield free
-    if drop(free) <= 0:
+    if free.drop <= 0:
         raise ConfigError(
             f"backbone={prepared.backbone.name}: the style loss does not fall even without a "
             "content loss: lower optimizer.learning_rate, or raise epochs"
         )
-    wanted = SHARE * drop(free)
+    wanted = SHARE * free.drop
     weight = prepared.loss.weights.style / prepared.loss.weights.content
     low = high = 0.0
     while not (low and high and np.log10(high / low) < TOLERANCE):
         one = trial(prepared, weight)
         yield one
-        if drop(one) >= wanted:
+        if one.drop >= wanted:
             high = weight
         else:
             low = weight
@@ -116,13 +125,8 @@ def search(prepared: Prepared) -> Iterator[Trial]:
 
 def chosen(trials: Sequence[Trial]) -> Trial:
     """The trial of least weight whose style loss fell far enough."""
-    wanted = SHARE * drop(trials[0])
-    return min((t for t in trials[1:] if drop(t) >= wanted), key=lambda t: t.style_weight)
-
-
-def drop(one: Trial) -> float:
-    """How far the style loss fell, −log of its ratio."""
-    return -float(np.log(max(one.style_ratio, 1e-12)))
+    wanted = SHARE * trials[0].drop
+    return min((t for t in trials[1:] if t.drop >= wanted), key=lambda t: t.style_weight)
 
 
 def trial(prepared: Prepared, style_weight: float) -> Trial:
@@ -167,7 +171,3 @@ def trial_sheet(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
         f"{prepared.weights_caption}"
     )
     return sheets.grid(rows, names, headings, caption)
-
-
-def _texts(one: Trial) -> list[str]:
-    return [f"{one.style_weight:.3g}", f"{one.style_ratio:.3f}", f"{one.content_kept:.3f}"]

@@ -61,6 +61,12 @@ def legend(**options: Any) -> alt.Legend:
     )
 
 
-def epoch_axis() -> alt.X:
-    """Epochs from left to right."""
-    return alt.X("epoch:Q", title="epoch").axis(tickMinStep=1)
+def loss_chart(table: pd.DataFrame, loss: str, line: alt.Color, **options: Any) -> alt.Chart:
+    """The columns epoch and loss on a logarithmic axis, a line a colour."""
+    chart = alt.Chart(table, width=WIDTH, height=HEIGHT, **options).mark_line(point={"size": 12})
+    lines: alt.Chart = chart.encode(
+        x=alt.X("epoch:Q", title="epoch").axis(tickMinStep=1),
+        y=alt.Y("loss:Q", title=loss).scale(type="log", nice=False),
+        color=line,
+    )
+    return lines

@@ -68,10 +68,8 @@ def like_the_last(runs: Sequence[RunRecord]) -> list[RunRecord]:
 def by_optimizer(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
     """Of each optimiser the run that counts: the last of equal ones, the best of its settings.
 
-    A run that finished counts before one that did not.
-
-    Args:
-        runs: of one model under the same conditions, in the order of their start.
+    A run that finished counts before one that did not. The runs are of one model under the same
+    conditions, in the order of their start.
     """
     last: dict[tuple[str, ...], RunRecord] = {}
     for run in runs:
@@ -121,7 +119,7 @@ def with_best_optimizers(
             )
         if not config.best_optimizer.optimizers:
             raise ConfigError("name at least one", option="best_optimizer.optimizers", value=[])
-        runs = training_runs(config)
+        runs = TrainingRuns(config)
         if runs.unusable:
             missing.append(runs)
         else:
@@ -144,31 +142,23 @@ def check_training_data(
 ) -> None:
     """Check that a test's model was trained on the same paintings and weights, on other content.
 
-    Args:
-        config: of the test.
-        style_digest: of its paintings.
-        weights_digest: of its backbone's weights.
-        contents: names of its content pictures.
-
     Raises:
         ConfigError: it was not.
     """
     if config.best_optimizer.experiment is None:
         return
-    training = training_runs(config)
+    training = TrainingRuns(config)
     for run in training.matching:
-        pairs = (
+        for what, trained, tested in (
             ("paintings", run.style_digest, style_digest),
             ("weights", run.weights_digest, weights_digest),
-        )
-        for what, trained, tested in pairs:
+        ):
             if trained and trained != tested:
                 raise ConfigError(
                     f"the {what} of {training.model} are not those of its training ({run.run_id}): "
                     "train again, or test with what it was trained on"
                 )
-        both = set(run.contents).intersection(contents)
-        if both:
+        if both := set(run.contents).intersection(contents):
             raise ConfigError(
                 f"content picture {min(both)} is one that {training.model} was trained on: the "
                 "pictures of content have changed since; train again"
@@ -177,20 +167,26 @@ def check_training_data(
 
 @dataclass(frozen=True)
 class TrainingRuns:
-    """The training runs of a test's model.
-
-    Attributes:
-        config: of the test.
-        runs: under whatever conditions, in the order of their start.
-    """
+    """The training runs of a test's model."""
 
     config: Config
-    runs: Sequence[RunRecord]
 
     @property
     def model(self) -> str:
         """Backbone and aggregation."""
         return f"{self.config.backbone['name']} · {self.config.agg['name']}"
+
+    @cached_property
+    def runs(self) -> list[RunRecord]:
+        """All of them, under whatever conditions, in the order of their start."""
+        experiment = self.config.best_optimizer.experiment
+        try:
+            tracker = Tracker(self.config.tracking.uri, experiment, create=False)
+        except NotFoundError:
+            return []
+        model = (self.config.backbone["name"], self.config.agg["name"])
+        trained = (run for run in tracker.all_runs() if run.params.get("split") == "train")
+        return [run for run in trained if (run.backbone, run.agg) == model]
 
     @cached_property
     def matching(self) -> list[RunRecord]:
@@ -246,31 +242,11 @@ class TrainingRuns:
         return f"had {name}={given[name]}, not {wanted[name]}"
 
 
-def training_runs(config: Config) -> TrainingRuns:
-    """All training runs of a test's model."""
-    try:
-        tracker = Tracker(config.tracking.uri, config.best_optimizer.experiment, create=False)
-    except NotFoundError:
-        return TrainingRuns(config, [])
-    model = (config.backbone["name"], config.agg["name"])
-    return TrainingRuns(
-        config,
-        [
-            run
-            for run in tracker.all_runs()
-            if run.params.get("split") == "train" and (run.backbone, run.agg) == model
-        ],
-    )
-
-
 def _optimizer(run: RunRecord) -> dict[str, object]:
     """The optimiser's YAML as the run had it; MLflow stores every value as text."""
-    prefix = "optimizer."
-    texts = {k.removeprefix(prefix): v for k, v in run.params.items() if k.startswith(prefix)}
-    values = OmegaConf.from_dotlist(
-        [f"{k}={'null' if v == 'None' else v}" for k, v in texts.items()]
-    )
-    return {str(key): values[key] for key in values}
+    options = (pair for pair in run.params.items() if pair[0].startswith("optimizer."))
+    dotlist = [f"{name}={'null' if text == 'None' else text}" for name, text in options]
+    return {str(key): value for key, value in OmegaConf.from_dotlist(dotlist).optimizer.items()}
 
 
 def _command(missing: Sequence[TrainingRuns], overrides: Sequence[str]) -> str:

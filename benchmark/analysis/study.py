@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmark.analysis import model_selection as selection
-from benchmark.analysis.charts import HEIGHT, WIDTH, color, epoch_axis, loss_histories, to_png
+from benchmark.analysis.charts import color, loss_chart, loss_histories, to_png
 from benchmark.analysis.pages import (
     Content,
     as_data_uri,
@@ -47,13 +47,11 @@ SHEET_WIDTH = 1600
 
 @dataclass(frozen=True)
 class StudyModel:
-    """One model of the study: a backbone with an aggregation.
+    """A backbone with an aggregation.
 
     Attributes:
-        backbone: its name.
-        agg: the aggregation's name.
         training: the run that counts with each optimiser.
-        test: the last finished test run with the best optimiser; None if there is none.
+        test: the last finished test run with the best optimiser.
     """
 
     backbone: str
@@ -65,6 +63,11 @@ class StudyModel:
     def title(self) -> str:
         """Backbone and aggregation."""
         return f"{self.backbone} {self.agg}"
+
+    @property
+    def file(self) -> str:
+        """Name of its pictures' files."""
+        return f"{image_key(self.title).replace(' ', '_')}.png"
 
     @property
     def best(self) -> RunRecord | None:
@@ -83,7 +86,6 @@ class Study:
     """The runs of an MLflow experiment that make one study.
 
     Attributes:
-        name: of the experiment.
         models: in the order in which they were first trained.
         conditions: what all their runs have in common, by option.
         left_out: how many runs were made under other conditions than the last training run.
@@ -101,11 +103,7 @@ class Study:
 
 
 def select_study(name: str, records: Sequence[RunRecord]) -> Study:
-    """The study to which the last training run belongs.
-
-    Args:
-        name: of the MLflow experiment.
-        records: its runs, in the order of their start.
+    """The study to which the last training run of an experiment belongs.
 
     Raises:
         ConfigError: there is no training run.
@@ -184,7 +182,7 @@ def with_headings(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=lambda column: column.replace("_", " "))
 
 
-def loss_chart(tracker: Tracker, model: StudyModel) -> alt.Chart | None:
+def loss_curves(tracker: Tracker, model: StudyModel) -> alt.Chart | None:
     """Mean total loss of a model by epoch, a line an optimiser; None if none was recorded."""
     runs = {
         name if run.status == "finished" else f"{name} ({run.status})": run
@@ -193,16 +191,7 @@ def loss_chart(tracker: Tracker, model: StudyModel) -> alt.Chart | None:
     histories = loss_histories(tracker, runs)
     if histories.empty:
         return None
-    chart: alt.Chart = (
-        alt.Chart(histories, title=model.title, width=WIDTH, height=HEIGHT)
-        .mark_line(point={"size": 12})
-        .encode(
-            x=epoch_axis(),
-            y=alt.Y("loss:Q", title="mean total loss").scale(type="log", nice=False),
-            color=color("run", None),
-        )
-    )
-    return chart
+    return loss_chart(histories, "mean total loss", color("run", None), title=model.title)
 
 
 def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
@@ -219,16 +208,16 @@ def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     pages = []
     for model in study.models:
         curve = embedded_sheet = None
-        if chart := loss_chart(tracker, model):
-            png = files[_file(model, "curves")] = to_png(chart)
+        if chart := loss_curves(tracker, model):
+            png = files[f"curves/{model.file}"] = to_png(chart)
             curve = as_data_uri(png, "png")
         if model.test and tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
             sheet = Image.fromarray(tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET))
-            files[_file(model, "tests")] = sheet
+            files[f"tests/{model.file}"] = sheet
             embedded_sheet = data_uri(sheet, side=SHEET_WIDTH)
         pages.append((model, curve, embedded_sheet))
         if model.test is None:  # The sheet of an earlier export would belong to other runs.
-            (folder / _file(model, "tests")).unlink(missing_ok=True)
+            (folder / "tests" / model.file).unlink(missing_ok=True)
     files["study.html"] = render(
         TEMPLATE,
         study=study,
@@ -257,7 +246,3 @@ def study_facts(study: Study) -> dict[str, str]:
         f"{option('early_stopping.min_improvement')} improvement",
         "weights": ", ".join(sorted({r.weights for r in study.runs if r.weights})),
     }
-
-
-def _file(model: StudyModel, folder: str) -> str:
-    return f"{folder}/{image_key(model.title).replace(' ', '_')}.png"

@@ -13,8 +13,8 @@ from benchmark.analysis.charts import (
     MOST_MODELS,
     WIDTH,
     color,
-    epoch_axis,
     legend,
+    loss_chart,
     loss_histories,
 )
 from benchmark.analysis.comparison import DAGGER, Column, Place, RunSet
@@ -74,24 +74,14 @@ def loss_figure(runs: RunSet) -> Figure | None:
     fields = {place.name: _fields(place) for place in runs.places}
     labels = pd.DataFrame([fields[name] for name in table["run"]])
     selection, opacity = _selection_by_legend()
-    chart = (
-        alt.Chart(table.reset_index(drop=True).join(labels), height=HEIGHT, width=WIDTH)
-        .mark_line(point={"size": 12})
-        .encode(
-            x=epoch_axis(),
-            y=alt.Y("loss:Q", title="loss / first loss").scale(type="log", nice=False),
-            color=color("row", "backbone"),
-            strokeDash=alt.StrokeDash(
-                "agg:N", title="aggregation", sort=None, legend=legend(symbolType="stroke")
-            ),
-            detail="model:N",
-            opacity=opacity,
-            tooltip=[
-                "model:N",
-                "epoch:Q",
-                alt.Tooltip("loss:Q", format=".3g", title="of first loss"),
-            ],
-        )
+    table = table.reset_index(drop=True).join(labels)
+    chart = loss_chart(table, "loss / first loss", color("row", "backbone")).encode(
+        strokeDash=alt.StrokeDash(
+            "agg:N", title="aggregation", sort=None, legend=legend(symbolType="stroke")
+        ),
+        detail="model:N",
+        opacity=opacity,
+        tooltip=["model:N", "epoch:Q", alt.Tooltip("loss:Q", format=".3g", title="of first loss")],
     )
     title = "Total loss by epoch, of each run's first"
     return Figure("loss_curves", "Training", title, chart.add_params(selection))
