@@ -15,7 +15,7 @@ from benchmark.analysis.statistics import (
     comparable,
     confidence_interval,
     paired_tests,
-    significantly_better,
+    winners,
 )
 from benchmark.metrics.table import COLUMNS, EXAMPLE, RESULT, MetricDescription
 from benchmark.runs.scores import RunScores, read_scores
@@ -188,12 +188,7 @@ def tests_table(runs: RunSet) -> pd.DataFrame:
     """The paired tests of all metrics; `better` names the significantly better run of a pair."""
     parts = []
     for column, tests in runs.tests.items():
-        worse_than = significantly_better(tests, runs.better(column))
-        better = [
-            next((x for x, y in ((a, b), (b, a)) if y in worse_than.get(x, ())), "")
-            for a, b in zip(tests["a"], tests["b"], strict=True)
-        ]
-        part = tests.drop(columns="ranks").assign(better=better)
+        part = tests.drop(columns="ranks").assign(better=winners(tests, runs.better(column)))
         part.insert(0, "metric", column.metric)
         part.insert(1, "evaluator", column.evaluator)
         parts.append(part)

@@ -31,14 +31,7 @@ def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
 def table_files(
     stem: str, values: pd.DataFrame, cells: pd.DataFrame, note: str = ""
 ) -> dict[str, str]:
-    """A table as CSV, Markdown and LaTeX.
-
-    Args:
-        stem: of the files' names.
-        values: the table with plain numbers, for CSV.
-        cells: the table to be read.
-        note: a line below it.
-    """
+    """A table as CSV with plain values, and as Markdown and LaTeX with cells to be read."""
     below = f"\n{note}\n" if note else ""
     return {
         f"{stem}.csv": values.to_csv(index=False),
@@ -60,24 +53,16 @@ def markdown(table: pd.DataFrame) -> str:
     return str(text)
 
 
-def data_uri(picture: Image.Image, kind: str = "jpeg", side: int = 0, **options: Any) -> str:
-    """A picture as an address that holds it, at most `side` pixels a side.
-
-    Args:
-        picture: of any size.
-        kind: "jpeg" or "png".
-        side: 0: as it is.
-        options: Pillow's for the format.
-    """
+def jpeg_uri(picture: Image.Image, side: int, **options: Any) -> str:
+    """A picture, at most `side` pixels a side, as an address that holds it as JPEG."""
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = BytesIO()
-    if side:
-        picture = picture.copy()
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    picture.save(buffer, kind, **options)
-    return as_data_uri(buffer.getvalue(), kind)
+    small.save(buffer, "jpeg", **options)
+    return data_uri(buffer.getvalue(), "jpeg")
 
 
-def as_data_uri(encoded: bytes, kind: str) -> str:
+def data_uri(encoded: bytes, kind: str) -> str:
     """An encoded picture as an address that holds it."""
     return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
 

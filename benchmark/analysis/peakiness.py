@@ -43,40 +43,29 @@ def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
         if type(layer).__name__ in LAYER_KINDS and layer.output.shape[1] > 1
     }
     assert backbone.network is not None  # puts its weights into the layers read here
-    model = keras.Model(
-        shared.cut.input,
-        [
-            smoothed(architecture.smoothing, layer.output, architecture.image_size)
-            for layer in measured.values()
-        ],
-    )
-    preprocess = import_callable(architecture.preprocessing)
-    values = [
-        [
-            (entropy(activations)[0], peak(activations)[0])
-            for activations in model.predict_on_batch(
-                preprocess(keras.ops.convert_to_tensor(255.0 * picture[None]))
-            )
-        ]
-        for picture in pictures
+    outputs = [
+        smoothed(architecture.smoothing, layer.output, architecture.image_size)
+        for layer in measured.values()
     ]
-    return pd.DataFrame(
-        [
-            (name, kind_of(layer), depths[name], *numbers)
-            for (name, layer), numbers in zip(measured.items(), np.mean(values, 0), strict=True)
-        ],
-        columns=["layer", "kind", "depth", "entropy", "peak"],
-    )
+    model = keras.Model(shared.cut.input, outputs)
+    preprocess = import_callable(architecture.preprocessing)
+    values = []
+    for picture in pictures:
+        inputs = preprocess(keras.ops.convert_to_tensor(255.0 * picture[None]))
+        activations = model.predict_on_batch(inputs)
+        values.append([(entropy(one)[0], peak(one)[0]) for one in activations])
+    rows = [
+        (name, kind_of(layer), depths[name], *numbers)
+        for (name, layer), numbers in zip(measured.items(), np.mean(values, 0), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["layer", "kind", "depth", "entropy", "peak"])
 
 
 def entropy(activations: np.ndarray) -> np.ndarray:
     """Normalised entropy −Σ p log p / log(H·W·C) with p = |F| / Σ |F|, over each whole picture.
 
-    Args:
-        activations: F, shape (N, H, W, C).
-
-    Returns:
-        Shape (N,), in [0, 1]: 1 where all are equally large, 0 where all but one are 0.
+    Of F with shape (N, H, W, C); shape (N,), from 0 where all but one are 0 to 1 where all are
+    equally large.
     """
     sizes = _sizes(activations)
     return np.asarray(stats.entropy(sizes, axis=1) / np.log(sizes.shape[1]))
@@ -85,11 +74,8 @@ def entropy(activations: np.ndarray) -> np.ndarray:
 def peak(activations: np.ndarray) -> np.ndarray:
     """Largest activation over the root mean square, max |F| / RMS F, of each whole picture.
 
-    Args:
-        activations: F, shape (N, H, W, C).
-
-    Returns:
-        Shape (N,), from 1 where all are equally large to √(H·W·C) where all but one are 0.
+    Of F with shape (N, H, W, C); shape (N,), from 1 where all are equally large to √(H·W·C) where
+    all but one are 0.
     """
     sizes = _sizes(activations)
     return np.asarray(sizes.max(axis=1) / np.sqrt(np.mean(sizes**2, axis=1)))
@@ -119,24 +105,13 @@ def peakiness_chart(tables: Mapping[str, pd.DataFrame]) -> alt.HConcatChart:
     table = pd.concat([one.assign(backbone=name) for name, one in tables.items()])
     active = alt.Chart(table[table["kind"].str.contains(r"Activation|ReLU|\+")])
     sums = alt.Chart(table[table["kind"] == "Add"])
-    axes = (
-        alt.Y("entropy:Q").scale(zero=False),
-        alt.Y("peak:Q", title="peak: max / RMS").scale(type="log", nice=False),
+    layers = active.mark_line(), sums.mark_point(filled=True, size=40)
+    marks = alt.layer(*layers, width=WIDTH, height=HEIGHT).encode(
+        x=alt.X("depth:Q", title="depth, of the deepest layer used"), color=color("backbone", None)
     )
     panels = [
-        alt.layer(
-            *(
-                mark.encode(
-                    x=alt.X("depth:Q", title="depth, of the deepest layer used"),
-                    y=y,
-                    color=color("backbone", None),
-                )
-                for mark in (active.mark_line(), sums.mark_point(filled=True, size=40))
-            ),
-            width=WIDTH,
-            height=HEIGHT,
-        )
-        for y in axes
+        marks.encode(y=alt.Y("entropy:Q").scale(zero=False)),
+        marks.encode(y=alt.Y("peak:Q", title="peak: max / RMS").scale(type="log", nice=False)),
     ]
     title = "lines: after an activation function; points: sums of residual blocks"
     return alt.hconcat(*panels, title=title)

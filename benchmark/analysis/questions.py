@@ -27,9 +27,6 @@ EQUAL_OPTIONS = (
 PICTURE_SIZE = 176
 """Pixels a side of a picture on the page's sheets."""
 
-RESULTS = "Means over the examples with 95 % intervals."
-"""Caption of every question's table."""
-
 METRICS = ("change", "ssim", "grain", "held_out_distance", "recognition")
 """Columns of the page's tables."""
 
@@ -234,7 +231,8 @@ def write_answers(
         captions = dict(answer.charts.keys()) | {name: f"One example; {question.sheet}."}
         files |= {file: to_png(chart) for (file, _), chart in answer.charts.items()}
         files[name] = sheet(runs)
-        tables = {RESULTS: results_of_runs(runs), **answer.tables}
+        tables = {"Means over the examples with 95 % intervals.": results_of_runs(runs)}
+        tables |= answer.tables
         text += [
             f"## {len(answered)}. {question.title}",
             setting(runs),

@@ -27,13 +27,7 @@ ALLOWED = ("metrics", "evaluation.", *(f"{root}=" for root in ROOTS))
 
 @dataclass(frozen=True)
 class RescoringRequest:
-    """What a command line asks for.
-
-    Attributes:
-        config: what it means by itself.
-        options: the options on it.
-        roots: where data were moved, by option.
-    """
+    """What a command line means by itself, its options, and where data were moved, by option."""
 
     config: Config
     options: Sequence[str]
@@ -81,8 +75,7 @@ def rescore(
     Raises:
         InputError: the run has no results, or its data are not those it was made with.
     """
-    files = tracker.artifacts(run.run_id)
-    if Artifact.CONFIG not in files or Artifact.RESULTS not in files:
+    if not {Artifact.CONFIG, Artifact.RESULTS} <= {*tracker.artifacts(run.run_id)}:
         raise ConfigError(f"it has no results to score ({run.status})")
     config = restored(tracker.read_json(run.run_id, Artifact.CONFIG))
     request.apply(config)

@@ -65,18 +65,13 @@ def confidence_interval(
     Student's t, mean ± t √(s² / n); for a rate, of zeros and ones, Wilson's score interval
     (k + z²/2 ± z √(k (n − k)/n + z²/4)) / (n + z²). One value has no interval.
 
-    Args:
-        values: one per example.
-        rate: whether they are zeros and ones.
-        seed: of the bootstrap.
-
     Source: Efron, Bootstrap methods, 1979; Student, 1908; Wilson, Probable inference, 1927.
     """
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]
+    mean = float(known.mean()) if len(known) else np.nan
     if len(known) < 2:
-        return UNKNOWN._replace(mean=float(known[0])) if len(known) else UNKNOWN
-    mean = float(known.mean())
+        return UNKNOWN._replace(mean=mean)
     if rate:
         bounds = stats.binomtest(round(known.sum()), len(known)).proportion_ci(method="wilson")
     elif np.ptp(known) == 0:
@@ -102,9 +97,7 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     given = np.asarray(p, dtype=float)
     order = np.argsort(given)
     stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
+    return np.asarray(np.minimum(stepped, 1.0)[np.argsort(order)])
 
 
 def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
@@ -149,20 +142,16 @@ def comparable(table: pd.DataFrame, better: str) -> pd.DataFrame:
     return table.clip(lower=SMALLEST_RATIO).map(np.log).abs() if better == "one" else table
 
 
-def significantly_better(tests: pd.DataFrame, better: str) -> dict[str, set[str]]:
-    """For each model those that it is significantly better than; none without a direction.
+def winners(tests: pd.DataFrame, better: str) -> np.ndarray:
+    """Of each pair the significantly better model; "" if neither is, or without a direction.
 
     Args:
         tests: `paired_tests` of `comparable` values.
         better: "higher", "lower", "one" or "none".
     """
-    worse_than: dict[str, set[str]] = {}
-    differing = tests[significant(tests)] if better in SIGNS else tests[:0]
-    columns = (differing[name] for name in ("a", "b", "difference"))
-    for a, b, difference in zip(*columns, strict=True):
-        good, bad = (a, b) if difference * SIGNS[better] > 0 else (b, a)
-        worse_than.setdefault(good, set()).add(bad)
-    return worse_than
+    a_is_better = tests["difference"].to_numpy(float) * SIGNS.get(better, np.nan) > 0
+    better_one = np.where(a_is_better, tests["a"], tests["b"])
+    return np.where(significant(tests) & (better in SIGNS), better_one, "")
 
 
 def best_models(table: pd.DataFrame, tests: pd.DataFrame, better: str) -> BestModels:
@@ -177,13 +166,13 @@ def best_models(table: pd.DataFrame, tests: pd.DataFrame, better: str) -> BestMo
     if means.isna().all():
         return BestModels((), (), False)
     best = tuple(str(name) for name in means.index[np.isclose(means, means.max())])
-    worse = significantly_better(tests, better).get(best[0], set())
+    won = tests[winners(tests, better) == best[0]]
+    worse = {*won["a"], *won["b"]} - {best[0]}
     of_best = tests[(tests["a"] == best[0]) | (tests["b"] == best[0])]
-    examples = int(of_best["examples"].max()) if len(of_best) else 0
     return BestModels(
         best,
         tuple(str(name) for name in means.index if name not in worse),
-        smallest_p(examples, len(tests)) < ALPHA,
+        smallest_p(of_best["examples"].max() if len(of_best) else 0, len(tests)) < ALPHA,
     )
 
 

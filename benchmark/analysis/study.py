@@ -12,9 +12,9 @@ from benchmark.analysis import model_selection as selection
 from benchmark.analysis.charts import color, loss_chart, loss_histories, to_png
 from benchmark.analysis.pages import (
     Content,
-    as_data_uri,
     as_text,
     data_uri,
+    jpeg_uri,
     render,
     table_files,
     write_files,
@@ -210,11 +210,11 @@ def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
         curve = embedded_sheet = None
         if chart := loss_curves(tracker, model):
             png = files[f"curves/{model.file}"] = to_png(chart)
-            curve = as_data_uri(png, "png")
+            curve = data_uri(png, "png")
         if model.test and tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
             sheet = Image.fromarray(tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET))
             files[f"tests/{model.file}"] = sheet
-            embedded_sheet = data_uri(sheet, side=SHEET_WIDTH)
+            embedded_sheet = jpeg_uri(sheet, SHEET_WIDTH)
         pages.append((model, curve, embedded_sheet))
         if model.test is None:  # The sheet of an earlier export would belong to other runs.
             (folder / "tests" / model.file).unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from benchmark.analysis.comparison import RunSet
-from benchmark.analysis.pages import data_uri
+from benchmark.analysis.pages import jpeg_uri
 from benchmark.report.findings import distinct
 from benchmark.tracking.records import (
     Artifact,
@@ -170,4 +170,4 @@ def embedded(tracker: Tracker, record: RunRecord, file: str, side: int, quality:
     if not tracker.has_artifact(record.run_id, file):
         return ""
     picture = Image.fromarray(tracker.read_picture(record.run_id, file))
-    return data_uri(picture, side=side, quality=quality, optimize=True)
+    return jpeg_uri(picture, side, quality=quality, optimize=True)
