@@ -95,12 +95,8 @@ def with_best_optimizers(
 ) -> list[Config]:
     """Configurations with the optimiser and epochs of the best training run, where they ask for it.
 
-    A model is tested with the optimiser of its best training run, and for as many epochs as that
-    did, whatever the loss does.
-
-    Args:
-        configs: of test runs, and any others, which stay as they are.
-        overrides: the command line's for each, to name the command that makes missing runs.
+    A model is tested for as many epochs as its best training run did, whatever the loss does. The
+    overrides are the command line's for each, to name the command that makes missing runs.
 
     Raises:
         ConfigError: training runs are missing, unfinished or of other conditions, or all diverged.

@@ -156,7 +156,8 @@ def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
     for model in models:
         best = model.best
         published = PUBLISHED.get((model.backbone, model.agg), (None, None))
-        finished = {n: r.results for n, r in model.training.items() if r.status == "finished"}
+        runs = model.training.items()
+        losses = {n: r.results.final_total_loss for n, r in runs if r.status == "finished"}
         rows.append(
             {
                 "backbone": model.backbone,
@@ -165,10 +166,7 @@ def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
                 "epochs": best.results.epochs_done if best else None,
                 "published_optimizer": published[0],
                 "published_epochs": published[1],
-                **{
-                    f"loss_{name}": finished[name].final_total_loss if name in finished else None
-                    for name in optimizers
-                },
+                **{f"loss_{name}": losses.get(name) for name in optimizers},
                 "weights": best.weights or None if best else None,
                 "incomplete": model.incomplete(optimizers),
             }

@@ -90,7 +90,7 @@ def loss_figure(runs: RunSet) -> Figure | None:
 def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     """Content kept against style transferred by one evaluator, a point a model."""
     x, y = (
-        next((c for m in metrics for c in runs.columns if c in _possible(m, evaluator)), None)
+        next((c for c in runs.of_metrics(*metrics) if c.evaluator in ("", evaluator)), None)
         for metrics in (STYLE_METRICS, CONTENT_METRICS)
     )
     if x is None or y is None:
@@ -165,10 +165,6 @@ def by_evaluator(evaluator: str, runs: RunSet) -> str:
     """By which evaluator a metric is, with a warning where its weights are random."""
     warning = ", RANDOM weights" if evaluator in runs.random_evaluators else ""
     return f"by {evaluator}{warning}" if evaluator else "without a network"
-
-
-def _possible(metric: str, evaluator: str) -> tuple[Column, Column]:
-    return Column(metric), Column(metric, evaluator)
 
 
 def _best(table: pd.DataFrame, better: str) -> pd.DataFrame:

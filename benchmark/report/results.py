@@ -13,32 +13,19 @@ from benchmark.tracking.records import RunRecord
 
 
 class Heading(NamedTuple):
-    """A column of the result table.
-
-    Attributes:
-        label: short.
-        about: a line for people.
-        better: which values are good.
-        group: number of the group of columns.
-    """
+    """A column's label, a line about it, its direction with a sign, and its group's number."""
 
     label: str
     about: str
     better: str = "none"
+    arrow: str = ""
     group: int = 0
-
-    @property
-    def arrow(self) -> str:
-        """Which values are good, as a sign."""
-        return ARROWS.get(self.better, "")
 
 
 class Cell(NamedTuple):
-    """A cell of the result table.
+    """A number with its interval.
 
     Attributes:
-        text: the number.
-        bounds: its interval; empty if it has none.
         order: by which the column is sorted; empty: last.
         mark: "best", "equal" (not significantly worse than the best) or "".
         has_dagger: whether the evaluator is the network that optimised the run's pictures.
@@ -66,14 +53,11 @@ class ResultTable(NamedTuple):
     headings: Sequence[Heading]
     rows: Sequence[Row]
 
-    def has(self, mark: str) -> bool:
-        """Whether a cell has a mark."""
-        return any(cell.mark == mark for row in self.rows for cell in row.cells)
-
     @property
-    def has_dagger(self) -> bool:
-        """Whether a cell has a dagger."""
-        return any(cell.has_dagger for row in self.rows for cell in row.cells)
+    def marks(self) -> set[str]:
+        """The marks that cells have, with "dagger" if any has one."""
+        cells = [cell for row in self.rows for cell in row.cells]
+        return {cell.mark for cell in cells} | {"dagger" for cell in cells if cell.has_dagger}
 
 
 RUN_HEADINGS = (
@@ -87,27 +71,29 @@ RUN_HEADINGS = (
 def result_table(runs: RunSet) -> ResultTable:
     """A row per model, then the baselines; a column per metric and evaluator."""
     columns = runs.columns
-    evaluators = list(dict.fromkeys(column.evaluator for column in columns))
+    evaluators = [column.evaluator for column in columns]
+    numbers = {name: place for place, name in enumerate(dict.fromkeys(evaluators), start=1)}
     groups = [("run", len(RUN_HEADINGS))]
-    groups += [(by_evaluator(e, runs), sum(c.evaluator == e for c in columns)) for e in evaluators]
-    headings = [
-        Heading(
-            runs.label(column),
-            runs.metrics[column.metric].about,
-            runs.better(column),
-            1 + evaluators.index(column.evaluator),
-        )
-        for column in columns
-    ]
+    groups += [(by_evaluator(name, runs), evaluators.count(name)) for name in numbers]
+    headings = list(RUN_HEADINGS)
+    for column in columns:
+        about, better = runs.metrics[column.metric].about, runs.better(column)
+        arrow = ARROWS.get(better, "")
+        group = numbers[column.evaluator]
+        headings.append(Heading(runs.label(column), about, better, arrow, group))
     rows = [
         Row(name, [*run_cells(record), *(cell(name, column, runs) for column in columns)])
         for name, record in runs.records.items()
     ]
     for subject, name in BASELINES.items():
-        cells = [baseline_cell(subject, column, runs) for column in columns]
+        values = {column: runs.of_subject(column, subject) for column in columns}
+        cells = [
+            number_cell(scores, runs.summary(c, scores), runs.better(c))
+            for c, scores in values.items()
+        ]
         if any(one.order for one in cells):
             rows.append(Row(name, [Cell("")] * len(RUN_HEADINGS) + cells, True))
-    return ResultTable(groups, [*RUN_HEADINGS, *headings], rows)
+    return ResultTable(groups, headings, rows)
 
 
 def run_cells(record: RunRecord) -> list[Cell]:
@@ -134,12 +120,6 @@ def cell(run: str, column: Column, runs: RunSet) -> Cell:
     number = number_cell(values[run], runs.interval(run, column), runs.better(column))
     has_dagger = runs.has_dagger(run, column)
     return number._replace(mark=mark if is_marked else "", has_dagger=has_dagger)
-
-
-def baseline_cell(subject: str, column: Column, runs: RunSet) -> Cell:
-    """A metric of the untouched content pictures, or of held-out paintings."""
-    values = runs.of_subject(column, subject)
-    return number_cell(values, runs.summary(column, values), runs.better(column))
 
 
 def number_cell(values: pd.Series, interval: Interval, better: str) -> Cell:
