@@ -47,10 +47,8 @@ def differing(given: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
 
     Only of those that both have: a run that failed early lacks some.
     """
-    names = [name for name in given.keys() & wanted.keys() if given[name] != wanted[name]]
-    return sorted(
-        names, key=lambda name: (not name.endswith(".name"), name.endswith("_target_"), name)
-    )
+    names = sorted(name for name in given.keys() & wanted.keys() if given[name] != wanted[name])
+    return sorted(names, key=lambda name: (not name.endswith(".name"), name.endswith("_target_")))
 
 
 def under(
@@ -193,13 +191,13 @@ class TrainingRuns:
     @cached_property
     def unusable(self) -> dict[str, str]:
         """What is wrong with the run with each optimiser; without those that can be used."""
-        usable = by_optimizer(self.matching)
+        runs = by_optimizer(self.matching)
         wrong = {}
-        for optimizer in self.config.best_optimizer.optimizers:
-            if optimizer not in usable:
-                wrong[optimizer] = self._difference(optimizer)
-            elif usable[optimizer].status not in ("finished", "diverged"):
-                wrong[optimizer] = f"is unfinished ({usable[optimizer].status})"
+        for name in self.config.best_optimizer.optimizers:
+            if name not in runs:
+                wrong[name] = self._difference(name)
+            elif runs[name].status not in ("finished", "diverged"):
+                wrong[name] = f"is unfinished ({runs[name].status})"
         return wrong
 
     def with_best(self) -> Config:

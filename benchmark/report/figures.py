@@ -71,10 +71,9 @@ def loss_figure(runs: RunSet) -> Figure | None:
     table = table[np.isfinite(table["loss"].astype(float))]
     if table.empty:
         return None
-    fields = {place.name: _fields(place) for place in runs.places}
-    labels = pd.DataFrame([fields[name] for name in table["run"]])
+    places = pd.DataFrame([_fields(place) for place in runs.places])
+    table = table.merge(places, left_on="run", right_on="model")
     selection, opacity = _selection_by_legend()
-    table = table.reset_index(drop=True).join(labels)
     chart = loss_chart(table, "loss / first loss", color("row", "backbone")).encode(
         strokeDash=alt.StrokeDash(
             "agg:N", title="aggregation", sort=None, legend=legend(symbolType="stroke")
@@ -122,11 +121,12 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
 
 
 def metric_figure(column: Column, runs: RunSet) -> Figure | None:
-    """A metric with its interval, a line a model, beside the baselines."""
-    better = runs.better(column)
-    table = _best(_table(runs, x=column), better)
+    """A metric with its interval, a line for each of the best models, beside the baselines."""
+    table, better = _table(runs, x=column), runs.better(column)
     if table.empty:
         return None
+    merit = comparable(table[["x"]], better)["x"] * SIGNS.get(better, 1.0)
+    table = table.loc[merit.nlargest(MOST_MODELS).index.sort_values()]
     table["model"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
     base = alt.Chart(table, width=WIDTH, height=ROW_HEIGHT * len(table)).encode(
         y=alt.Y("model:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
@@ -165,14 +165,6 @@ def by_evaluator(evaluator: str, runs: RunSet) -> str:
     """By which evaluator a metric is, with a warning where its weights are random."""
     warning = ", RANDOM weights" if evaluator in runs.random_evaluators else ""
     return f"by {evaluator}{warning}" if evaluator else "without a network"
-
-
-def _best(table: pd.DataFrame, better: str) -> pd.DataFrame:
-    """The models for which there is room, the best of them, in their own order."""
-    if table.empty:
-        return table
-    merit = comparable(table[["x"]], better)["x"] * SIGNS.get(better, 1.0)
-    return table.loc[merit.nlargest(MOST_MODELS).index.sort_values()]
 
 
 def _fields(place: Place) -> dict[str, str]:

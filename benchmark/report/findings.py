@@ -83,11 +83,11 @@ def what_was_run(records: Sequence[RunRecord]) -> str:
 
 def best_of(metrics: Sequence[str], runs: RunSet) -> str:
     """The best in the first of some metrics that was computed, by each evaluator; or nothing."""
-    computed = [metric for metric in metrics if any(metric == c.metric for c in runs.columns)]
+    columns = runs.of_metrics(*metrics)
     sentences = [
         best_in(column, runs)
-        for column in runs.columns
-        if column.metric in computed[:1] and column.evaluator not in runs.random_evaluators
+        for column in columns
+        if column.metric == columns[0].metric and column.evaluator not in runs.random_evaluators
     ]
     return " ".join(filter(None, sentences))
 
@@ -128,17 +128,15 @@ def too_few_examples(runs: RunSet) -> list[Finding]:
     ]
     if not untestable:
         return []
-    examples, pairs = max(untestable), max(len(tests) for tests in runs.tests.values())
+    examples, pairs = max(untestable), max(map(len, runs.tests.values()))
     needed = math.floor(1 + math.log2(pairs / ALPHA)) + 1
-    return [
-        Finding(
-            "Too few examples for the tests",
-            f"With {with_noun(examples, 'example')} and {with_noun(pairs, 'pair')} of models the "
-            "smallest p value that is possible, adjusted after Holm, is "
-            f"{smallest_p(examples, pairs):.2g}: no difference can be significant. "
-            f"It could from {needed} examples.",
-        )
-    ]
+    text = (
+        f"With {with_noun(examples, 'example')} and {with_noun(pairs, 'pair')} of models the "
+        "smallest p value that is possible, adjusted after Holm, is "
+        f"{smallest_p(examples, pairs):.2g}: no difference can be significant. "
+        f"It could from {needed} examples."
+    )
+    return [Finding("Too few examples for the tests", text)]
 
 
 def hardly_changed(runs: RunSet) -> list[Finding]:
@@ -161,16 +159,16 @@ def unfinished(runs: RunSet) -> list[Finding]:
 def other_data(runs: RunSet) -> list[Finding]:
     """What differs between runs under the same name."""
     records = runs.records.values()
-    values: dict[str, list[str | None]] = {
-        "style sets": [r.style_digest for r in records],
-        "content pictures": [r.content_digest for r in records],
-        "paintings that metrics compare with": [r.reference_digest for r in records],
-        "picture sizes": [r.params.get("image_size") for r in records],
+    values = {
+        "style sets": {r.style_digest for r in records},
+        "content pictures": {r.content_digest for r in records},
+        "paintings that metrics compare with": {r.reference_digest for r in records},
+        "picture sizes": {r.params.get("image_size", "") for r in records},
     }
     for evaluators in runs.evaluators.values():
         for name, evaluator in evaluators.items():
-            values.setdefault(f"weights of the evaluator {name}", []).append(evaluator.digest)
-    differing = [what for what, of_runs in values.items() if len(set(of_runs) - {None, ""}) > 1]
+            values.setdefault(f"weights of the evaluator {name}", set()).add(evaluator.digest)
+    differing = [what for what, found in values.items() if len(found - {""}) > 1]
     text = f"Not the same in all runs: {listed(differing)}; tests pair equal names all the same."
     return [Finding("Different data", text, True)] if differing else []
 
@@ -183,13 +181,11 @@ def skipped_metrics(runs: RunSet) -> list[Finding]:
             by_reason.setdefault(reason, []).append(metric)
     without = len(set(runs.records).difference(runs.table["run"]))
     text = f"{with_noun(without, 'run')} of {len(runs.records)} left no runs."
-    return [
-        *(
-            Finding(f"Not computed: {listed(distinct(metrics))}", f"{reason}.")
-            for reason, metrics in by_reason.items()
-        ),
-        *([Finding("Without metrics", text)] if without else []),
+    skipped = [
+        Finding(f"Not computed: {listed(distinct(metrics))}", f"{reason}.")
+        for reason, metrics in by_reason.items()
     ]
+    return skipped + ([Finding("Without metrics", text)] if without else [])
 
 
 def distinct(values: Iterable[T]) -> list[T]:

@@ -9,13 +9,7 @@ from PIL import Image
 from benchmark.analysis.comparison import RunSet
 from benchmark.analysis.pages import jpeg_uri
 from benchmark.report.findings import distinct
-from benchmark.tracking.records import (
-    Artifact,
-    RunRecord,
-    content_file,
-    result_file,
-    style_set_file,
-)
+from benchmark.tracking.records import Artifact, content_file, result_file, style_set_file
 from benchmark.tracking.tracker import Tracker
 
 QUALITIES = ((512, 90), (384, 82), (256, 74), (128, 60))
@@ -79,13 +73,10 @@ class Gallery(NamedTuple):
 
 
 def gallery(runs: RunSet, budget: int) -> Gallery:
-    """As many examples in as good a quality as there is room for, spread over the artists.
-
-    Args:
-        runs: whose results to show.
-        budget: most characters of all pictures.
-    """
-    by_run = {name: examples_of(runs.tracker, record) for name, record in runs.records.items()}
+    """As many examples in as good a quality as a budget of characters allows, of all artists."""
+    by_run = {
+        name: examples_of(runs.tracker, record.run_id) for name, record in runs.records.items()
+    }
     examples = in_turn(distinct(chain.from_iterable(by_run.values())))
     side, quality = QUALITIES[0]
     for side, quality in QUALITIES if examples else []:
@@ -108,11 +99,11 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
     return Gallery(rows, columns, sets, scenes, left_out, side)
 
 
-def examples_of(tracker: Tracker, record: RunRecord) -> list[Example]:
+def examples_of(tracker: Tracker, run_id: str) -> list[Example]:
     """The examples of which a run kept results."""
-    if not tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
+    if not tracker.has_artifact(run_id, Artifact.EXAMPLES):
         return []
-    table = tracker.read_table(record.run_id, Artifact.EXAMPLES)
+    table = tracker.read_table(run_id, Artifact.EXAMPLES)
     return [Example(str(a), str(c)) for a, c in zip(table["artist"], table["content"], strict=True)]
 
 
@@ -131,24 +122,15 @@ def scene(
     side: int,
     quality: int,
 ) -> Scene:
-    """The pictures of an example by all runs that have it among their examples.
-
-    Args:
-        runs: whose results to show.
-        examples: of each run, by name.
-        example: the one to show.
-        side: most pixels a side.
-        quality: of JPEG.
-    """
+    """The pictures of an example, at most so large and so good; `examples` has each run's."""
     results: dict[tuple[str, str], EmbeddedPicture] = {}
     original = ""
     for place, record in runs.places.items():
         source, note = "", "" if record.status == "finished" else str(record.status)
         if example in examples[place.name]:
-            source = embedded(runs.tracker, record, result_file(*example), side, quality)
-            original = original or embedded(
-                runs.tracker, record, content_file(example.content), side, quality
-            )
+            files = result_file(*example), content_file(example.content)
+            source = embedded(runs.tracker, record.run_id, files[0], side, quality)
+            original = original or embedded(runs.tracker, record.run_id, files[1], side, quality)
         note = note if source else note or "no picture was kept"
         results[place.row, place.column] = EmbeddedPicture(place.name, source, note)
     missing = "" if original else "the content picture was not kept"
@@ -158,16 +140,16 @@ def scene(
 def embedded_style_set(runs: RunSet, artist: str) -> EmbeddedPicture:
     """The overview of an artist's style set, from the first run that kept it."""
     sources = (
-        embedded(runs.tracker, record, style_set_file(artist), *STYLE_SET_QUALITY)
+        embedded(runs.tracker, record.run_id, style_set_file(artist), *STYLE_SET_QUALITY)
         for record in runs.records.values()
     )
     source = next(filter(None, sources), "")
     return EmbeddedPicture("style set", source, "" if source else "no overview was kept")
 
 
-def embedded(tracker: Tracker, record: RunRecord, file: str, side: int, quality: int) -> str:
+def embedded(tracker: Tracker, run_id: str, file: str, side: int, quality: int) -> str:
     """A picture of a run as an address that holds it; nothing if the run has none."""
-    if not tracker.has_artifact(record.run_id, file):
+    if not tracker.has_artifact(run_id, file):
         return ""
-    picture = Image.fromarray(tracker.read_picture(record.run_id, file))
+    picture = Image.fromarray(tracker.read_picture(run_id, file))
     return jpeg_uri(picture, side, quality=quality, optimize=True)
