@@ -74,29 +74,22 @@ def answer_means(runs: RunSet) -> Answer:
 def means_chart(runs: RunSet, columns: Sequence[Column]) -> alt.HConcatChart:
     """Metrics against the number of paintings, a line an order of the mean."""
     panels = []
+    numbers = sorted({_paintings(run) for run in runs.places.values()})
     for column in columns:
-        table = pd.DataFrame(
-            [
-                {"paintings": _paintings(run), "mean of": place.column or place.name}
-                | runs.interval(place.name, column)._asdict()
-                for place, run in runs.places.items()
-            ]
-        )
-        base = alt.Chart(table, title=column.name, width=400, height=HEIGHT).encode(
-            x=alt.X("paintings:Q")
-            .scale(type="log", nice=False)
-            .axis(values=sorted(set(table["paintings"]))),
+        rows = [
+            {"paintings": _paintings(run), "mean of": place.column or place.name}
+            | runs.interval(place.name, column)._asdict()
+            for place, run in runs.places.items()
+        ]
+        base = alt.Chart(pd.DataFrame(rows), title=column.name, width=400, height=HEIGHT).encode(
+            x=alt.X("paintings:Q").scale(type="log", nice=False).axis(values=numbers),
             color=color("mean of", None).legend(legend(symbolOpacity=1)),
         )
         bounds = {"y": alt.Y("low:Q", title=None).scale(zero=False), "y2": "high:Q"}
         alone = alt.datum["mean of"] == ONE_PAINTING
-        panels.append(
-            alt.layer(
-                base.mark_area(opacity=0.1).encode(**bounds).transform_filter(~alone),
-                base.mark_rule().encode(**bounds).transform_filter(alone),
-                base.mark_line(point=True).encode(y="mean:Q"),
-            )
-        )
+        areas = base.mark_area(opacity=0.1).encode(**bounds).transform_filter(~alone)
+        bars = base.mark_rule().encode(**bounds).transform_filter(alone)
+        panels.append(areas + bars + base.mark_line(point=True).encode(y="mean:Q"))
     return alt.hconcat(*panels)
 
 
@@ -116,10 +109,10 @@ def answer_smoothing(runs: RunSet) -> Answer:
         }
     )
     about = "Activations: entropy (1: all alike) and peak, maximum over root mean square."
-    chart = {("peakiness.png", "Activations by depth."): peakiness.peakiness_chart(tables)}
+    place = ("peakiness.png", "Activations by depth.")
+    charts = {place: peakiness.peakiness_chart(tables)} if tables else {}
     pairs = [pair for backbone in whole for pair in remedies(runs, backbone)]
-    sentences = [*comparisons(runs, pairs), *strengths(runs, whole)]
-    return Answer(sentences, {about: extremes}, chart if tables else {})
+    return Answer([*comparisons(runs, pairs), *strengths(runs, whole)], {about: extremes}, charts)
 
 
 def remedies(runs: RunSet, backbone: str) -> list[Pair]:
@@ -152,12 +145,11 @@ def strengths(runs: RunSet, backbones: Sequence[str]) -> list[str]:
             after = [runs.interval(name, column).mean for column in distances]
             share = 1 - (pd.Series(after, dtype=float) / before).mean()
             listed += [f"{backbone} {share:.0%}"] if np.isfinite(share) else []
-        if len(listed) > 1:
-            sentences.append(
-                f"Strength of style with loss={loss}, the share of the content pictures' distance "
-                "to the held-out paintings that is gone, mean of the evaluators: "
-                f"{', '.join(listed)}."
-            )
+        sentence = (
+            f"Strength of style with loss={loss}, the share of the content pictures' distance to "
+            f"the held-out paintings that is gone, mean of the evaluators: {', '.join(listed)}."
+        )
+        sentences += [sentence] if len(listed) > 1 else []
     return sentences
 
 
@@ -189,11 +181,8 @@ def answer_weights(runs: RunSet) -> Answer:
     both = [b for b in known if f"{b} random" in names and f"{b} ImageNet" in names]
     columns = runs.of_metrics("held_out_distance", "ssim", "recognition")
     pairs = [Pair(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
-    single = [
-        f"{place.row}: only with {place.column} weights here."
-        for place in runs.places
-        if place.row not in both
-    ]
+    places = (place for place in runs.places if place.row not in both)
+    single = [f"{place.row}: only with {place.column} weights here." for place in places]
     return Answer([*comparisons(runs, pairs), *single])
 
 

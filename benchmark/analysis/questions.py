@@ -206,10 +206,7 @@ def write_answers(
 ) -> list[Path]:
     """Write the page and its pictures; returns the files, none if no question was run.
 
-    Args:
-        questions: in order.
-        open_experiment: the tracker of an MLflow experiment; NotFoundError: there is none.
-        folder: to write to.
+    `open_experiment` gives the tracker of an MLflow experiment; NotFoundError: there is none.
     """
     files: dict[str, Content] = {"questions.md": ""}
     answered: list[RunSet] = []

@@ -118,12 +118,12 @@ def merged(old: RunScores, new: RunScores) -> RunScores:
     Not those of an evaluator that had other weights then: one name is to mean one network.
     """
     kinds = ["metric", "evaluator"]
-    replaced = pd.MultiIndex.from_frame(new.table[kinds].drop_duplicates())
     changed = [
         name
         for name, evaluator in new.evaluators.items()
         if old.evaluators.get(name, evaluator).digest != evaluator.digest
     ]
+    replaced = pd.MultiIndex.from_frame(new.table[kinds])
     is_replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(replaced)
     kept = old.table[~(is_replaced | old.table["evaluator"].isin(changed))]
     tables = [table for table in (kept, new.table) if len(table)]

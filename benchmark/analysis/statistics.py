@@ -1,6 +1,6 @@
 """Confidence intervals of means, and paired tests of which models differ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
@@ -115,9 +115,19 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
 
     Source: Wilcoxon, Individual comparisons by ranking methods, 1945.
     """
-    # Rates tie, and among ties SciPy takes permutations: the same ranks are tested once.
-    p_value = lru_cache(maxsize=None)(_signed_rank_p)
-    rows = [_paired_test(table, str(a), str(b), p_value) for a, b in combinations(table, 2)]
+
+    @lru_cache(maxsize=None)  # Rates tie, and among ties SciPy takes permutations.
+    def p_value(signed_ranks: tuple[float, ...]) -> float:
+        return float(stats.wilcoxon(signed_ranks).pvalue) if signed_ranks else 1.0
+
+    rows = []
+    for a, b in combinations(table, 2):
+        differences = (table[a] - table[b]).dropna().to_numpy(dtype=float)
+        mean = float(differences.mean()) if len(differences) else np.nan
+        changed = differences[differences != 0]
+        ranks = np.sign(changed) * stats.rankdata(np.abs(changed))
+        p = p_value(tuple(sorted(ranks.tolist())))
+        rows.append((str(a), str(b), len(differences), mean, float(np.sign(ranks.sum())), p))
     pairs = pd.DataFrame(rows, columns=["a", "b", "examples", "difference", "ranks", "p"])
     pairs["p_holm"] = holm(pairs["p"].to_numpy(dtype=float))
     return pairs
@@ -174,19 +184,3 @@ def best_models(table: pd.DataFrame, tests: pd.DataFrame, better: str) -> BestMo
         tuple(str(name) for name in means.index if name not in worse),
         smallest_p(of_best["examples"].max() if len(of_best) else 0, len(tests)) < ALPHA,
     )
-
-
-def _paired_test(
-    table: pd.DataFrame, a: str, b: str, p_value: Callable[[tuple[float, ...]], float]
-) -> tuple[str, str, int, float, float, float]:
-    differences = (table[a] - table[b]).dropna().to_numpy(dtype=float)
-    mean = float(differences.mean()) if len(differences) else np.nan
-    changed = differences[differences != 0]
-    ranks = np.sign(changed) * stats.rankdata(np.abs(changed))
-    p = p_value(tuple(sorted(ranks.tolist())))
-    return a, b, len(differences), mean, float(np.sign(ranks.sum())), p
-
-
-def _signed_rank_p(ranks: tuple[float, ...]) -> float:
-    """Wilcoxon's p of signed ranks."""
-    return float(stats.wilcoxon(ranks).pvalue) if ranks else 1.0

@@ -11,8 +11,8 @@ from benchmark.analysis.charts import VEGA_LITE, to_png, to_svg
 from benchmark.analysis.comparison import DAGGER_NOTE
 from benchmark.analysis.pages import Content, render, write_files
 from benchmark.analysis.tables import read_runs
-from benchmark.report.figures import DIRECTIONS, Figure, figures
-from benchmark.report.findings import findings, warnings
+from benchmark.report.figures import DIRECTIONS, figures
+from benchmark.report.findings import distinct, findings, warnings
 from benchmark.report.gallery import Gallery, gallery
 from benchmark.report.provenance import provenance
 from benchmark.report.results import result_table
@@ -45,10 +45,11 @@ def write_report(
         "table": result_table(runs),
         "dagger_note": DAGGER_NOTE,
         "figures": drawn,
-        "specifications": [
-            figure.chart.properties(width="container").to_dict() for figure, _ in drawn
-        ],
-        "groups": _by_group([figure for figure, _ in drawn]),
+        "specifications": [f.chart.properties(width="container").to_dict() for f, _ in drawn],
+        "groups": {
+            group: [place for place, (figure, _) in enumerate(drawn) if figure.group == group]
+            for group in distinct(figure.group for figure, _ in drawn)
+        },
         "metrics": runs.metrics,
         "computed": {column.metric for column in runs.columns},
         "directions": DIRECTIONS,
@@ -68,14 +69,6 @@ def write_report(
 def folder_name(title: str) -> str:
     """A name for a report's folder."""
     return re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
-
-
-def _by_group(drawn: Sequence[Figure]) -> dict[str, list[int]]:
-    """Positions of the figures under their headings."""
-    groups: dict[str, list[int]] = {}
-    for position, figure in enumerate(drawn):
-        groups.setdefault(figure.group, []).append(position)
-    return groups
 
 
 def _date(seconds: float) -> str:
