@@ -1,7 +1,7 @@
 """Confidence intervals of means, and paired tests of which models differ."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -116,7 +116,7 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
     Source: Wilcoxon, Individual comparisons by ranking methods, 1945.
     """
 
-    @lru_cache(maxsize=None)  # Rates tie, and among ties SciPy takes permutations.
+    @cache  # Rates tie, and among ties SciPy takes permutations.
     def p_value(signed_ranks: tuple[float, ...]) -> float:
         return float(stats.wilcoxon(signed_ranks).pvalue) if signed_ranks else 1.0
 

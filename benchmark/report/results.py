@@ -72,19 +72,25 @@ def result_table(runs: RunSet) -> ResultTable:
     """A row per model, then the baselines; a column per metric and evaluator."""
     columns = runs.columns
     evaluators = [column.evaluator for column in columns]
-    numbers = {name: place for place, name in enumerate(dict.fromkeys(evaluators), start=1)}
+    places = {name: place for place, name in enumerate(dict.fromkeys(evaluators), start=1)}
     groups = [("run", len(RUN_HEADINGS))]
-    groups += [(by_evaluator(name, runs), evaluators.count(name)) for name in numbers]
+    groups += [(by_evaluator(name, runs), evaluators.count(name)) for name in places]
     headings = list(RUN_HEADINGS)
     for column in columns:
         about, better = runs.metrics[column.metric].about, runs.better(column)
         arrow = ARROWS.get(better, "")
-        group = numbers[column.evaluator]
+        group = places[column.evaluator]
         headings.append(Heading(runs.label(column), about, better, arrow, group))
-    rows = [
-        Row(name, [*run_cells(record), *(cell(name, column, runs) for column in columns)])
-        for name, record in runs.records.items()
-    ]
+    rows = []
+    for name, record in runs.records.items():
+        ended_by = record.stopped_by or record.status
+        numbers = (record.results.epochs_done, record.results.loss_ratio)
+        cells = [
+            Cell(ended_by, order=ended_by),
+            *(Cell("-") if n is None else Cell(f"{n:.3g}", order=str(n)) for n in numbers),
+            *(cell(name, column, runs) for column in columns),
+        ]
+        rows.append(Row(name, cells))
     for subject, name in BASELINES.items():
         values = {column: runs.of_subject(column, subject) for column in columns}
         cells = [
@@ -94,16 +100,6 @@ def result_table(runs: RunSet) -> ResultTable:
         if any(one.order for one in cells):
             rows.append(Row(name, [Cell("")] * len(RUN_HEADINGS) + cells, True))
     return ResultTable(groups, headings, rows)
-
-
-def run_cells(record: RunRecord) -> list[Cell]:
-    """How a run ended."""
-    ended_by = record.stopped_by or record.status
-    numbers = (record.results.epochs_done, record.results.loss_ratio)
-    return [
-        Cell(ended_by, order=ended_by),
-        *(Cell("-") if n is None else Cell(f"{n:.3g}", order=str(n)) for n in numbers),
-    ]
 
 
 def cell(run: str, column: Column, runs: RunSet) -> Cell:
