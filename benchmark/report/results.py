@@ -9,7 +9,6 @@ import pandas as pd
 from benchmark.analysis.comparison import Column, RunSet
 from benchmark.analysis.statistics import Interval, comparable
 from benchmark.report.figures import ARROWS, BASELINES, by_evaluator
-from benchmark.tracking.records import RunRecord
 
 
 class Heading(NamedTuple):
