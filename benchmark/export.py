@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark.analysis.comparison import export_files, read_runs, results_table
 from benchmark.analysis.pages import markdown, write_files
 from benchmark.analysis.run_selection import add_selection, open_store, select_runs
 from benchmark.analysis.study import select_study, study_table, with_headings, write_study
-from benchmark.analysis.tables import export_files, read_runs, results_table
 from benchmark.config.compose import refuse
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT

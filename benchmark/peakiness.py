@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.analysis.charts import to_png
-from benchmark.analysis.pages import write_files
+from benchmark.analysis.pages import to_png, write_files
 from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
 from benchmark.config.compose import composed, one_by_one, refuse
 from benchmark.config.paths import ROOT, check_folder

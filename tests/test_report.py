@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from benchmark import export
-from benchmark.analysis import comparison, tables
+from benchmark.analysis import comparison
 from benchmark.report import __main__ as report
 from benchmark.report import gallery, results
 from benchmark.tracking.records import (
@@ -225,7 +225,7 @@ def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
 def test_the_best_and_its_equals_are_marked(uri: str) -> None:
     tracker = Tracker(uri, None, create=False)
     records = tracker.runs_of("größe")
-    table = results.result_table(tables.read_runs(tracker, records))
+    table = results.result_table(comparison.read_runs(tracker, records))
     columns = [f"{heading.label}, {table.groups[heading.group][0]}" for heading in table.headings]
     marks = {row.name: dict(zip(columns, row.cells, strict=True)) for row in table.rows}
     style, kept, grain = (
@@ -328,7 +328,7 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
     records = tracker.runs_of("s")
     steps = []
     for budget in (90_000, 400_000, 4_000_000):
-        found = gallery.gallery(tables.read_runs(tracker, records), budget)
+        found = gallery.gallery(comparison.read_runs(tracker, records), budget)
         assert sum(scene.characters for scene in found.scenes) <= budget
         assert len(found.scenes) + len(found.left_out) == len(examples)
         shown = [scene.example.artist for scene in found.scenes]

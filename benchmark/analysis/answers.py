@@ -1,23 +1,17 @@
 """The study's open questions, and their answers from the runs of `experiment=questions`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from benchmark.analysis import peakiness
-from benchmark.analysis.charts import HEIGHT, color, legend
 from benchmark.analysis.comparison import HARDLY_CHANGED, Column, Place, RunSet
-from benchmark.analysis.questions import (
-    Answer,
-    Pair,
-    Question,
-    claims,
-    comparisons,
-    independent,
-    weights_kind,
-)
+from benchmark.analysis.pages import HEIGHT, color, legend
+from benchmark.analysis.questions import Answer, Question, weights_kind
+from benchmark.analysis.statistics import holm, paired_tests, significant
 from benchmark.config.schema import restored
 from benchmark.images.pixels import to_float
 from benchmark.metrics.table import CONTENT
@@ -29,6 +23,61 @@ from benchmark.user_input import InputError
 CHANGE, GRAIN = Column("change"), Column("grain")
 
 ONE_PAINTING = "one painting"
+
+
+class Pair(NamedTuple):
+    """Two runs, by name, to be compared in a metric."""
+
+    one: str
+    other: str
+    column: Column
+
+
+def independent(runs: RunSet, names: Iterable[str], metric: str) -> Column | None:
+    """A metric by the first evaluator that optimised none of some runs; else by the first."""
+    columns = runs.of_metrics(metric)
+    daggers = {c: any(runs.has_dagger(name, c) for name in names) for c in columns}
+    return min(columns, key=daggers.__getitem__, default=None)
+
+
+def claims(
+    runs: RunSet, claim: str, names: Iterable[str], column: Column, limit: float, *, below: bool
+) -> list[str]:
+    """Whether the interval of each run confirms that it lies below, or above, a limit.
+
+    Only of trained networks, for the claims are about them; an interval around the limit, or none,
+    decides nothing.
+    """
+    untouched = runs.of_subject(column, CONTENT).mean()
+    sentences = []
+    for name in names:
+        _, low, high = runs.interval(name, column)
+        if runs.records[name].weights == "random":
+            verdict = "not tested, because the weights are random"
+        elif high < limit or low > limit:
+            verdict = "confirmed" if (high < limit) == below else "refuted"
+        else:
+            verdict = "undecided"
+        sentences.append(
+            f"“{claim}”, {name}: {verdict}. {column.name} {runs.text(name, column)} "
+            f"(limit: {limit:g}; untouched content pictures: {untouched:.3g})."
+        )
+    return sentences
+
+
+def comparisons(runs: RunSet, pairs: Sequence[Pair]) -> list[str]:
+    """How runs compare on the same examples; p adjusted after Holm for all these pairs."""
+    if not pairs:
+        return []
+    tables = [paired_tests(runs.of_runs(p.column).reindex(columns=[*p[:2]])) for p in pairs]
+    tests = pd.concat(tables, ignore_index=True)
+    tests["p_holm"] = holm(tests["p"].to_numpy(dtype=float))
+    columns = (tests["difference"], tests["p_holm"], significant(tests))
+    return [
+        f"{column.name}: {one} {runs.text(one, column)}, {other} {runs.text(other, column)}; "
+        f"difference {difference:+.3g} (p = {p:.2g}, {'' if differs else 'not '}significant)."
+        for (one, other, column), difference, p, differs in zip(pairs, *columns, strict=True)
+    ]
 
 
 def answer_findings(runs: RunSet) -> Answer:

@@ -102,17 +102,15 @@ def with_best_optimizers(
     missing: list[TrainingRuns] = []
     selected: list[Config] = []
     for config in configs:
-        if config.best_optimizer.experiment is None:
+        experiment = config.best_optimizer.experiment
+        if experiment is None:
             selected.append(config)
             continue
         if config.split is not Split.test:
-            raise ConfigError(
-                "the best optimiser of a training is for split=test; add that",
-                option="best_optimizer.experiment",
-                value=config.best_optimizer.experiment,
-            )
+            reason = "the best optimiser of a training is for split=test; add that"
+            raise ConfigError(reason, "best_optimizer.experiment", experiment)
         if not config.best_optimizer.optimizers:
-            raise ConfigError("name at least one", option="best_optimizer.optimizers", value=[])
+            raise ConfigError("name at least one", "best_optimizer.optimizers", [])
         runs = TrainingRuns(config)
         if runs.unusable:
             missing.append(runs)

@@ -1,4 +1,4 @@
-"""Files of tables, texts and pictures, and pages that hold them."""
+"""What pages are made of: charts, tables, embedded pictures, and files of them."""
 
 import base64
 from collections.abc import Mapping
@@ -6,12 +6,31 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import jinja2
+import numpy as np
 import pandas as pd
+import vl_convert
 from PIL import Image
+
+from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
 
 Content = str | bytes | Image.Image
 """Of a file."""
+
+VEGA_LITE = alt.SCHEMA_VERSION.rpartition(".")[0]
+"""Version of the language in which the charts are specified."""
+
+WIDTH, HEIGHT = 560, 300
+"""Of a chart as a file, in pixels; in a page it may be as wide as its place."""
+
+MOST_POINTS = 4000
+"""Of all loss curves together; longer ones are thinned."""
+
+LABEL_WIDTH = 220
+MOST_MODELS = 60
+"""Of a legend or axis; pixels of a label, and labels."""
 
 
 def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
@@ -83,3 +102,50 @@ def _text(value: Any) -> str:
     if pd.isna(value):
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def to_png(chart: alt.TopLevelMixin) -> bytes:
+    """A chart as PNG, at twice its size."""
+    return vl_convert.vegalite_to_png(chart.to_dict(), vl_version=VEGA_LITE, scale=2)
+
+
+def to_svg(chart: alt.TopLevelMixin) -> str:
+    """A chart as SVG."""
+    return str(vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=VEGA_LITE))
+
+
+def loss_histories(tracker: Tracker, runs: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """Mean total loss by epoch of some runs: columns run (its key), epoch, loss."""
+    parts = [pd.DataFrame(columns=["run", "epoch", "loss"])]
+    for key, run in runs.items():
+        epochs, losses = tracker.loss_history(run.run_id)
+        points = np.linspace(0, max(len(epochs) - 1, 0), MOST_POINTS // len(runs) + 2)
+        history = pd.DataFrame({"run": key, "epoch": epochs, "loss": losses})
+        parts.append(
+            history.iloc[np.unique(points.round().astype(int))] if len(epochs) else history
+        )
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def color(field: str, title: str | None) -> alt.Color:
+    """A colour for each value of a field, in the order of the table."""
+    channel = alt.Color(f"{field}:N", title=title, sort=None, legend=legend())
+    return channel.scale(scheme="tableau10")
+
+
+def legend(**options: Any) -> alt.Legend:
+    """A legend below the chart."""
+    return alt.Legend(
+        orient="bottom", columns=3, labelLimit=LABEL_WIDTH, symbolLimit=MOST_MODELS, **options
+    )
+
+
+def loss_chart(table: pd.DataFrame, loss: str, line: alt.Color, **options: Any) -> alt.Chart:
+    """The columns epoch and loss on a logarithmic axis, a line a colour."""
+    chart = alt.Chart(table, width=WIDTH, height=HEIGHT, **options).mark_line(point={"size": 12})
+    lines: alt.Chart = chart.encode(
+        x=alt.X("epoch:Q", title="epoch").axis(tickMinStep=1),
+        y=alt.Y("loss:Q", title=loss).scale(type="log", nice=False),
+        color=line,
+    )
+    return lines

@@ -1,4 +1,4 @@
-"""The runs of a question, compared, and the page of all answers."""
+"""The runs of a question, and the page of all answers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmark.analysis.charts import to_png
-from benchmark.analysis.comparison import DAGGER_NOTE, Column, Place, RunSet
-from benchmark.analysis.pages import Content, markdown, write_files
-from benchmark.analysis.statistics import holm, paired_tests, significant
+from benchmark.analysis.comparison import DAGGER_NOTE, Place, RunSet
+from benchmark.analysis.pages import Content, markdown, to_png, write_files
 from benchmark.images import sheets
 from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import Artifact, RunRecord
@@ -32,14 +30,6 @@ METRICS = ("change", "ssim", "grain", "held_out_distance", "recognition")
 
 BASELINE_ROWS = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
 """Rows of the page's tables besides the runs, by subject."""
-
-
-class Pair(NamedTuple):
-    """Two runs, by name, to be compared in a metric."""
-
-    one: str
-    other: str
-    column: Column
 
 
 class Answer(NamedTuple):
@@ -77,53 +67,6 @@ def runs_of_question(tracker: Tracker, place: Callable[[RunRecord], Place]) -> R
 
     last = conditions(scored[-1])
     return RunSet(tracker, {place(run): run for run in scored if conditions(run) == last})
-
-
-def independent(runs: RunSet, names: Iterable[str], metric: str) -> Column | None:
-    """A metric by the first evaluator that optimised none of some runs; else by the first."""
-    columns = runs.of_metrics(metric)
-    daggers = {c: any(runs.has_dagger(name, c) for name in names) for c in columns}
-    return min(columns, key=daggers.__getitem__, default=None)
-
-
-def claims(
-    runs: RunSet, claim: str, names: Iterable[str], column: Column, limit: float, *, below: bool
-) -> list[str]:
-    """Whether the interval of each run confirms that it lies below, or above, a limit.
-
-    Only of trained networks, for the claims are about them; an interval around the limit, or none,
-    decides nothing.
-    """
-    untouched = runs.of_subject(column, CONTENT).mean()
-    sentences = []
-    for name in names:
-        _, low, high = runs.interval(name, column)
-        if runs.records[name].weights == "random":
-            verdict = "not tested, because the weights are random"
-        elif high < limit or low > limit:
-            verdict = "confirmed" if (high < limit) == below else "refuted"
-        else:
-            verdict = "undecided"
-        sentences.append(
-            f"“{claim}”, {name}: {verdict}. {column.name} {runs.text(name, column)} "
-            f"(limit: {limit:g}; untouched content pictures: {untouched:.3g})."
-        )
-    return sentences
-
-
-def comparisons(runs: RunSet, pairs: Sequence[Pair]) -> list[str]:
-    """How runs compare on the same examples; p adjusted after Holm for all these pairs."""
-    if not pairs:
-        return []
-    tables = [paired_tests(runs.of_runs(p.column).reindex(columns=[*p[:2]])) for p in pairs]
-    tests = pd.concat(tables, ignore_index=True)
-    tests["p_holm"] = holm(tests["p"].to_numpy(dtype=float))
-    columns = (tests["difference"], tests["p_holm"], significant(tests))
-    return [
-        f"{column.name}: {one} {runs.text(one, column)}, {other} {runs.text(other, column)}; "
-        f"difference {difference:+.3g} (p = {p:.2g}, {'' if differs else 'not '}significant)."
-        for (one, other, column), difference, p, differs in zip(pairs, *columns, strict=True)
-    ]
 
 
 def results_of_runs(runs: RunSet) -> pd.DataFrame:

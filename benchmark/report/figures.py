@@ -7,7 +7,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.charts import (
+from benchmark.analysis.comparison import DAGGER, Column, Place, RunSet
+from benchmark.analysis.pages import (
     HEIGHT,
     LABEL_WIDTH,
     MOST_MODELS,
@@ -17,7 +18,6 @@ from benchmark.analysis.charts import (
     loss_chart,
     loss_histories,
 )
-from benchmark.analysis.comparison import DAGGER, Column, Place, RunSet
 from benchmark.analysis.statistics import SIGNS, comparable
 from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import image_key

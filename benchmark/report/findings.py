@@ -36,9 +36,10 @@ def warnings(runs: RunSet) -> list[Finding]:
     backbones = distinct(r.backbone or "?" for r in runs.records.values() if r.weights == "random")
     images = "their images show that everything runs, not what trained networks produce"
     metrics = "their metrics say nothing about style or content"
-    return _findings("RANDOM weights", backbones, images) + _findings(
-        "RANDOM evaluators", runs.random_evaluators, metrics
-    )
+    return [
+        *_findings("RANDOM weights", backbones, images),
+        *_findings("RANDOM evaluators", runs.random_evaluators, metrics),
+    ]
 
 
 def findings(runs: RunSet) -> list[Finding]:
@@ -49,7 +50,11 @@ def findings(runs: RunSet) -> list[Finding]:
         *too_few_examples(runs),
         *(Finding(title, text) for title, text in aspects if text),
         *hardly_changed(runs),
-        *unfinished(runs),
+        *(
+            Finding(f"{name}: {run.status}", run.reason or "no reason was recorded.", True)
+            for name, run in runs.records.items()
+            if run.status != "finished"
+        ),
         *other_data(runs),
         *skipped_metrics(runs),
     ]
@@ -110,10 +115,8 @@ def best_in(column: Column, runs: RunSet) -> str:
     elif len(rivals) == others:
         verdict = ", but not significantly better than any other"
     else:
-        verdict = (
-            f", significantly better than {others - len(rivals)} of the {others} others but not "
-            f"than {listed(rivals, MOST_LISTED)}"
-        )
+        better = f"significantly better than {others - len(rivals)} of the {others} others"
+        verdict = f", {better} but not than {listed(rivals, MOST_LISTED)}"
     evaluator = f"By {column.evaluator}: " if column.evaluator else ""
     value = runs.interval(best[0], column)
     return f"{evaluator}{listed(marked, MOST_LISTED)} at {value}{verdict}."
@@ -145,15 +148,6 @@ def hardly_changed(runs: RunSet) -> list[Finding]:
     low = [f"{name} ({mean:.2g})" for name, mean in changes.items() if mean < HARDLY_CHANGED]
     about = f"mean change below {HARDLY_CHANGED} of the range of a pixel, five grey levels"
     return _findings("Hardly changed the picture", low, about)
-
-
-def unfinished(runs: RunSet) -> list[Finding]:
-    """The runs that did not finish, and why."""
-    return [
-        Finding(f"{name}: {run.status}", run.reason or "no reason was recorded.", True)
-        for name, run in runs.records.items()
-        if run.status != "finished"
-    ]
 
 
 def other_data(runs: RunSet) -> list[Finding]:

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.analysis.tables import results_table, varied_overrides
+from benchmark.analysis.comparison import results_table, varied_overrides
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.runs.progress import announce_weights

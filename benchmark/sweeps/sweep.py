@@ -6,7 +6,7 @@ from typing import Self
 from omegaconf import DictConfig
 from rich.console import Console
 
-from benchmark.analysis.tables import results_table
+from benchmark.analysis.comparison import results_table
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, nested
 from benchmark.runs.log import command_line, logged_options
