@@ -105,11 +105,11 @@ def rescore(
 def summary(scores: RunScores) -> list[str]:
     """The mean scores in a line, then a line for each reason why metrics were skipped."""
     values = ", ".join(f"{name} {mean:.3g}" for name, mean in means(scores.table).items())
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in scores.skipped.items():
-        by_reason.setdefault(reason, []).append(name)
-    skipped = [f"no {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
-    return [values or "no metric could be computed", *skipped]
+    lines = [values or "no metric could be computed"]
+    for reason in dict.fromkeys(scores.skipped.values()):
+        names = [name for name, why in scores.skipped.items() if why == reason]
+        lines.append(f"no {', '.join(names)}: {reason}")
+    return lines
 
 
 def merged(old: RunScores, new: RunScores) -> RunScores:

@@ -165,13 +165,7 @@ def winners(tests: pd.DataFrame, better: str) -> np.ndarray:
 
 
 def best_models(table: pd.DataFrame, tests: pd.DataFrame, better: str) -> BestModels:
-    """The best model and those that it is not significantly better than.
-
-    Args:
-        table: a row per example, a column per model.
-        tests: `paired_tests` of its `comparable` values.
-        better: "higher", "lower", "one" or "none".
-    """
+    """The best model, of a table as for `paired_tests`, and those that may be as good."""
     means = comparable(table, better).mean().dropna() * SIGNS.get(better, np.nan)
     if means.isna().all():
         return BestModels((), (), False)

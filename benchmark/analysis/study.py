@@ -26,21 +26,13 @@ from benchmark.config.errors import ConfigError
 from benchmark.tracking.records import Artifact, RunRecord, image_key
 from benchmark.tracking.tracker import Tracker
 
-PUBLISHED: Mapping[tuple[str, str], tuple[str, int]] = {
-    ("vgg", "simple"): ("rmsprop", 36),
-    ("vgg", "squared"): ("rmsprop", 63),
-    ("vgg", "logged"): ("adam", 100),
-    ("resnet", "simple"): ("adam", 100),
-    ("resnet", "squared"): ("adam", 26),
-    ("resnet", "logged"): ("adam", 62),
-    ("inception", "simple"): ("adam", 59),
-    ("inception", "squared"): ("rmsprop", 100),
-    ("inception", "logged"): ("adam", 100),
-    ("mobilenet", "simple"): ("adam", 100),
-    ("mobilenet", "squared"): ("adam", 100),
-    ("mobilenet", "logged"): ("adam", 100),
+PUBLISHED: Mapping[str, Mapping[str, tuple[str, int]]] = {
+    "vgg": {"simple": ("rmsprop", 36), "squared": ("rmsprop", 63), "logged": ("adam", 100)},
+    "resnet": {"simple": ("adam", 100), "squared": ("adam", 26), "logged": ("adam", 62)},
+    "inception": {"simple": ("adam", 59), "squared": ("rmsprop", 100), "logged": ("adam", 100)},
+    "mobilenet": {"simple": ("adam", 100), "squared": ("adam", 100), "logged": ("adam", 100)},
 }
-"""Best optimiser and its epochs of each model, (backbone, aggregation); the study, section 1."""
+"""Best optimiser and its epochs by backbone and aggregation; the study, section 1."""
 
 TEMPLATE = Path(__file__).with_name("study.html.jinja")
 
@@ -50,12 +42,7 @@ SHEET_WIDTH = 1600
 
 @dataclass(frozen=True)
 class StudyModel:
-    """A backbone with an aggregation.
-
-    Attributes:
-        training: the run that counts with each optimiser.
-        test: the last finished test run with the best optimiser.
-    """
+    """A backbone with an aggregation: the training run that counts of each optimiser, the test."""
 
     backbone: str
     agg: str
@@ -88,10 +75,7 @@ class StudyModel:
 class Study:
     """The runs of an MLflow experiment that make one study.
 
-    Attributes:
-        models: in the order in which they were first trained.
-        conditions: what all their runs have in common, by option.
-        left_out: how many runs were made under other conditions than the last training run.
+    `left_out` counts the training runs under other conditions than the last.
     """
 
     name: str
@@ -158,7 +142,7 @@ def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
     rows = []
     for model in models:
         best = model.best
-        published = PUBLISHED.get((model.backbone, model.agg), (None, None))
+        published = PUBLISHED.get(model.backbone, {}).get(model.agg, (None, None))
         runs = model.training.items()
         losses = {n: r.results.final_total_loss for n, r in runs if r.status == "finished"}
         rows.append(

@@ -74,10 +74,9 @@ def loss_figure(runs: RunSet) -> Figure | None:
     places = pd.DataFrame([_fields(place) for place in runs.places])
     table = table.merge(places, left_on="run", right_on="model")
     selection, opacity = _selection_by_legend()
+    strokes = legend(symbolType="stroke")
     chart = loss_chart(table, "loss / first loss", color("row", "backbone")).encode(
-        strokeDash=alt.StrokeDash(
-            "agg:N", title="aggregation", sort=None, legend=legend(symbolType="stroke")
-        ),
+        strokeDash=alt.StrokeDash("agg:N", title="aggregation", sort=None, legend=strokes),
         detail="model:N",
         opacity=opacity,
         tooltip=["model:N", "epoch:Q", alt.Tooltip("loss:Q", format=".3g", title="of first loss")],
@@ -101,17 +100,13 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     base = alt.Chart(table, height=HEIGHT, width=WIDTH).encode(
         color=color("row", "backbone"), opacity=opacity
     )
+    gray = legend(symbolFillColor="gray")
+    texts = [alt.Tooltip("x_text:N", title=x.name), alt.Tooltip("y_text:N", title=y.name)]
     points = base.mark_point(filled=True, size=90).encode(
         x=alt.X("x:Q", title=_axis_title(x, runs)).scale(zero=False).axis(**SPARSE),
         y=alt.Y("y:Q", title=_axis_title(y, runs)).scale(zero=False),
-        shape=alt.Shape(
-            "agg:N", title="aggregation", sort=None, legend=legend(symbolFillColor="gray")
-        ),
-        tooltip=[
-            "model:N",
-            alt.Tooltip("x_text:N", title=x.name),
-            alt.Tooltip("y_text:N", title=y.name),
-        ],
+        shape=alt.Shape("agg:N", title="aggregation", sort=None, legend=gray),
+        tooltip=["model:N", *texts],
     )
     across = base.mark_rule().encode(x="x_low:Q", x2="x_high:Q", y="y:Q")
     along = base.mark_rule().encode(x="x:Q", y="y_low:Q", y2="y_high:Q")

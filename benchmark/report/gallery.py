@@ -53,15 +53,9 @@ class Scene(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """The pictures of some runs.
+    """Scenes, artist by artist, at most `side` pixels a side, and an overview of each style set.
 
-    Attributes:
-        rows: names of the rows of a scene.
-        columns: names of its columns.
-        sets: an overview of each artist's style set.
-        scenes: one per example, artist by artist.
-        left_out: the examples for which there was no room.
-        side: most pixels a side.
+    For the examples that are left out there was no room.
     """
 
     rows: Sequence[str] = ()
@@ -74,9 +68,7 @@ class Gallery(NamedTuple):
 
 def gallery(runs: RunSet, budget: int) -> Gallery:
     """As many examples in as good a quality as a budget of characters allows, of all artists."""
-    by_run = {
-        name: examples_of(runs.tracker, record.run_id) for name, record in runs.records.items()
-    }
+    by_run = {name: examples_of(runs.tracker, r.run_id) for name, r in runs.records.items()}
     examples = in_turn(distinct(chain.from_iterable(by_run.values())))
     side, quality = QUALITIES[0]
     for side, quality in QUALITIES if examples else []:
