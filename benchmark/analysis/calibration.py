@@ -159,15 +159,8 @@ def first_step(prepared: Prepared) -> float:
 def trial_sheet(prepared: Prepared, trials: Sequence[Trial]) -> Image.Image:
     """Examples down, content picture and trials across."""
     contents = [*prepared.content.pixels] * len(prepared.paintings)
-    results = [to_uint8(one.pictures) for one in trials]
-    rows = [
-        [content, *(pictures[index] for pictures in results)]
-        for index, content in enumerate(contents)
-    ]
+    rows = list(zip(contents, *(to_uint8(one.pictures) for one in trials), strict=True))
     names = [f"{artist}/{content}" for artist, content in prepared.examples]
     headings = ["content", *(f"{t.style_weight:.2g}, SSIM {t.content_kept:.2f}" for t in trials)]
-    caption = (
-        f"{prepared.backbone.name}: style weight over content weight · weights: "
-        f"{prepared.weights_caption}"
-    )
-    return sheets.grid(rows, names, headings, caption)
+    caption = f"{prepared.backbone.name}: style weight over content weight · weights: "
+    return sheets.grid(rows, names, headings, caption + prepared.weights_caption)

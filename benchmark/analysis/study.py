@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import altair as alt
 import pandas as pd
 from PIL import Image
 
@@ -107,29 +106,26 @@ def select_study(name: str, records: Sequence[RunRecord]) -> Study:
     by_model: dict[tuple[str, str], list[RunRecord]] = {}
     for run in selection.under(conditions, trained, shared):
         by_model.setdefault((run.backbone, run.agg), []).append(run)
-    comparable = {model: selection.like_the_last(runs) for model, runs in by_model.items()}
-    models = [_model(*model, runs, tested) for model, runs in comparable.items()]
-    left_out = len(trained) - sum(map(len, comparable.values()))
-    return Study(name, models, conditions, left_out)
+    comparable = [selection.like_the_last(runs) for runs in by_model.values()]
+    models = [_model(runs, tested) for runs in comparable]
+    return Study(name, models, conditions, len(trained) - sum(map(len, comparable)))
 
 
-def _model(
-    backbone: str, agg: str, runs: Sequence[RunRecord], tested: Sequence[RunRecord]
-) -> StudyModel:
+def _model(runs: Sequence[RunRecord], tested: Sequence[RunRecord]) -> StudyModel:
     """A model from its training runs under equal conditions, and the test of the best."""
-    training = selection.by_optimizer(runs)
+    training, last = selection.by_optimizer(runs), runs[-1]
     best = selection.best_run(training.values())
-    conditions = selection.conditions(runs[-1], selection.FREE_IN_TEST)
+    conditions = selection.conditions(last, selection.FREE_IN_TEST)
     conditions.pop("content_digest", None)  # A test has other content pictures.
     tests = [
         run
         for run in selection.under(conditions, tested, selection.FREE_IN_TEST)
         if best is not None
         and run.status == "finished"
-        and (run.backbone, run.agg, run.optimizer) == (backbone, agg, best.optimizer)
+        and (run.backbone, run.agg, run.optimizer) == (last.backbone, last.agg, best.optimizer)
         and run.results.epochs_done == best.results.epochs_done
     ]
-    return StudyModel(backbone, agg, training, tests[-1] if tests else None)
+    return StudyModel(last.backbone, last.agg, training, tests[-1] if tests else None)
 
 
 def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
@@ -167,18 +163,6 @@ def with_headings(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=lambda column: column.replace("_", " "))
 
 
-def loss_curves(tracker: Tracker, model: StudyModel) -> alt.Chart | None:
-    """Mean total loss of a model by epoch, a line an optimiser; None if none was recorded."""
-    runs = {
-        name if run.status == "finished" else f"{name} ({run.status})": run
-        for name, run in model.training.items()
-    }
-    histories = loss_histories(tracker, runs)
-    if histories.empty:
-        return None
-    return loss_chart(histories, "mean total loss", color("run", None), title=model.title)
-
-
 def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     """Write a study's table, curves and test sheets; returns the files.
 
@@ -193,7 +177,14 @@ def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
     pages = []
     for model in study.models:
         curve = embedded_sheet = None
-        if chart := loss_curves(tracker, model):
+        lines = {
+            name if run.status == "finished" else f"{name} ({run.status})": run
+            for name, run in model.training.items()
+        }
+        histories = loss_histories(tracker, lines)
+        if len(histories):
+            line = color("run", None)
+            chart = loss_chart(histories, "mean total loss", line, title=model.title)
             png = files[f"curves/{model.file}"] = to_png(chart)
             curve = data_uri(png, "png")
         if model.test and tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
