@@ -1,7 +1,6 @@
 """The study's open questions, and their answers from the runs of `experiment=questions`."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -25,12 +24,8 @@ CHANGE, GRAIN = Column("change"), Column("grain")
 ONE_PAINTING = "one painting"
 
 
-class Pair(NamedTuple):
-    """Two runs, by name, to be compared in a metric."""
-
-    one: str
-    other: str
-    column: Column
+Pair = tuple[str, str, Column]
+"""Two runs, by name, and the metric in which they are compared."""
 
 
 def independent(runs: RunSet, names: Iterable[str], metric: str) -> Column | None:
@@ -69,7 +64,7 @@ def comparisons(runs: RunSet, pairs: Sequence[Pair]) -> list[str]:
     """How runs compare on the same examples; p adjusted after Holm for all these pairs."""
     if not pairs:
         return []
-    tables = [paired_tests(runs.of_runs(p.column).reindex(columns=[*p[:2]])) for p in pairs]
+    tables = [paired_tests(runs.of_runs(c).reindex(columns=[a, b])) for a, b, c in pairs]
     tests = pd.concat(tables, ignore_index=True)
     tests["p_holm"] = holm(tests["p"].to_numpy(dtype=float))
     columns = (tests["difference"], tests["p_holm"], significant(tests))
@@ -87,7 +82,7 @@ def answer_findings(runs: RunSet) -> Answer:
     pixelated = [name for name in names if name.startswith(("inception", "mobilenet"))]
     logged = [name for name in names if name.startswith("vgg") and name.endswith(" logged")]
     pairs = [
-        Pair(name, other, GRAIN)
+        (name, other, GRAIN)
         for name in logged
         for mean in ("simple", "squared")
         if (other := name.replace(" logged", f" {mean}")) in names
@@ -110,10 +105,10 @@ def answer_means(runs: RunSet) -> Answer:
     alone = [name for name in runs.records if name == ONE_PAINTING]
     studied = [many[p] for p in (1.0, 2.0, 0.0) if p in many]
     distance = independent(runs, many.values(), "held_out_distance")
-    pairs = [Pair(name, one, GRAIN) for name in studied for one in alone]
+    pairs = [(name, one, GRAIN) for name in studied for one in alone]
     if distance and 1.0 in many:
         others = [name for power, name in sorted(many.items()) if power != 1.0]
-        pairs += [Pair(name, many[1.0], distance) for name in [*alone, *others]]
+        pairs += [(name, many[1.0], distance) for name in [*alone, *others]]
     sentences = claims(runs, "Oversmoothed", studied, GRAIN, 1.0, below=True)
     caption = "Against the number of paintings, a line a mean; bars and bands: 95 % intervals."
     charts = {("means.png", caption): means_chart(runs, [GRAIN, *([distance] if distance else [])])}
@@ -176,7 +171,7 @@ def remedies(runs: RunSet, backbone: str) -> list[Pair]:
     column = independent(runs, names, "held_out_distance")
     if column is None or unsmoothed not in names:
         return []
-    return [Pair(name, unsmoothed, column) for name in names if name != unsmoothed]
+    return [(name, unsmoothed, column) for name in names if name != unsmoothed]
 
 
 def strengths(runs: RunSet, backbones: Sequence[str]) -> list[str]:
@@ -229,7 +224,7 @@ def answer_weights(runs: RunSet) -> Answer:
     known = dict.fromkeys(run.backbone for run in names.values())
     both = [b for b in known if f"{b} random" in names and f"{b} ImageNet" in names]
     columns = runs.of_metrics("held_out_distance", "ssim", "recognition")
-    pairs = [Pair(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
+    pairs = [(f"{b} random", f"{b} ImageNet", c) for b in both for c in columns]
     places = (place for place in runs.places if place.row not in both)
     single = [f"{place.row}: only with {place.column} weights here." for place in places]
     return Answer([*comparisons(runs, pairs), *single])

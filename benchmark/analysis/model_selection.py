@@ -18,10 +18,8 @@ VARIED = (
 )
 """Options in which the training runs of one model may differ."""
 
-LIMITS = ("epochs", "early_stopping.", "divergence_factor", "keep")
-"""Options that they share, and in which a test may differ from them."""
-
-FREE_IN_TEST = (*VARIED, *LIMITS, "split")
+FREE_IN_TEST = (*VARIED, "split", "epochs", "early_stopping.", "divergence_factor", "keep")
+"""Options in which a test may differ from them; they share the last four."""
 
 MODEL = ("backbone.", "agg.", "loss.")
 """Options that make a model; its weights have a digest too."""
@@ -84,8 +82,7 @@ def by_optimizer(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
 
 def best_run(runs: Iterable[RunRecord]) -> RunRecord | None:
     """The finished run with the lowest mean total loss over its examples (the study, section 1)."""
-    finished = [run for run in runs if run.status == "finished"]
-    return min(finished, key=_loss, default=None)
+    return min((run for run in runs if run.status == "finished"), key=_loss, default=None)
 
 
 def with_best_optimizers(

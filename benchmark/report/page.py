@@ -74,25 +74,23 @@ def folder_name(title: str) -> str:
 
 
 def provenance(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, Any]:
-    """What runs were made from; options that differ between them with the value in each."""
+    """What the runs were made from, and by which commands: the sweeps', or else their own.
+
+    Options that differ between the runs have the value in each.
+    """
+    sweeps = distinct(record.sweep for record in records if record.sweep)
+    parents = {sweep: tracker.sweep_run(sweep) for sweep in sweeps}
+    started_by = (parents.get(record.sweep) or record for record in records)
     configs = [options_of(tracker, record) for record in records]
     keys = distinct(key for config in configs for key in config)
     options = {key: [config.get(key, "-") for config in configs] for key in keys}
     return {
-        "commands": commands(tracker, records),
+        "commands": distinct(filter(None, (one.command for one in started_by))),
         "common": {key: values[0] for key, values in options.items() if len(set(values)) == 1},
         "differing": {key: values for key, values in options.items() if len(set(values)) > 1},
         "facts": provenance_facts(records),
         "files": data_files(tracker, records),
     }
-
-
-def commands(tracker: Tracker, records: Sequence[RunRecord]) -> list[str]:
-    """The command line of each sweep, or those of its runs if it has none."""
-    sweeps = distinct(record.sweep for record in records if record.sweep)
-    parents = {sweep: tracker.sweep_run(sweep) for sweep in sweeps}
-    started_by = (parents.get(record.sweep) or record for record in records)
-    return distinct(filter(None, (record.command for record in started_by)))
 
 
 def options_of(tracker: Tracker, record: RunRecord) -> dict[str, str]:
