@@ -12,8 +12,11 @@ from benchmark.report.findings import distinct
 from benchmark.tracking.records import Artifact, content_file, result_file, style_set_file
 from benchmark.tracking.tracker import Tracker
 
-QUALITIES = ((512, 90), (384, 82), (256, 74), (128, 60))
-"""Most pixels a side and JPEG quality, from the best down."""
+Quality = tuple[int, int]
+"""Most pixels a side, and JPEG's quality."""
+
+QUALITIES: Sequence[Quality] = ((512, 90), (384, 82), (256, 74), (128, 60))
+"""From the best down."""
 
 FEWEST_EXAMPLES = 6
 """Quality is lowered to show so many examples; more are left out instead."""
@@ -70,15 +73,14 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
     """As many examples in as good a quality as a budget of characters allows, of all artists."""
     by_run = {name: examples_of(runs.tracker, r.run_id) for name, r in runs.records.items()}
     examples = in_turn(distinct(chain.from_iterable(by_run.values())))
-    side, quality = QUALITIES[0]
-    for side, quality in QUALITIES if examples else []:
-        needed = min(len(examples), FEWEST_EXAMPLES)
-        if scene(runs, by_run, examples[0], side, quality).characters * needed <= budget:
+    needed, quality = min(len(examples), FEWEST_EXAMPLES), QUALITIES[0]
+    for quality in QUALITIES if examples else []:
+        if scene(runs, by_run, examples[0], quality).characters * needed <= budget:
             break
     sets: dict[str, EmbeddedPicture] = {}
     scenes: list[Scene] = []
     for example in examples:
-        new = scene(runs, by_run, example, side, quality)
+        new = scene(runs, by_run, example, quality)
         style_set = sets.get(example.artist) or embedded_style_set(runs, example.artist)
         budget -= new.characters + (0 if example.artist in sets else len(style_set.source))
         if budget < 0:
@@ -88,7 +90,7 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
     left_out = examples[len(scenes) :]
     scenes.sort(key=lambda one: (list(sets).index(one.example.artist), examples.index(one.example)))
     rows, columns = (distinct(place[axis] for place in runs.places) for axis in (1, 2))
-    return Gallery(rows, columns, sets, scenes, left_out, side)
+    return Gallery(rows, columns, sets, scenes, left_out, quality[0])
 
 
 def examples_of(tracker: Tracker, run_id: str) -> list[Example]:
@@ -108,21 +110,17 @@ def in_turn(examples: Sequence[Example]) -> list[Example]:
 
 
 def scene(
-    runs: RunSet,
-    examples: Mapping[str, Sequence[Example]],
-    example: Example,
-    side: int,
-    quality: int,
+    runs: RunSet, by_run: Mapping[str, Sequence[Example]], example: Example, quality: Quality
 ) -> Scene:
-    """The pictures of an example, at most so large and so good; `examples` has each run's."""
+    """The pictures of an example from the runs that have it, by the examples of each run."""
     results: dict[tuple[str, str], EmbeddedPicture] = {}
     original = ""
     for place, record in runs.places.items():
         source, note = "", "" if record.status == "finished" else str(record.status)
-        if example in examples[place.name]:
+        if example in by_run[place.name]:
             files = result_file(*example), content_file(example.content)
-            source = embedded(runs.tracker, record.run_id, files[0], side, quality)
-            original = original or embedded(runs.tracker, record.run_id, files[1], side, quality)
+            source = embedded(runs.tracker, record.run_id, files[0], quality)
+            original = original or embedded(runs.tracker, record.run_id, files[1], quality)
         note = note if source else note or "no picture was kept"
         results[place.row, place.column] = EmbeddedPicture(place.name, source, note)
     missing = "" if original else "the content picture was not kept"
@@ -132,16 +130,16 @@ def scene(
 def embedded_style_set(runs: RunSet, artist: str) -> EmbeddedPicture:
     """The overview of an artist's style set, from the first run that kept it."""
     sources = (
-        embedded(runs.tracker, record.run_id, style_set_file(artist), *STYLE_SET_QUALITY)
+        embedded(runs.tracker, record.run_id, style_set_file(artist), STYLE_SET_QUALITY)
         for record in runs.records.values()
     )
     source = next(filter(None, sources), "")
     return EmbeddedPicture("style set", source, "" if source else "no overview was kept")
 
 
-def embedded(tracker: Tracker, run_id: str, file: str, side: int, quality: int) -> str:
+def embedded(tracker: Tracker, run_id: str, file: str, quality: Quality) -> str:
     """A picture of a run as an address that holds it; nothing if the run has none."""
     if not tracker.has_artifact(run_id, file):
         return ""
     picture = Image.fromarray(tracker.read_picture(run_id, file))
-    return jpeg_uri(picture, side, quality=quality, optimize=True)
+    return jpeg_uri(picture, quality[0], quality=quality[1], optimize=True)
