@@ -294,10 +294,9 @@ def export_files(runs: RunSet) -> dict[str, str]:
 
 def tests_table(runs: RunSet) -> pd.DataFrame:
     """The paired tests of all metrics; `better` names the significantly better run of a pair."""
-    parts = []
-    for column, tests in runs.tests.items():
-        part = tests.drop(columns="ranks").assign(better=winners(tests, runs.better(column)))
-        part.insert(0, "metric", column.metric)
-        part.insert(1, "evaluator", column.evaluator)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    parts = [
+        tests.assign(**column._asdict(), better=winners(tests, runs.better(column)))
+        for column, tests in runs.tests.items()
+    ]
+    columns = ["metric", "evaluator", "a", "b", "examples", "difference", "p", "p_holm", "better"]
+    return pd.concat(parts, ignore_index=True)[columns]

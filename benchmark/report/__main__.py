@@ -1,5 +1,6 @@
 """A report of some runs as one page to share: `python -m benchmark.report --help`."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from benchmark.analysis.run_selection import add_selection, select_runs
 from benchmark.config.compose import refuse
 from benchmark.config.paths import ROOT
-from benchmark.report.page import folder_name, write_report
+from benchmark.report.page import write_report
 from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
@@ -17,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         tracker, title, records = select_runs(options)
-        default = ROOT / "mlruns" / "reports" / folder_name(title) / "report.html"
+        folder = re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
+        default = ROOT / "mlruns" / "reports" / folder / "report.html"
         file = Path(options.output or default)
         figures = write_report(tracker, title, records, file)
     except (InputError, OSError) as error:

@@ -54,12 +54,11 @@ class Figure(NamedTuple):
 
 def figures(runs: RunSet) -> list[Figure]:
     """All figures for which the runs have numbers."""
-    columns = runs.columns
-    evaluators = dict.fromkeys(column.evaluator for column in columns if column.evaluator)
+    evaluators = dict.fromkeys(column.evaluator for column in runs.columns if column.evaluator)
     candidates = [
         loss_figure(runs),
         *(trade_off(evaluator, runs) for evaluator in evaluators),
-        *(metric_figure(column, runs) for column in columns),
+        *(metric_figure(column, runs) for column in runs.columns),
     ]
     return [figure for figure in candidates if figure is not None]
 

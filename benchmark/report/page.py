@@ -1,6 +1,5 @@
 """A report as one HTML page that needs no network: its sections, and how to repeat the runs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,11 +65,6 @@ def write_report(
     for figure, svg in drawn:
         images |= {f"{figure.file}.svg": svg, f"{figure.file}.png": to_png(figure.chart)}
     return write_files(file.parent / "figures", images)
-
-
-def folder_name(title: str) -> str:
-    """A name for a report's folder."""
-    return re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
 
 
 def provenance(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, Any]:
