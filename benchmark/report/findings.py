@@ -174,7 +174,7 @@ def skipped_metrics(runs: RunSet) -> list[Finding]:
         for metric, reason in record.skipped_metrics.items():
             by_reason.setdefault(reason, []).append(metric)
     without = len(set(runs.records).difference(runs.table["run"]))
-    text = f"{with_noun(without, 'run')} of {len(runs.records)} left no runs."
+    text = f"{with_noun(without, 'run')} of {len(runs.records)} left no scores."
     skipped = [
         Finding(f"Not computed: {listed(distinct(metrics))}", f"{reason}.")
         for reason, metrics in by_reason.items()
