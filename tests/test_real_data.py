@@ -16,7 +16,7 @@ from benchmark.transfer import losses
 from benchmark.transfer.aggregation import SIMPLE, power_mean
 from benchmark.transfer.features import extract_features, extract_targets
 from benchmark.transfer.loop import optimize
-from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossWeights
+from benchmark.transfer.losses import STUDY_LOSS, LossWeights
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from tests.commands import command, runs_in, store
@@ -125,7 +125,7 @@ def test_simple_is_matching_the_mean_gram() -> None:
     mean_only = [losses.centre(layer.mean) for layer in batch.style[0]]
     pictures = []
     for style in (batch.style, [mean_only]):
-        loss = Loss(STUDY_LOSSES, LossWeights(1e-6, 0.04, 0.0))
+        loss = STUDY_LOSS._replace(weights=LossWeights(1e-6, 0.04, 0.0))
         transfer = StyleTransfer(real.backbone, SIMPLE, loss, real.optimizer)
         batches = [type(batch)(style, batch.content, batch.start)]
         pictures.append(optimize(transfer, batches, Stopping(5, patience=None)).images)

@@ -22,7 +22,7 @@ from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.features import extract_features, extract_targets
 from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
-from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
+from benchmark.transfer.losses import STUDY_LOSS, Loss, LossWeights
 from benchmark.transfer.step import OptimizerChoice, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping, stopping_reason
 from benchmark.transfer.style_transfer import Session, StyleTransfer
@@ -35,7 +35,7 @@ OPTIMIZERS = {
 # Its rate suits the losses of the default backbones; those of the tiny one are smaller.
 OPTIMIZERS["sgd"] = replace(OPTIMIZERS["sgd"], learning_rate=0.05)
 SIX_EPOCHS = Stopping(6, patience=None)
-LOSS = Loss(STUDY_LOSSES, LossWeights(1e-4, 100.0, 1e-3))
+LOSS = STUDY_LOSS._replace(weights=LossWeights(1e-4, 100.0, 1e-3))
 
 
 @pytest.fixture(scope="module")
@@ -280,12 +280,12 @@ def test_the_loss_is_the_one_asked_for(
 ) -> None:
     """The normalised one: all parts in their range, and descended."""
     paintings, contents = pictures
-    functions = LossFunctions(losses.normalised_style_losses, losses.normalised_content_loss)
+    style, content = losses.normalised_style_losses, losses.normalised_content_loss
     before = transfer()
-    found = transfer(loss=Loss(functions, LossWeights(1.0, 2.0, 0.0)))
+    found = transfer(loss=Loss(style, content, LossWeights(1.0, 2.0, 0.0)))
     *grams, _ = extract_features(backbone, contents)
     layers = [
-        functions.style(gram, target)
+        style(gram, target)
         for gram, target in zip(grams, extract_targets(backbone, paintings), strict=True)
     ]
     expected = np.sqrt(np.mean(np.square(np.mean(layers, axis=0)), axis=1))  # p = 2

@@ -116,7 +116,7 @@ def test_loss(choice: str) -> None:
     """Distances: one of each example to each painting, none below 0, and 0 to itself."""
     config = config_of("loss", choice)
     assert config.loss.name == choice
-    style, content = loss_of(config.loss).functions
+    style, content, _ = loss_of(config.loss)
     features = np.random.default_rng(2).normal(1, 1, (2, 6, 5, 4)).astype("float32")
     paintings = np.concatenate([features[:1], 2 * features + 1])
     found = np.asarray(

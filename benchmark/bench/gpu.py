@@ -191,9 +191,9 @@ class BareStep(Stylization):
 def bare_step_seconds(workload: Workload, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
     transfer = workload.transfer
-    functions = transfer.loss.functions
+    network, loss = transfer.backbone.network, transfer.loss
     shape = (len(batch.start), 1, 1)
-    model = BareStep(transfer.backbone.network, functions, power_mean, (), ADAM, shape)
+    model = BareStep(network, loss.style, loss.content, power_mean, (), ADAM, shape)
     _, inputs = workload.optimization(batch).begin()
 
     def run() -> None:

@@ -120,7 +120,7 @@ class Estimate(Enum):
 class LossOptions:
     """Total = content_weight·content_loss + style_weight·style_loss + variation_weight·variation.
 
-    `style` and `content` are dotted names of functions: `benchmark.transfer.step.LossFunctions`.
+    `style` and `content` are dotted names of functions: `benchmark.transfer.losses.Loss`.
     """
 
     name: str

@@ -15,7 +15,7 @@ from benchmark.config.signatures import arguments_of, check_call, function_of
 from benchmark.metrics.scoring import INPUTS, Metric
 from benchmark.metrics.table import MetricDescription
 from benchmark.transfer.aggregation import Aggregation
-from benchmark.transfer.losses import Loss, LossFunctions, LossWeights
+from benchmark.transfer.losses import Loss, LossWeights
 from benchmark.transfer.step import OptimizerChoice
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
@@ -90,13 +90,11 @@ def loss_of(options: LossOptions) -> Loss:
         InputError: one of its functions cannot be imported, or takes other arguments.
     """
     chosen = vars(options)
-    functions = {key: function_of("loss", chosen, key) for key in LossFunctions._fields}
+    functions = {key: function_of("loss", chosen, key) for key in ("style", "content")}
     for key, function in functions.items():
         check_call(f"loss.{key}", chosen[key], function, "features", "target")
-    return Loss(
-        LossFunctions(**functions),
-        LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields)),
-    )
+    weights = LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields))
+    return Loss(**functions, weights=weights)
 
 
 def optimizer_choice(variant: Mapping[str, Any]) -> OptimizerChoice:

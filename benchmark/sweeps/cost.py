@@ -91,7 +91,8 @@ def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
         batch = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
             *batch,
-            run.loss.functions,
+            run.loss.style,
+            run.loss.content,
             run.aggregation.function,
             run.aggregation.constants,
             run.optimizer.constructor,

@@ -10,18 +10,17 @@ from benchmark.images.pixels import to_uint8
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.features import extract_targets
 from benchmark.transfer.loop import Epoch, Result, stylize
-from benchmark.transfer.losses import STUDY_LOSSES, Loss, LossFunctions, LossWeights
+from benchmark.transfer.losses import STUDY_LOSS, Loss, LossWeights
 from benchmark.transfer.step import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import Session, StyleTransfer
 
 __all__ = [
-    "STUDY_LOSSES",
+    "STUDY_LOSS",
     "Aggregation",
     "Backbone",
     "Epoch",
     "Loss",
-    "LossFunctions",
     "LossWeights",
     "OptimizerChoice",
     "Result",

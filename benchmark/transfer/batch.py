@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,7 +14,7 @@ from benchmark.images.pixels import to_float
 from benchmark.transfer import backend
 from benchmark.transfer.features import StyleTargets, extract_features, gram_outputs
 from benchmark.transfer.losses import Tensor, stack_artists
-from benchmark.transfer.step import StepInputs, Stylization, step_inputs
+from benchmark.transfer.step import StepInputs, Stylization
 from benchmark.transfer.style_transfer import StyleTransfer
 
 
@@ -95,7 +96,6 @@ class BatchOptimization:
     """
 
     def __init__(self, transfer: StyleTransfer, batch: Batch, state: Sequence[Tensor] = ()) -> None:
-        """Of a batch at its start, or at a later state."""
         self.transfer = transfer
         self._batch = batch
         self.state = state
@@ -114,22 +114,42 @@ class BatchOptimization:
     def begin(self) -> tuple[Stylization, StepInputs]:
         """The step, compiled if the session has none like it, and its inputs."""
         if self._begun is None:
-            batch, transfer = self._batch, self.transfer
-            style = [stack_artists(layer) for layer in zip(*batch.style, strict=True)]
-            loss, aggregation = transfer.loss, transfer.aggregation
-            inputs = step_inputs(style, batch.content, aggregation, loss.weights)
+            transfer, loss, aggregation = (
+                self.transfer,
+                self.transfer.loss,
+                self.transfer.aggregation,
+            )
+            inputs = self._inputs()
             step = transfer.session.compiled_step(
                 transfer.backbone.network_with(gram_outputs),
-                loss.functions,
+                loss.style,
+                loss.content,
                 aggregation.function,
                 aggregation.constants,
                 replace(transfer.optimizer, learning_rate=1.0),  # An input of the step.
-                (self.examples, *style[0].squared_deviations.shape),
+                (self.examples, *inputs.style[0].squared_deviations.shape),
             )
-            step.begin(batch.start, transfer.optimizer.learning_rate, inputs)
+            step.begin(self._batch.start, transfer.optimizer.learning_rate, inputs)
             self.state = self.state or step.state()
             self._begun = step, inputs
         return self._begun
+
+    def _inputs(self) -> StepInputs:
+        """The inputs of the step as tensors; painting weights are scaled to sum to 1."""
+        style = [stack_artists(layer) for layer in zip(*self._batch.style, strict=True)]
+        aggregation, paintings = self.transfer.aggregation, style[0].deviations.shape[1]
+        painting_weights = np.asarray(aggregation.weights or np.ones(paintings), "float64")
+        numbers, loss_weights = keras.tree.map_structure(
+            lambda number: ops.convert_to_tensor(number, "float32"),
+            (aggregation.numbers, self.transfer.loss.weights),
+        )
+        return StepInputs(
+            style,
+            ops.convert_to_tensor(self._batch.content),
+            ops.convert_to_tensor((painting_weights / painting_weights.sum()).astype("float32")),
+            numbers,
+            loss_weights,
+        )
 
     def run(self, steps: int = 1) -> np.ndarray:
         """Do some steps; the losses (3, N) of the images before the last of them."""
@@ -175,7 +195,6 @@ class Optimization:
         batches: Sequence[Batch],
         on_smaller_batch: Callable[[int], None] = lambda batch_size: None,
     ) -> None:
-        """Of batches at their start."""
         self.parts = [BatchOptimization(transfer, batch) for batch in batches]
         self._transfer = transfer
         self._on_smaller_batch = on_smaller_batch
@@ -226,10 +245,8 @@ class Optimization:
                     ) from error
             # Out of the handler, and without a name for what is replaced, so that nothing keeps
             # it in memory.
-            batch_size = max(half.examples for half in self.parts[index].halves())
-            self._transfer.session.reduce_batch(self._transfer.backbone, batch_size)
-            self.parts[index:] = [
-                half for part in self.parts[index:] for half in part.at_most(batch_size)
-            ]
-            self._on_smaller_batch(batch_size)
+            most = max(half.examples for half in self.parts[index].halves())
+            self._transfer.session.reduce_batch(self._transfer.backbone, most)
+            self.parts[index:] = [p for part in self.parts[index:] for p in part.at_most(most)]
+            self._on_smaller_batch(most)
         return np.concatenate(losses, axis=1), seconds

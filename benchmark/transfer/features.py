@@ -19,12 +19,10 @@ StyleTargets = Sequence[PaintingGrams]
 def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
     """Scaled Gram matrices (n, C, C) of each style layer, then content activations (n, H, W, C).
 
-    Args:
-        backbone: the network.
-        images: shape (n, S, S, 3), uint8, or floats in [0, 1]; S is the backbone's image size.
+    Images are (n, S, S, 3), uint8, or floats in [0, 1]; S is the backbone's image size.
 
     Raises:
-        ValueError: the images are not like that.
+        ValueError: they are not like that.
     """
     check_images(backbone, images)
     model = backbone.network_with(gram_outputs)

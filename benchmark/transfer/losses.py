@@ -70,12 +70,8 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     the mean first keeps its terms small; the nearest painting's distance, which could still
     cancel and which low powers weigh most, is taken from the left side.
 
-    Args:
-        grams: `gram_matrix` of N examples, shape (N, C, C), artist by artist, equally many each.
-        paintings: of the artists' n paintings each.
-
-    Returns:
-        Shape (N, n), each ≥ 0.
+    From `gram_matrix` of N examples, (N, C, C), artist by artist, equally many of each, and the
+    artists' n paintings each, to (N, n), each ≥ 0.
 
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, equation 4.
     """
@@ -154,18 +150,6 @@ def total_variation(images: Tensor) -> Tensor:
     return ops.sum(vertical, axis=(1, 2, 3)) + ops.sum(horizontal, axis=(1, 2, 3))
 
 
-class LossFunctions(NamedTuple):
-    """What is weighted.
-
-    Attributes:
-        style: `(grams (N, C, C), PaintingGrams) -> (N, n)` at one layer; layers are averaged.
-        content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`.
-    """
-
-    style: Callable[[Tensor, PaintingGrams], Tensor]
-    content: Callable[[Tensor, Tensor], Tensor]
-
-
 class LossWeights(NamedTuple):
     """Weights in total = content·content_loss + style·style_loss + variation·total_variation."""
 
@@ -175,13 +159,17 @@ class LossWeights(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The total loss of an example; its weights are inputs of the compiled step."""
+    """The total loss of an example; its weights are inputs of the compiled step.
 
-    functions: LossFunctions
+    Attributes:
+        style: `(grams (N, C, C), PaintingGrams) -> (N, n)` at one layer; layers are averaged.
+        content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`.
+    """
+
+    style: Callable[[Tensor, PaintingGrams], Tensor]
+    content: Callable[[Tensor, Tensor], Tensor]
     weights: LossWeights
 
 
-STUDY_LOSSES = LossFunctions(style_losses, content_loss)
-
-STUDY_LOSS = Loss(STUDY_LOSSES, LossWeights(content=0.2, style=0.04, variation=0.0))
+STUDY_LOSS = Loss(style_losses, content_loss, LossWeights(content=0.2, style=0.04, variation=0.0))
 """With the balance of TensorFlow's tutorial, which suits VGG19's layers."""

@@ -10,14 +10,7 @@ import numpy as np
 from keras import ops
 
 from benchmark.transfer import backend
-from benchmark.transfer.aggregation import Aggregation
-from benchmark.transfer.losses import (
-    LossFunctions,
-    LossWeights,
-    PaintingGrams,
-    Tensor,
-    total_variation,
-)
+from benchmark.transfer.losses import LossWeights, PaintingGrams, Tensor, total_variation
 
 LOSS_NAMES = ("total_loss", "style_loss", "content_loss")
 
@@ -46,7 +39,6 @@ class StepInputs(NamedTuple):
         content: the content layer's target, (N, H, W, C).
         painting_weights: (n,), positive, summing to 1.
         numbers: the aggregation's.
-        loss_weights: of the total.
     """
 
     style: list[PaintingGrams]
@@ -56,30 +48,14 @@ class StepInputs(NamedTuple):
     loss_weights: LossWeights
 
 
-def step_inputs(
-    style: list[PaintingGrams],
-    content: np.ndarray,
-    aggregation: Aggregation,
-    loss_weights: LossWeights,
-) -> StepInputs:
-    """The inputs of a step as tensors; painting weights are scaled to sum to 1."""
-    weights = np.asarray(aggregation.weights or np.ones(style[0].deviations.shape[1]), "float64")
-    return StepInputs(
-        style,
-        ops.convert_to_tensor(content),
-        ops.convert_to_tensor((weights / weights.sum()).astype("float32")),
-        {name: ops.convert_to_tensor(v, "float32") for name, v in aggregation.numbers.items()},
-        LossWeights(*(ops.convert_to_tensor(weight, "float32") for weight in loss_weights)),
-    )
-
-
 class Stylization(keras.Model):
     """A batch of images as the only trainable weights of a model whose loss is the transfer's."""
 
     def __init__(
         self,
         feature_extractor: keras.Model,
-        functions: LossFunctions,
+        style_loss: Callable[[Tensor, PaintingGrams], Tensor],
+        content_loss: Callable[[Tensor, Tensor], Tensor],
         aggregate: Callable[..., Tensor],
         constants: tuple[tuple[str, Hashable], ...],
         optimizer: OptimizerChoice,
@@ -92,7 +68,7 @@ class Stylization(keras.Model):
         """
         super().__init__()
         self.feature_extractor = feature_extractor
-        self.functions = functions
+        self.style_loss, self.content_loss = style_loss, content_loss
         self.aggregate = partial(aggregate, **dict(constants))
         self.images = self.add_weight(
             shape=(shape[0], *feature_extractor.input_shape[1:]),
@@ -112,12 +88,12 @@ class Stylization(keras.Model):
         """Total loss of each example, (N,); adds the sum as the model's loss."""
         *grams, features = self.feature_extractor(self.images, training=False)
         by_layer = [
-            self.functions.style(gram, paintings)
+            self.style_loss(gram, paintings)
             for gram, paintings in zip(grams, inputs.style, strict=True)
         ]
         by_painting = sum(by_layer) / len(by_layer)
         style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
-        content = self.functions.content(features, inputs.content)
+        content = self.content_loss(features, inputs.content)
         variation = total_variation(self.images)
         weights = inputs.loss_weights
         total = weights.content * content + weights.style * style + weights.variation * variation

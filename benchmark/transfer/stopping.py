@@ -52,9 +52,13 @@ def stopping_reason(history: Sequence[float], stopping: Stopping) -> StopReason 
             f"grew from {first:.4g} to {now:.4g} by epoch {epoch}, "
             f"over {stopping.divergence_factor:g} times"
         )
-    if _converged(history, stopping):
+    patience = stopping.patience
+    stalled = [
+        before - after < stopping.min_improvement * before for before, after in pairwise(history)
+    ]
+    if patience is not None and epoch >= patience and all(stalled[epoch - patience :]):
         rose = "; it rose at the end, so a lower optimizer.learning_rate may go further"
-        epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
+        epochs = "an epoch" if patience == 1 else f"{patience} epochs"
         ending = StopReason(
             "converged",
             f"the average total loss improved by less than {stopping.min_improvement:.2%} "
@@ -69,15 +73,6 @@ def stopping_reason(history: Sequence[float], stopping: Stopping) -> StopReason 
             f"ended at {now:.4g} after {epoch} epochs, above the {first:.4g} it began with"
         )
     return ending
-
-
-def _converged(history: Sequence[float], stopping: Stopping) -> bool:
-    if stopping.patience is None or len(history) <= stopping.patience:
-        return False
-    return all(
-        before - after < stopping.min_improvement * before
-        for before, after in pairwise(history[-stopping.patience - 1 :])
-    )
 
 
 def _diverged(what: str) -> StopReason:

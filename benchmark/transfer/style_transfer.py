@@ -26,7 +26,6 @@ class Session:
     """
 
     def __init__(self) -> None:
-        """With nothing compiled."""
         self.compiled_step = lru_cache(maxsize=16)(Stylization)
         self._free_memory = cache(backend.free_memory)
         self._largest_batches: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
