@@ -14,7 +14,7 @@ from benchmark.runs import target_cache
 from benchmark.runs.prepare import Prepared, prepare
 from benchmark.runs.target_cache import style_targets
 from benchmark.runs.workspace import Workspace
-from benchmark.transfer import backend, features, memory
+from benchmark.transfer import backend, features, style_transfer
 from benchmark.transfer.batch import plan_batches
 from benchmark.transfer.features import StyleTargets
 from tests.commands import TINY
@@ -217,6 +217,7 @@ def test_a_step_takes_the_memory_foretold_for_its_arrays() -> None:
     )
     kept = 48 * 48 * 64 * 2 + 24 * 24 * 64 + 24 * 24 * 128
     largest = 48 * 48 * 64
-    assert memory.bytes_per_example(run.backbone) == 4 * kept + memory.GRADIENT_ARRAYS * 4 * largest
-    beside = memory.estimate_bytes(run.backbone, artists=2, paintings=3, examples=0)
-    assert beside == memory.COMPILATION + 2 * (4 * 2 * (3 + 1) * 2 * 64**2)
+    expected = 4 * kept + style_transfer.GRADIENT_ARRAYS * 4 * largest
+    assert style_transfer.bytes_per_example(run.backbone) == expected
+    beside = style_transfer.estimate_bytes(run.backbone, artists=2, paintings=3, examples=0)
+    assert beside == style_transfer.COMPILATION + 2 * (4 * 2 * (3 + 1) * 2 * 64**2)

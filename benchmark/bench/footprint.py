@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from rich.console import Console
 from rich.progress import track
 
@@ -26,9 +27,10 @@ from benchmark.runs.progress import Output
 from benchmark.runs.tracked_run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
-from benchmark.transfer import backend, memory
+from benchmark.transfer import backend
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.stopping import Stopping
+from benchmark.transfer.style_transfer import estimate_bytes
 
 GIB = 2**30
 
@@ -118,8 +120,8 @@ def measure_peak(
         ),
         Workspace(),
     )
-    before, highest = backend.memory_in_use(), backend.peak_memory() or 0
-    estimated = before + memory.estimate_bytes(
+    before, highest = psutil.Process().memory_info().rss, backend.peak_memory() or 0
+    estimated = before + estimate_bytes(
         prepared.backbone,
         artists=len(prepared.paintings),
         paintings=int(paintings),
@@ -156,7 +158,7 @@ def measure_jobs(number: str, pixels: str) -> dict[str, list[float]]:
             config, context = composed(overrides), RunContext(f"job {index}", {})
             prepared = partial(prepare, config, workspace)
             tracked_run(config, prepared, tracker, context, Checkpoint(None), silent)
-            held.append(float(backend.memory_in_use()))
+            held.append(float(psutil.Process().memory_info().rss))
     return {"memory": held}
 
 

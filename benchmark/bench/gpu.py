@@ -29,14 +29,14 @@ from benchmark.bench.arithmetic import matrix_timer, operations
 from benchmark.bench.size import QuickStudySize, StudySize
 from benchmark.bench.timing import ROOT, median_step_seconds, seconds_of
 from benchmark.bench.workload import Workload, noise_workload, workload_backbone
-from benchmark.transfer import backend, memory
+from benchmark.transfer import backend
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, make_batches
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.step import ADAM, LOSS_NAMES, OptimizerChoice, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping
-from benchmark.transfer.style_transfer import StyleTransfer
+from benchmark.transfer.style_transfer import StyleTransfer, estimate_bytes
 from benchmark.user_input import import_callable
 
 POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
@@ -95,13 +95,13 @@ def one_precision(size: StudySize, precision: str, screen: Console) -> dict[str,
         # One tiny picture costs next to no arithmetic.
         "host_seconds": median_step_seconds(tiny.optimization(tiny.batch(1)), size.steps),
         "logging_seconds": logging_seconds(),
-        "estimated_bytes": memory.estimate_bytes(
+        "estimated_bytes": estimate_bytes(
             vgg.transfer.backbone,
             artists=size.artists,
             paintings=size.paintings,
             examples=len(batch.start),
         ),
-        "accelerator_bytes": backend.accelerator_peak(),
+        "accelerator_bytes": backend.accelerator_memory()[1],
         "main_bytes": backend.peak_memory(),
     }
 

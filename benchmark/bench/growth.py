@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.bench.size import Size
 from benchmark.bench.timing import median_step_seconds
 from benchmark.bench.workload import repeated, sample_workload
-from benchmark.transfer import memory
+from benchmark.transfer.style_transfer import bytes_per_example
 
 Curve = Mapping[int, float]
 
@@ -32,7 +32,7 @@ def growth_curves(size: Size) -> dict[str, Curve]:
     for side in size.sides:
         workload = sample_workload(side, min(size.paintings, 5))
         pixels[side] = seconds()
-        bytes_[side] = float(memory.bytes_per_example(workload.transfer.backbone))
+        bytes_[side] = float(bytes_per_example(workload.transfer.backbone))
     return {
         **curves,
         "pixels a side": pixels,

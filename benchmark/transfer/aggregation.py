@@ -59,13 +59,8 @@ def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:
     p → 0. So the limits need no cases: in float32, p = 1e-12 gives the geometric mean and
     p = ±1e30 the maximum or minimum, with the gradient shared among exact ties.
 
-    Args:
-        losses: L, shape (N, n), ≥ 0; clamped below at `SMALLEST_LOSS`, a departure from the study.
-        weights: shape (n,), positive, summing to 1.
-        p: any real number, −∞ and ∞ included.
-
-    Returns:
-        Shape (N,), between the smallest and the largest loss.
+    Losses, (N, n), are ≥ 0, and clamped below at `SMALLEST_LOSS`, a departure from the study;
+    p is any real number, −∞ and ∞ included; the result lies between smallest and largest loss.
 
     Source: the study (the three aggregations); Hardy, Littlewood, Pólya, Inequalities, chapter 2.
     """

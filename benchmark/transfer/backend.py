@@ -59,23 +59,26 @@ def out_of_memory(error: BaseException) -> bool:
 
 def free_memory() -> int:
     """Bytes that are free where the backend computes: of the accelerator, or of main memory."""
-    free = _free_on_accelerator() if accelerators() else None
+    free, _ = accelerator_memory()
     return free_main_memory() if free is None else free
 
 
-def _free_on_accelerator() -> int | None:
-    """Bytes that are free for the backend on the first accelerator; None if unknown."""
+def accelerator_memory() -> tuple[int | None, int | None]:
+    """Bytes of the first accelerator: free for the backend, and the peak in use; None: unknown."""
+    if not accelerators():
+        return None, None
     module = importlib.import_module(name())
+    if name() == "torch":
+        return module.cuda.mem_get_info()[0], module.cuda.max_memory_allocated()
     if name() == "jax":
         stats = module.devices()[0].memory_stats() or {}
-        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
-    if name() == "torch":
-        return int(module.cuda.mem_get_info()[0])
+        limit, peak = stats.get("bytes_limit"), stats.get("peak_bytes_in_use")
+        return limit - stats["bytes_in_use"] if limit else None, peak
     # TensorFlow takes nearly all memory at its start, and has that limit only here.
     devices = importlib.import_module(f"{name()}.python.client.device_lib").list_local_devices()
     limit = next((d.memory_limit for d in devices if d.device_type != "CPU"), None)
-    used = module.config.experimental.get_memory_info(accelerators()[0].upper())["current"]
-    return limit - used if limit else None
+    used = module.config.experimental.get_memory_info(accelerators()[0].upper())
+    return limit - used["current"] if limit else None, used["peak"]
 
 
 def free_main_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
@@ -91,26 +94,6 @@ def free_main_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
         return int(free)
     # The page cache counts as used, but is freed when needed.
     return max(min(free, limit - used + int(parts.get("inactive_file", 0))), 0)
-
-
-def accelerator_peak() -> int | None:
-    """Peak bytes of the first accelerator in use; None if unknown."""
-    if not accelerators():
-        return None
-    module = importlib.import_module(name())
-    if name() == "jax":
-        peak = (module.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-        return None if peak is None else int(peak)
-    if name() == "torch":
-        return int(module.cuda.max_memory_allocated())
-    return int(module.config.experimental.get_memory_info(accelerators()[0].upper())["peak"])
-
-
-def memory_in_use() -> int:
-    """Bytes of main memory that this process uses."""
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
 
 
 def versions() -> dict[str, str]:

@@ -114,18 +114,13 @@ class BatchOptimization:
     def begin(self) -> tuple[Stylization, StepInputs]:
         """The step, compiled if the session has none like it, and its inputs."""
         if self._begun is None:
-            transfer, loss, aggregation = (
-                self.transfer,
-                self.transfer.loss,
-                self.transfer.aggregation,
-            )
-            inputs = self._inputs()
+            transfer, inputs = self.transfer, self._inputs()
             step = transfer.session.compiled_step(
                 transfer.backbone.network_with(gram_outputs),
-                loss.style,
-                loss.content,
-                aggregation.function,
-                aggregation.constants,
+                transfer.loss.style,
+                transfer.loss.content,
+                transfer.aggregation.function,
+                transfer.aggregation.constants,
                 replace(transfer.optimizer, learning_rate=1.0),  # An input of the step.
                 (self.examples, *inputs.style[0].squared_deviations.shape),
             )

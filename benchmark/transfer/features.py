@@ -42,9 +42,8 @@ def check_images(backbone: Backbone, images: np.ndarray) -> None:
     size = backbone.shared.architecture.image_size
     if images.ndim != 4 or len(images) == 0 or images.shape[1:] != (size, size, 3):
         raise ValueError(f"images must have shape (n, {size}, {size}, 3), not {images.shape}")
-    if images.dtype == np.uint8:
-        return
-    if images.dtype.kind != "f" or not (images.min() >= 0 and images.max() <= 1):
+    in_range = images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1
+    if images.dtype != np.uint8 and not in_range:
         raise ValueError("images must be uint8, or floats in [0, 1]")
 
 

@@ -19,7 +19,6 @@ class Epoch:
     """The state after an epoch; number 0 is that before the first update.
 
     Attributes:
-        number: epochs done.
         losses: rows as in `LOSS_NAMES`, one column an example: (3, N).
         images: fetches the images that these are the losses of, (N, S, S, 3) float32 in [0, 1].
         seconds_per_step: time of one step over all examples in the epoch before, without
@@ -108,15 +107,9 @@ def stylize(
 ) -> Result:
     """Optimise images towards the content of some images and the style of an artist.
 
-    Args:
-        transfer: network, aggregation, loss and optimiser.
-        contents: shape (N, S, S, 3), uint8, or floats in [0, 1].
-        targets: the artist's, from `extract_targets` with the same backbone.
-        stopping: when to end.
-        start: where to start, like `contents`; None: at these.
-        batch_size: images optimised at a time.
-        keep_best: as for `optimize`.
-        on_epoch: as for `optimize`.
+    `contents`, and the images to `start` from in their place, are (N, S, S, 3), uint8, or floats
+    in [0, 1]; the targets are of `extract_targets` with the same backbone; `batch_size` images are
+    optimised at a time; `keep_best` and `on_epoch` are those of `optimize`.
 
     Raises:
         ValueError: an array has another shape, type or range.

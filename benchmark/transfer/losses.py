@@ -80,11 +80,8 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     # In this order only the small factor is ever copied to be transposed.
     products = ops.matmul(paintings.deviations, ops.transpose(offset, (0, 2, 1)))
     squared_offset = ops.sum(ops.square(offset), axis=2, keepdims=True)
-    expanded = (
-        squared_offset
-        - 2.0 * ops.transpose(products, (0, 2, 1))
-        + ops.expand_dims(paintings.squared_deviations, 1)
-    )
+    squared_deviations = ops.expand_dims(paintings.squared_deviations, 1)
+    expanded = squared_offset - 2.0 * ops.transpose(products, (0, 2, 1)) + squared_deviations
     expanded = ops.maximum(expanded, 0.0)
     nearest = ops.argmin(expanded, axis=2)
     rows = nearest + number * ops.arange(artists, dtype=nearest.dtype)[:, None]

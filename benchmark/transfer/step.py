@@ -38,7 +38,6 @@ class StepInputs(NamedTuple):
         style: the artists' Gram matrices, one entry a style layer.
         content: the content layer's target, (N, H, W, C).
         painting_weights: (n,), positive, summing to 1.
-        numbers: the aggregation's.
     """
 
     style: list[PaintingGrams]

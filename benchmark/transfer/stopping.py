@@ -16,7 +16,6 @@ class Stopping:
 
     Attributes:
         epochs: at the latest after so many.
-        steps_per_epoch: optimisation steps in one.
         min_improvement: relative improvement of the average total loss under which an epoch
             counts as no progress.
         patience: epochs without progress, one after the other, that end the run; None: never.

@@ -1,9 +1,10 @@
-"""A style transfer as a value: what is optimised, apart from the images."""
+"""A style transfer as a value, what it shares with others, and the memory that it takes."""
 
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from weakref import WeakKeyDictionary
 
+import keras
 import numpy as np
 
 from backbones import Backbone
@@ -11,11 +12,46 @@ from backbones.network import Network
 from benchmark.transfer import backend
 from benchmark.transfer.aggregation import SIMPLE, Aggregation
 from benchmark.transfer.losses import STUDY_LOSS, Loss
-from benchmark.transfer.memory import bytes_per_example, estimate_bytes
 from benchmark.transfer.step import ADAM, OptimizerChoice, Stylization
 
 SAFE_SHARE = 0.7
 """Of what is free when it is first asked for; the rest is for what others take meanwhile."""
+
+GRADIENT_ARRAYS = 4
+"""Arrays of the largest layer's size, in float32, that a step's backward pass holds at a time."""
+
+COMPILATION = 150_000_000
+"""Bytes that compiling a step takes, apart from any array."""
+
+IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
+"""Layers whose results overwrite their inputs."""
+
+
+def bytes_per_example(backbone: Backbone) -> int:
+    """Bytes that a step takes for each example.
+
+    The activations kept for the backward pass, in the backbone's precision, and a few arrays of
+    the largest layer's size. `python -m benchmark.bench` compares it with measured peaks.
+    """
+    cut = backbone.shared.cut
+    itemsize = np.dtype(keras.backend.standardize_dtype(cut.compute_dtype)).itemsize
+    sizes = [
+        int(np.prod(layer.output.shape[1:]))
+        for layer in cut.layers
+        if type(layer).__name__ not in IN_PLACE
+    ]
+    return sum(sizes) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
+
+
+def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
+    """Bytes that a run with such a batch and paintings of each artist adds to the process.
+
+    Style targets count twice: alone for later runs, and stacked with others' for a step.
+    """
+    *style, _ = backbone.shared.cut.outputs
+    matrices = sum(int(layer.shape[-1]) ** 2 for layer in style)
+    targets = 2 * 4 * artists * (paintings + 1) * matrices
+    return COMPILATION + targets + examples * bytes_per_example(backbone)
 
 
 class Session:
@@ -63,7 +99,6 @@ class StyleTransfer:
     """A network, an aggregation, a loss and an optimiser; by default the study's with Adam.
 
     Attributes:
-        backbone: extracts the features that are matched.
         aggregation: over the paintings, after the mean over layers (the study, section 1).
         loss: of content, style and total variation.
         optimizer: every batch has its own state of it.
