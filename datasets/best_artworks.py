@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -65,30 +65,31 @@ def catalogue_or_sample(root: str | None) -> Catalogue:
 def catalogue(root: str | None) -> Catalogue:
     """All artists of the archive with their paintings.
 
-    Args:
-        root: an unpacked archive (its root, `images/`, `images/images/` or `resized/`); None:
-            the copy in the cache of Kaggle's client, which is downloaded if need be.
+    `root` is an unpacked archive (its root, `images/`, `images/images/` or `resized/`); None: the
+    copy in the cache of Kaggle's client, which is downloaded if need be.
 
     Raises:
         DatasetError: there is no copy, none can be downloaded, or it is not this archive.
     """
     archive = kaggle.unpacked("best_artworks", root)
-    by_key, notes = _artists_by_key(archive)
+    by_key, notes = _artists_by_key(_images_by_name(archive))
     if not by_key:
         parts = "images/, images/images/ or resized/"
         raise kaggle.not_the_archive("best_artworks", archive, parts)
     table = _artists_table(archive)
     if table is None:
         notes.append("no artists.csv: years, genres and nationalities are unknown")
-    listed = [_artist(row, by_key.pop(name_key(row["name"]), None)) for row in table or []]
-    artists = sorted([*listed, *by_key.values()], key=lambda artist: name_key(artist.name))
-    return Catalogue(str(archive), tuple(artists), STUDY_ARTISTS, PUBLISHED_PAINTINGS, tuple(notes))
+    for row in table or []:
+        key = name_key(row["name"])
+        by_key[key] = _described(by_key.get(key, Artist(row["name"].strip())), row)
+    artists = tuple(artist for _, artist in sorted(by_key.items()))
+    return Catalogue(str(archive), artists, STUDY_ARTISTS, PUBLISHED_PAINTINGS, tuple(notes))
 
 
-def _artists_by_key(archive: Path) -> tuple[dict[str, Artist], list[str]]:
-    """Name and paintings of each artist, by the name's key; and what was odd."""
+def _images_by_name(archive: Path) -> Mapping[str, list[LazyImage]]:
+    """Paintings by artists' names as written: their folder's, else in the paintings' own names."""
+    by_name: dict[str, list[LazyImage]] = defaultdict(list)
     for folder in (archive / below for below in PAINTING_FOLDERS):
-        by_name: dict[str, list[LazyImage]] = defaultdict(list)
         for subfolder in subfolders(folder):
             if images := files_in(subfolder):
                 by_name[printable(subfolder.name)] += images
@@ -96,18 +97,18 @@ def _artists_by_key(archive: Path) -> tuple[dict[str, Artist], list[str]]:
             if match := NUMBERED_NAME.fullmatch(image.name):
                 by_name[match["artist"]].append(image)
         if by_name:
-            return _merged(by_name)
-    return {}, []
+            break
+    return by_name
 
 
-def _merged(
-    by_name: Mapping[str, Sequence[LazyImage]],
+def _artists_by_key(
+    by_name: Mapping[str, list[LazyImage]],
 ) -> tuple[dict[str, Artist], list[str]]:
-    """Broken spellings of one artist put together, each numbered painting once."""
+    """Broken spellings of one artist put together, each numbered painting once; what was odd."""
     spellings: dict[str, list[str]] = defaultdict(list)
     for name in by_name:
         spellings[name_key(name)].append(name)
-    merged, notes = {}, []
+    artists, notes = {}, []
     for key, names in spellings.items():
         images = [image for name in names for image in by_name[name]]
         by_number: dict[tuple[float, str], LazyImage] = {}
@@ -117,7 +118,7 @@ def _merged(
             by_number.setdefault(number, replace(image, name=unbroken(image.name)))
         right = unbroken(names[0])
         in_order = tuple(by_number[number] for number in sorted(by_number))
-        merged[key] = artist = Artist(right.replace("_", " "), in_order)
+        artists[key] = artist = Artist(right.replace("_", " "), in_order)
         if len(names) > 1:
             notes.append(
                 f"{artist.name} has {len(names)} spellings ({', '.join(names)}): "
@@ -125,7 +126,7 @@ def _merged(
             )
         elif right != names[0]:
             notes.append(f"'{names[0]}' is a broken spelling of '{right}'")
-    return merged, notes
+    return artists, notes
 
 
 def _artists_table(archive: Path) -> list[dict[Hashable, str]] | None:
@@ -142,21 +143,19 @@ def _artists_table(archive: Path) -> list[dict[Hashable, str]] | None:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (ValueError, OSError) as error:
         raise DatasetError(f"{file} cannot be read as a table: {error}") from error
-    missing = [column for column in TABLE_COLUMNS if column not in table.columns]
-    if missing:
-        raise DatasetError(
-            f"{file} is not this archive's table: it has no column {', '.join(missing)}"
-        )
+    if missing := [column for column in TABLE_COLUMNS if column not in table.columns]:
+        columns = ", ".join(missing)
+        raise DatasetError(f"{file} is not this archive's table: it has no column {columns}")
     return table.to_dict("records")
 
 
-def _artist(row: Mapping[Hashable, str], artist: Artist | None) -> Artist:
-    """An artist of the table, whose Wikipedia page often has the usual spelling of the name."""
+def _described(artist: Artist, row: Mapping[Hashable, str]) -> Artist:
+    """An artist with the table's facts; the Wikipedia page often has the usual spelling."""
     page = unquote(row["wikipedia"].rpartition("/")[2])
     count = row["paintings"].strip()
-    return Artist(
+    return replace(
+        artist,
         name=row["name"].strip(),
-        images=artist.images if artist else (),
         aliases=(page.replace("_", " "),) if page else (),
         years=row["years"].replace("–", "-").strip(),
         genre=_listed(row["genre"]),

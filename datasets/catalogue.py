@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from datasets.errors import DatasetError, unknown_name
+from datasets.errors import DatasetError
 from datasets.images import ImageSet, LazyImage
-from datasets.names import chosen_names, is_pattern, name_key
+from datasets.names import chosen_names, is_pattern, name_key, unknown_name
 
 FIRST_ARTISTS = 2  # how many artists a first look takes; `dataset.artists=['*']` takes all
 
@@ -20,7 +20,7 @@ class Artist:
     """An artist of a catalogue."""
 
     name: str  # as shown and logged
-    images: tuple[LazyImage, ...]  # the paintings, in natural order
+    images: tuple[LazyImage, ...] = ()  # the paintings, in natural order
     aliases: tuple[str, ...] = ()  # other names that people use
     years: str = ""  # of the life, as written
     genre: tuple[str, ...] = ()
@@ -58,15 +58,10 @@ def style_sets(
     In a set of several artists their first paintings come first, then their second ones, and so
     on, so that the first n of it are by all of them.
 
-    Args:
-        catalogue: to choose from.
-        artists: names in any spelling, or patterns; None: all that the other conditions leave,
-            or without any condition the first two.
-        genre: one or several, of which an artist must have one.
-        nationality: likewise.
-        born: first and last year of birth.
-        group_by: what makes a set; None: the genre, nationality or era if one is asked for, else
-            the artist.
+    `artists` are names in any spelling, or patterns; None: all that the other conditions leave, or
+    without any condition the first two. Of the genres, and of the nationalities, an artist must
+    have one. `born` is the first and the last year of birth. `group_by` says what makes a set;
+    None: the genre, nationality or era if one is asked for, else the artist.
 
     Raises:
         DatasetError: an unknown name, genre or nationality, or no artist is left.
@@ -74,27 +69,29 @@ def style_sets(
     chosen = [artist for artist in catalogue.artists if artist.images]
     if artists is not None:
         chosen = _named_artists(catalogue, _as_list(artists))
-    facts = {
-        "genre": _as_catalogued("genre", _as_list(genre), catalogue),
-        "nationality": _as_catalogued("nationality", _as_list(nationality), catalogue),
+    facts: dict[GroupBy, list[str]] = {
+        "genre": _as_catalogued(catalogue, "genre", _as_list(genre)),
+        "nationality": _as_catalogued(catalogue, "nationality", _as_list(nationality)),
     }
     for fact, wanted in facts.items():
         if wanted:
             chosen = [artist for artist in chosen if set(wanted) & set(getattr(artist, fact))]
-    conditions = [value for wanted in facts.values() for value in wanted]
+    conditions = [*facts["genre"], *facts["nationality"]]
     if born is not None:
         chosen = _born_within(catalogue, chosen, born)
         conditions.append(f"born {born[0]}-{born[1]}")
     if not chosen:
         among = "among dataset.artists" if artists is not None else f"in {catalogue.place}"
-        raise DatasetError(
-            f"no artist {among} is {' and '.join(conditions)}: leave a condition out",
-            option="dataset",
-        )
-    asked: list[str] = [fact for fact, wanted in facts.items() if wanted]
-    group = group_by or (asked[0] if asked else None)
+        reason = f"no artist {among} is {' and '.join(conditions)}: leave a condition out"
+        raise DatasetError(reason, option="dataset")
+    group = group_by or next((fact for fact, wanted in facts.items() if wanted), None)
     if group in facts:
-        return _grouped(catalogue, chosen, group, facts[group], conditions)
+        values = facts[group] or sorted({value for a in chosen for value in getattr(a, group)})
+        if not values:
+            raise _unknown_facts(catalogue, "group_by", group)
+        others = [condition for condition in conditions if condition not in facts[group]]
+        sharing = {value: [a for a in chosen if value in getattr(a, group)] for value in values}
+        return [_together(", ".join([value, *others]), by) for value, by in sharing.items() if by]
     if group is None and born is not None:
         return [_together(conditions[0], chosen)]
     if artists is None and not conditions:
@@ -133,48 +130,30 @@ def _born_within(
     return [artist for artist in artists if artist.born and born[0] <= artist.born <= born[1]]
 
 
-def _grouped(
-    catalogue: Catalogue,
-    artists: Sequence[Artist],
-    fact: str,
-    wanted: Sequence[str],
-    conditions: Sequence[str],
-) -> list[ImageSet]:
-    """One set for each genre or nationality wanted, or else for every one."""
-    values = wanted or sorted({value for artist in artists for value in getattr(artist, fact)})
-    if not values:
-        raise _unknown_facts(catalogue, "group_by", fact)
-    others = [condition for condition in conditions if condition not in wanted]
-    groups = {value: [a for a in artists if value in getattr(a, fact)] for value in values}
-    return [
-        _together(", ".join([value, *others]), group) for value, group in groups.items() if group
-    ]
-
-
 def _together(name: str, artists: Sequence[Artist]) -> ImageSet:
     """The paintings of several artists as one set: the first of each, then the second of each."""
     rounds = zip_longest(*(artist.images for artist in artists))
     return ImageSet(name, tuple(image for images in rounds for image in images if image))
 
 
-def _as_catalogued(fact: str, wanted: Sequence[str], catalogue: Catalogue) -> list[str]:
+def _as_catalogued(catalogue: Catalogue, fact: str, wanted: Sequence[str]) -> list[str]:
     """Genres or nationalities in any spelling, as the catalogue writes them."""
     known = {name_key(v): v for artist in catalogue.artists for v in getattr(artist, fact)}
     if wanted and not known:
         raise _unknown_facts(catalogue, fact, ", ".join(wanted))
     for value in wanted:
         if name_key(value) not in known:
-            raise unknown_name(f"dataset.{fact}", value, sorted(known.values()))
+            in_order = dict.fromkeys(sorted(known.values()), ())
+            raise unknown_name(f"dataset.{fact}", value, in_order)
     return list(dict.fromkeys(known[name_key(value)] for value in wanted))
 
 
 def _unknown_facts(catalogue: Catalogue, option: str, value: object) -> DatasetError:
-    return DatasetError(
+    reason = (
         f"nothing is known of the artists in {catalogue.place}, only their names "
-        "(dataset=best_artworks with its artists.csv knows more)",
-        option=f"dataset.{option}",
-        value=value,
+        "(dataset=best_artworks with its artists.csv knows more)"
     )
+    return DatasetError(reason, f"dataset.{option}", value)
 
 
 def _as_list(value: Sequence[str] | str | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from rich.table import Column, Table
 
 from benchmark.user_input import InputError, import_callable
 from datasets.catalogue import Catalogue
-from datasets.errors import DatasetError, unknown_name
-from datasets.images import LazyImage, bombs_refused, read_or_reason
+from datasets.errors import DatasetError
+from datasets.images import read_all
+from datasets.names import unknown_name
 
 CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 
@@ -56,49 +56,42 @@ def catalogue_of(arguments: Sequence[str]) -> Catalogue:
     """
     for argument in arguments:
         if "=" not in argument:
-            raise DatasetError("cannot be read as option=value; see --help", option=argument)
+            raise DatasetError("cannot be read as option=value; see --help", argument)
     given = dict(argument.split("=", 1) for argument in arguments)
     choices = sorted(path.stem for path in CONF_FOLDER.glob("[!_]*.yaml"))
     choice = given.pop("dataset", "sample")
     if choice not in choices:
-        raise unknown_name("dataset", choice, choices)
+        raise unknown_name("dataset", choice, dict.fromkeys(choices, ()))
     variant: Any = OmegaConf.to_container(OmegaConf.load(CONF_FOLDER / f"{choice}.yaml"))
     module, _, name = variant["_target_"].rpartition(".")
     try:
         function = import_callable(f"{module}.{name.replace('paintings', 'catalogue')}")
     except InputError as error:
-        reason = f"it has no catalogue ({error.reason})"
-        raise DatasetError(reason, option="dataset", value=choice) from error
+        raise DatasetError(f"it has no catalogue ({error.reason})", "dataset", choice) from error
     options = {f"dataset.{name}": variant[name] for name in signature(function).parameters}
     for option in given:
         if option not in options:
-            raise unknown_name("option", option, ["dataset", *options])
+            raise unknown_name("option", option, dict.fromkeys(["dataset", *options], ()))
     for option, value in (options | given).items():
         if options[option] == "???" and value in ("???", "null"):
-            raise DatasetError(f"must be given: add {option}=… to the command", option=option)
+            raise DatasetError(f"must be given: add {option}=… to the command", option)
         options[option] = None if value == "null" else value
     catalogue: Catalogue = function(*options.values())
     return catalogue
 
 
 def unreadable_files(catalogue: Catalogue, output: Console) -> dict[str, str]:
-    """Every image that cannot be read, with the reason; reads them all."""
+    """The source of every image that cannot be read, with what to say of it; reads them all."""
     images = [image for artist in catalogue.artists for image in artist.images]
-
-    def reason(image: LazyImage) -> str | None:
-        result = read_or_reason(image)
-        return result if isinstance(result, str) else None  # the image itself is not kept
-
-    with bombs_refused(), ThreadPoolExecutor() as pool:
-        reasons = track(
-            pool.map(reason, images),
-            f"reading {len(images)} images",
-            len(images),
-            console=output,
-            transient=True,
-            disable=not output.is_terminal,
-        )
-        return {i.source: why for i, why in zip(images, reasons, strict=True) if why}
+    read = track(
+        read_all(images, lambda image: None),
+        f"reading {len(images)} images",
+        len(images),
+        console=output,
+        transient=True,
+        disable=not output.is_terminal,
+    )
+    return {image.source: why for image, why in zip(images, read, strict=True) if why}
 
 
 def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -> None:
@@ -130,7 +123,7 @@ def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -
     ]
     if differing:
         output.print(f"files that differ from the table's count: {', '.join(differing)}")
-    for line in [*catalogue.notes, *(f"unreadable: {f} ({why})" for f, why in unreadable.items())]:
+    for line in [*catalogue.notes, *(f"unreadable: {text}" for text in unreadable.values())]:
         output.print(line, soft_wrap=True)
 
 

@@ -4,7 +4,7 @@ Points and directions are complex numbers (x + iy): turning is multiplying.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -123,6 +123,7 @@ def fill(image: Image.Image, outlines: Points, colours: Field | float) -> None:
 
 
 # Landscapes: seas and hills under a sun, a moon or stars
+# Colours of sky | land | water | lamp at one time of day, each from far to near.
 
 NIGHTS = (
     "0a1440 1b3a8c 3f7fc4 a8d4d8 | 3a78b0 1d4f6a 5a8a5a 12304a | 3a7ac0 12205f | ffe070 fff2b0",
@@ -140,15 +141,6 @@ DAYS = (
     "40a8f0 a8dcf4 fff4c0 | b090e0 7a50c0 60b050 8a60d0 | 50c0b8 2070a0 | ffe060",
     "28a0b0 98d8b0 fff4a0 | f8d030 e86030 60a040 2a6a4a | 38a0a8 185880 | fff080",
 )
-
-
-class Palette(NamedTuple):
-    """The colours of a landscape at one time of day, each from far to near."""
-
-    sky: Field
-    land: Field
-    water: Field
-    lamp: Field
 
 
 @dataclass
@@ -181,14 +173,14 @@ def ridge(rng: Generator, width: int, bumps: float, roughness: float) -> Field:
     return np.asarray(np.sin(turns + phases) @ octaves ** (roughness - 2))
 
 
-def open_sky(rng: Generator, size: PixelSize, palette: Palette, horizon: float) -> View:
+def open_sky(rng: Generator, size: PixelSize, sky: Field, horizon: float) -> View:
     """Start a view: a sky with drifting clouds and nothing under it."""
     row, column = np.mgrid[: size[1], : size[0]]
     height = row / horizon + 0.35 * (smooth_noise(rng, size, 4, 7) - 0.5)
     flow = np.exp(1j * 2.5 * (smooth_noise(rng, size, 3, 3) - 0.5))
-    scene = View(column + 1j * row, gradient(palette.sky, height), flow, 0 * height)
+    scene = View(column + 1j * row, gradient(sky, height), flow, 0 * height)
     clouds = np.clip(4 * smooth_noise(rng, size, 4, 9) - 2.6, 0, 0.6)
-    scene.lay(clouds, palette.sky[-1], 1)
+    scene.lay(clouds, sky[-1], 1)
     return scene
 
 
@@ -204,19 +196,21 @@ def hang_lamp(scene: View, centre: complex, radius: float, light: Field, swirl: 
     scene.lay((distance < 0.7 * radius) * 0.9, light * 0.6 + 102, around)
 
 
-def lay_sea(rng: Generator, scene: View, palette: Palette, horizon: float, lamp: complex) -> None:
-    """Lay water under the horizon, with waves and the glitter of the lamp."""
+def lay_sea(
+    rng: Generator, scene: View, water: Field, horizon: float, lamp: complex, light: Field
+) -> None:
+    """Lay water under the horizon, with waves and the glitter of the lamp's light."""
     height, width = scene.flow.shape
     depth = (scene.where.imag - horizon) / (height - horizon)
     waves = smooth_noise(rng, (width, height), 6, 40) - 0.5
-    colour = gradient(palette.water, depth + 0.7 * waves)
+    colour = gradient(water, depth + 0.7 * waves)
     scene.lay((depth > 0) * 1.0, colour, 1 + 0.5j * waves)
     spread = np.abs(scene.where.real - lamp.real) / (8 + 40 * np.maximum(depth, 0))
     glitter = np.clip(np.exp(-(spread**2)) * (1 + 3 * waves), 0, 1) * (depth > 0)
-    scene.lay(glitter, palette.lamp[0], 1)
+    scene.lay(glitter, light, 1)
 
 
-def lay_hills(rng: Generator, scene: View, palette: Palette, top: float, layers: int) -> None:
+def lay_hills(rng: Generator, scene: View, land: Field, top: float, layers: int) -> None:
     """Lay ridges from the top to the foreground, patched with fields."""
     height, width = scene.flow.shape
     for layer in range(layers):
@@ -226,7 +220,7 @@ def lay_hills(rng: Generator, scene: View, palette: Palette, top: float, layers:
         patches = 1.1 * (smooth_noise(rng, (width, height), 7, 14) - 0.5)
         tone = (layer + 0.2) / layers + 2 * depth + patches
         slope = 1 + 1j * np.gradient(relief)
-        scene.lay((depth > 0) * 1.0, gradient(palette.land, tone), slope + 1j * patches)
+        scene.lay((depth > 0) * 1.0, gradient(land, tone), slope + 1j * patches)
 
 
 def stand(scene: View, outline: Points, colour: Field, flow: Points | complex) -> None:
@@ -237,10 +231,10 @@ def stand(scene: View, outline: Points, colour: Field, flow: Points | complex) -
     scene.detail[np.asarray(mask) > 0] = 1
 
 
-def place_trees(rng: Generator, scene: View, palette: Palette) -> None:
+def place_trees(rng: Generator, scene: View, land: Field) -> None:
     """Plant a few trees in the foreground: tall flames or round crowns."""
     height, width = scene.flow.shape
-    land, tall = palette.land, rng.random() < 0.5
+    tall = rng.random() < 0.5
     for _ in range(rng.integers(1, 5)):
         foot = complex(rng.uniform(0.02, 0.98) * width, rng.uniform(0.85, 1.05) * height)
         reach = rng.uniform(0.3, 0.75) * height
@@ -254,38 +248,38 @@ def place_trees(rng: Generator, scene: View, palette: Palette) -> None:
                 stand(scene, crown, gradient(land, rng.uniform(0, 1, 1))[0], around)
 
 
-def place_boats(rng: Generator, scene: View, palette: Palette, horizon: float) -> None:
-    """Launch sailing boats, larger the nearer they are."""
+def place_boats(rng: Generator, scene: View, light: Field, wood: Field, horizon: float) -> None:
+    """Launch boats of dark wood with sails like the light, larger the nearer they are."""
     height, width = scene.flow.shape
     jib, mainsail = np.array([[-0.04 - 1j, -0.04, -0.4], [0.06 - 1.1j, 0.55, 0.06]])
     hull = np.array([-0.5 + 0.1j, 0.65 + 0.1j, 0.4 + 0.3j, -0.35 + 0.3j])
     for near in np.sort(rng.uniform(0.03, 0.55, rng.integers(1, 6))):
         keel = complex(rng.uniform(0.1, 0.9) * width, horizon + near * (height - horizon))
         reach = height * (0.1 + 0.35 * near)
-        tones = vary(rng, palette.lamp[[0, 0]], 0.5, 25)
+        tones = vary(rng, np.stack([light, light]), 0.5, 25)
         stand(scene, keel + reach * jib, tones[0], -1j - 0.3)
         stand(scene, keel + reach * mainsail, tones[1], -1j + 0.4)
-        stand(scene, keel + reach * hull, palette.land[-1] * 0.5, 1)
+        stand(scene, keel + reach * hull, wood * 0.5, 1)
 
 
 def landscape(rng: Generator, size: PixelSize, codes: str, stars: int) -> View:
     """Compose a sea or hills under a sun or moon, with so many stars and village lights."""
-    palette = Palette(*map(swatches, codes.split("|")))
+    sky, land, water, light = map(swatches, codes.split("|"))
     width, height = size
     horizon = height * rng.uniform(0.4, 0.72)
-    scene = open_sky(rng, size, palette, horizon)
+    scene = open_sky(rng, size, sky, horizon)
     lamp = complex(rng.uniform(0.15, 0.85) * width, rng.uniform(0.2, 0.75) * horizon)
-    hang_lamp(scene, lamp, rng.uniform(16, 32), palette.lamp[0], 3 * rng.choice([-1, 1]))
+    hang_lamp(scene, lamp, rng.uniform(16, 32), light[0], 3 * rng.choice([-1, 1]))
     for star in rng.uniform(0, width, stars) + 1j * rng.uniform(0, 0.9 * horizon, stars):
-        hang_lamp(scene, star, rng.uniform(5, 11), palette.lamp[-1], 2)
+        hang_lamp(scene, star, rng.uniform(5, 11), light[-1], 2)
     if rng.random() < 0.5:
-        lay_sea(rng, scene, palette, horizon, lamp)
-        place_boats(rng, scene, palette, horizon)
-        lay_hills(rng, scene, palette, rng.uniform(0.85, 1.0) * height, 1)
+        lay_sea(rng, scene, water, horizon, lamp, light[0])
+        place_boats(rng, scene, light[0], land[-1], horizon)
+        lay_hills(rng, scene, land, rng.uniform(0.85, 1.0) * height, 1)
     else:
-        lay_hills(rng, scene, palette, horizon, int(rng.integers(3, 6)))
+        lay_hills(rng, scene, land, horizon, int(rng.integers(3, 6)))
         for spot in rng.normal(0.5 * width, 60, stars) + 1j * rng.uniform(10, 60, stars):
-            hang_lamp(scene, spot + 1j * horizon, rng.uniform(3, 6), palette.lamp[0], 0)
+            hang_lamp(scene, spot + 1j * horizon, rng.uniform(3, 6), light[0], 0)
     if rng.random() < 0.65:
-        place_trees(rng, scene, palette)
+        place_trees(rng, scene, land)
     return scene

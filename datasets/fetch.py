@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmark.user_input.arguments import Parser
 from datasets import kaggle
-from datasets.errors import DatasetError, unknown_name
+from datasets.errors import DatasetError
+from datasets.names import unknown_name
 
 EPILOG = """\
 Without --root they go to kagglehub's cache, where the benchmark finds them:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name in options.names:
             if name not in kaggle.ARCHIVES:
-                raise unknown_name("archive", name, list(kaggle.ARCHIVES))
+                raise unknown_name("archive", name, dict.fromkeys(kaggle.ARCHIVES, ()))
         for name in options.names:
             say(f"{name}: {kaggle.fetch(name, options.root, say)}")
     except DatasetError as error:

@@ -1,7 +1,5 @@
 """Images in folders of the user's own."""
 
-from natsort import natsorted
-
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.errors import DatasetError
 from datasets.images import ImageSet, existing_folder, files_in, folders_read, printable, subfolders
@@ -19,18 +17,17 @@ def paintings(root: str, artists: list[str] | str | None = None) -> list[ImageSe
 def catalogue(root: str) -> Catalogue:
     """Every subfolder with images, as an artist of whom nothing else is known."""
     folder = existing_folder("dataset.root", root)
-    names = natsorted(subfolder.name for subfolder in subfolders(folder))
-    images = {printable(name): files_in(folder / name) for name in names}
-    artists = tuple(Artist(name, files) for name, files in images.items() if files)
+    inside = subfolders(folder)
+    found = [Artist(printable(subfolder.name), files_in(subfolder)) for subfolder in inside]
+    artists = tuple(artist for artist in found if artist.images)
     if not artists:
         hint = ""
-        if ARCHIVE_FOLDERS & {folder.name, *names}:
+        if ARCHIVE_FOLDERS & {path.name for path in (folder, *inside)}:
             hint = " It looks like Kaggle's archive: use dataset=best_artworks."
         elif files_in(folder):
             hint = " It holds images itself: put each artist's into a subfolder."
-        raise DatasetError(
-            f"no subfolder with images, one per artist.{hint}", option="dataset.root", value=root
-        )
+        reason = f"no subfolder with images, one per artist.{hint}"
+        raise DatasetError(reason, "dataset.root", root)
     return Catalogue(root, artists)
 
 

@@ -11,9 +11,8 @@ PHOTOGRAPH_FOLDERS = ("imagenet-mini/val", "val", ".")
 def content(root: str | None = None) -> ImageSet:
     """All photographs of the validation set, in order of their names.
 
-    Args:
-        root: an unpacked archive (its root, `imagenet-mini/` or `val/`); None: the copy in the
-            cache of Kaggle's client, which is downloaded if need be.
+    `root` is an unpacked archive (its root, `imagenet-mini/` or `val/`); None: the copy in the
+    cache of Kaggle's client, which is downloaded if need be.
 
     Raises:
         DatasetError: there is no copy, or none can be downloaded.

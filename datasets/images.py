@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from natsort import natsorted
@@ -19,6 +20,8 @@ from datasets.errors import DatasetError
 
 THREADS = min(os.cpu_count() or 1, 8)  # images read at a time; each may be large
 NAMED_FILES = 5  # unreadable files that one error names; the others are counted
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -80,48 +83,44 @@ def load_images(image_set: ImageSet, size: int) -> LoadedImages:
     Raises:
         DatasetError: names the files that cannot be read.
     """
-    with bombs_refused(), ThreadPoolExecutor(THREADS) as threads:
-        results = list(threads.map(partial(_read_resized, size=size), image_set.images))
-    if unreadable := [result for result in results if isinstance(result, str)]:
+    results = list(read_all(image_set.images, partial(_digest_and_pixels, size=size)))
+    if unreadable := [made for made in results if isinstance(made, str)]:
         rest = len(unreadable) - NAMED_FILES
         more = f" and {rest} more" if rest > 0 else ""
         raise DatasetError(
             f"{len(unreadable)} of the {len(image_set.images)} images of '{image_set.name}' cannot "
             f"be read: {'; '.join(unreadable[:NAMED_FILES])}{more}. Repair or remove them"
         )
-    read = [result for result in results if not isinstance(result, str)]
-    return LoadedImages(
-        image_set, np.stack([pixels for _, pixels in read]), tuple(digest for digest, _ in read)
-    )
+    digests, pixels = zip(*results, strict=True)
+    return LoadedImages(image_set, np.stack(pixels), digests)
 
 
-def _read_resized(image: LazyImage, size: int) -> tuple[str, np.ndarray] | str:
-    """An image's digest and its pixels at size × size, or why it cannot be read."""
-    original = read_or_reason(image)
-    if isinstance(original, str):
-        return f"{image.source} ({original})"
-    digest = hashlib.sha256(f"{original.size}".encode())
-    digest.update(original.tobytes())
-    resized = original.resize((size, size), Image.Resampling.LANCZOS)
-    return digest.hexdigest(), np.asarray(resized)
+def _digest_and_pixels(image: Image.Image, size: int) -> tuple[str, np.ndarray]:
+    digest = hashlib.sha256(f"{image.size}".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest(), np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
-@contextmanager
-def bombs_refused() -> Iterator[None]:
-    """Let no image of over 89 megapixels be read: it is an attack rather than a painting."""
-    with warnings.catch_warnings():
+def read_all(
+    images: Sequence[LazyImage], use: Callable[[Image.Image], Made]
+) -> Iterator[Made | str]:
+    """What is made of each image, in order; its source and the reason where it cannot be read.
+
+    None of over 89 megapixels is read: it is an attack rather than a painting.
+    """
+
+    def used(image: LazyImage) -> Made | str:
+        try:
+            return use(image.read())
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            reason = f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
+        except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
+            reason = f"{type(error).__name__}: {error}"
+        return f"{image.source} ({reason})"
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
-
-
-def read_or_reason(image: LazyImage) -> Image.Image | str:
-    """An image, or why it cannot be read."""
-    try:
-        return image.read()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
-    except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-        return f"{type(error).__name__}: {error}"
+        yield from threads.map(used, images)
 
 
 def read_file(path: Path) -> Image.Image:
@@ -169,9 +168,10 @@ def files_in(folder: Path) -> tuple[LazyImage, ...]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The visible folders in a folder, sorted; none if it does not exist."""
+    """The visible folders in a folder, in natural order; none if it does not exist."""
     entries = folder.iterdir() if folder.is_dir() else ()
-    return sorted(e for e in entries if e.is_dir() and not e.name.startswith("."))
+    visible = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return natsorted(visible, key=lambda path: path.name)
 
 
 def printable(name: str) -> str:
@@ -188,9 +188,8 @@ def folders_read() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DatasetError(
-            f"{printable(str(error.filename))} cannot be read: {error.strerror}"
-        ) from error
+        reason = f"{printable(str(error.filename))} cannot be read: {error.strerror}"
+        raise DatasetError(reason) from error
 
 
 def existing_folder(option: str, root: str) -> Path:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from benchmark.user_input import closest
-from datasets.errors import DatasetError, unknown_name
+from datasets.errors import DatasetError
 
 TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
 """How a person without the letter writes it; the other habit, dropping the accent, needs none."""
+
+Aliases = Mapping[str, Sequence[str]]  # known names, each with its other names
 
 
 def unbroken(name: str) -> str:
@@ -32,9 +34,9 @@ def plain(name: str) -> str:
     return "".join(c for c in folded if not unicodedata.combining(c)).replace("_", " ")
 
 
-def words(name: str) -> tuple[str, ...]:
+def words(name: str) -> list[str]:
     """The words of a name without accents, capitals and punctuation."""
-    return tuple(re.findall(r"\w+", plain(name)))
+    return re.findall(r"\w+", plain(name))
 
 
 def name_key(name: str) -> str:
@@ -42,13 +44,11 @@ def name_key(name: str) -> str:
     return "".join(words(name))
 
 
-def chosen_names(
-    option: str, known: Mapping[str, Sequence[str]], wanted: Sequence[str]
-) -> list[str]:
+def chosen_names(option: str, known: Aliases, wanted: Sequence[str]) -> list[str]:
     """The known names that a person means, in the order meant.
 
     A name may lack accents, capitals or some of its words (`monet`, `van gogh`), have them in
-    another order, be one of the aliases that `known` gives, or be a pattern (`Claude*`).
+    another order, be one of the aliases, or be a pattern (`Claude*`).
 
     Raises:
         DatasetError: a name matches none, or several, or none is wanted.
@@ -57,19 +57,17 @@ def chosen_names(
     for name in wanted:
         matches = _matches(known, name)
         if not matches:
-            nearest = _nearest(known, name)
-            raise unknown_name(option, name, list(known), nearest)
+            raise unknown_name(option, name, known)
         if len(matches) > 1 and not is_pattern(name):
             reason = f"matches several, {' and '.join(matches)}; give more of the name"
-            raise DatasetError(reason, option=option, value=name)
+            raise DatasetError(reason, option, name)
         chosen |= dict.fromkeys(matches)
     if not chosen:
-        reason = "name at least one, or leave it out for the first few"
-        raise DatasetError(reason, option=option, value=[])
+        raise DatasetError("name at least one, or leave it out for the first few", option, [])
     return list(chosen)
 
 
-def _matches(known: Mapping[str, Sequence[str]], name: str) -> list[str]:
+def _matches(known: Aliases, name: str) -> list[str]:
     """The known names that a name matches, by the strictest reading that matches any."""
     if name in known:
         return [name]
@@ -77,7 +75,7 @@ def _matches(known: Mapping[str, Sequence[str]], name: str) -> list[str]:
         return [artist for artist in known if fnmatchcase(plain(artist), plain(name))]
     spellings = {artist: _spellings(artist, *aliases) for artist, aliases in known.items()}
     wanted = name_key(name)
-    same = [a for a, written in spellings.items() if wanted in {name_key(s) for s in written}]
+    same = [a for a, written in spellings.items() if wanted in map(name_key, written)]
     if same or not wanted:
         return same
     given = set(words(name))
@@ -95,13 +93,12 @@ def is_pattern(name: str) -> bool:
     return any(character in name for character in "*?")
 
 
-def _nearest(known: Mapping[str, Sequence[str]], name: str) -> str | None:
-    """The known name with the spelling, or the word, most like a name."""
-    by_key = {
-        spelling: artist
-        for artist, aliases in known.items()
-        for written in (artist, *aliases)
-        for spelling in (*words(written), name_key(written))
-    }
+def unknown_name(option: str, name: str, known: Aliases) -> DatasetError:
+    """The error for an unknown name, with the known one whose spelling or word is most like it."""
+    written = [(text, right) for right, aliases in known.items() for text in (right, *aliases)]
+    by_key = {word: right for text, right in written for word in words(text)}
+    by_key |= {name_key(text): right for text, right in written}
     nearest = closest(name_key(name), by_key, cutoff=0.6)
-    return by_key[nearest] if nearest else None
+    hint = f" Did you mean '{by_key[nearest]}'?" if nearest else ""
+    shown = ", ".join(list(known)[:12]) + (f", … ({len(known)} in all)" if len(known) > 12 else "")
+    return DatasetError(f"no such name.{hint} Known: {shown}", option, name)

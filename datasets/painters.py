@@ -106,11 +106,7 @@ def cathedral_glass(rng: Generator) -> Image.Image:
     if rng.random() < 0.3:
         scene = landscape(rng, size, rng.choice(DAYS + NIGHTS), stars=3)
         colours = vary(rng, look_up(scene.colour, seeds), 0.15, 12, 1.7)
-    return finish(rng, glaze(rng, size, seeds, colours), grain=4)
-
-
-def glaze(rng: Generator, size: PixelSize, seeds: Points, colours: Field) -> Image.Image:
-    """Cut the window into the cells around each seed, bevelled and leaded."""
+    # The window is cut into the cells around each seed, bevelled and leaded.
     image = Image.new("RGB", (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING))
     seeds = (seeds + rng.uniform(0, 0.01, seeds.size)) * OVERSAMPLING
     fence = 4000 * np.exp(2j * np.pi * np.arange(12) / 12)
@@ -127,7 +123,8 @@ def glaze(rng: Generator, size: PixelSize, seeds: Points, colours: Field) -> Ima
         fill(image, edges, colour * (1 + 0.28 * bevel[:, None]))
         draw.line(np.append(rim, rim[:1]).view(np.float64).tolist(), (18, 16, 26), 5)
     streaks = smooth_noise(rng, size, 60, 14) * 70 + 180
-    return ImageChops.multiply(image, to_image(streaks).convert("RGB"))
+    glazed = ImageChops.multiply(image, to_image(streaks).convert("RGB"))
+    return finish(rng, glazed, grain=4)
 
 
 def confetti_shore(rng: Generator) -> Image.Image:
@@ -290,19 +287,14 @@ def misty_inkstone(rng: Generator) -> Image.Image:
     birds = flock[:, None] + rng.uniform(8, 18, (7, 1)) * wings
     fill(sheet, ribbon(birds, np.array([0.3, 1.8, 2.4, 1.8, 0.3])), 215)
     stamp_seal(rng, red)
-    return finish(rng, print_inks(rng, sheet, red), grain=4)
-
-
-def print_inks(rng: Generator, sheet: Image.Image, red: Image.Image) -> Image.Image:
-    """Print black and vermilion on fibrous paper that granulates them."""
+    # Black and vermilion are printed on fibrous paper that granulates them.
     paper, black = rng.choice(swatches(PAPERS)), rng.choice(swatches(INK_STICKS))
-    size = sheet.width // OVERSAMPLING, sheet.height // OVERSAMPLING
     fibres = smooth_noise(rng, size, 160, 40) + smooth_noise(rng, size, 30, 160) - 1
     page = to_image(paper + 14 * fibres[..., None])
     bite = to_image(np.clip(235 + 70 * fibres, 0, 255))
     page.paste(rgb(black), mask=ImageChops.multiply(sheet, bite))
     page.paste((190, 44, 30), mask=ImageChops.multiply(red, bite))
-    return page
+    return finish(rng, page, grain=4)
 
 
 POSTERS = (
@@ -364,6 +356,7 @@ def tilted_signal(rng: Generator) -> Image.Image:
     return finish(rng, image, grain=9)
 
 
+# In the order of their names.
 PAINTERS: dict[str, Callable[[Generator], Image.Image]] = {
     "amber_nocturne": amber_nocturne,
     "cathedral_glass": cathedral_glass,

@@ -37,23 +37,20 @@ def paintings(artists: list[str] | str | None = None) -> list[ImageSet]:
 
 def catalogue() -> Catalogue:
     """All painters with their bodies of work."""
-    artists = tuple(Artist(name, _body_of_work(name)) for name in sorted(painters.PAINTERS))
-    return Catalogue("the sample", artists)
+    numbers = range(1, BODY_OF_WORK + 1)
+    artists = [Artist(p, tuple(_painting(p, n) for n in numbers)) for p in painters.PAINTERS]
+    return Catalogue("the sample", tuple(artists))
 
 
-def _body_of_work(painter: str) -> tuple[LazyImage, ...]:
-    place = f"datasets.painters:{painter}"
-    return tuple(
-        LazyImage(f"{painter}_{n}", f"{place}/{n}", partial(painters.paint, painter, n))
-        for n in range(1, BODY_OF_WORK + 1)
-    )
+def _painting(painter: str, number: int) -> LazyImage:
+    source = f"datasets.painters:{painter}/{number}"
+    return LazyImage(f"{painter}_{number}", source, partial(painters.paint, painter, number))
 
 
 def content() -> ImageSet:
     """Photographs that come with the libraries used."""
-    names = PHOTOGRAPHS.keys()
-    read = [LazyImage(n, f"datasets.sample:{n}", partial(photograph, n)) for n in names]
-    return ImageSet("content", tuple(read))
+    images = [LazyImage(n, f"datasets.sample:{n}", partial(photograph, n)) for n in PHOTOGRAPHS]
+    return ImageSet("content", tuple(images))
 
 
 def photograph(name: str) -> Image.Image:

@@ -80,12 +80,9 @@ def named_or_first(available: ImageSet, names: Sequence[str] | None, count: int)
     elif count <= len(by_name):
         wanted = list(by_name)[:count]
     else:
-        raise DatasetError(
-            f"only {len(by_name)} content images are available: set content.count={len(by_name)} "
-            "or add images",
-            option="content.count",
-            value=count,
-        )
+        most = len(by_name)
+        reason = f"only {most} content images are available: set content.count={most} or add images"
+        raise DatasetError(reason, "content.count", count)
     return ImageSet(available.name, tuple(by_name[name] for name in wanted))
 
 
@@ -104,12 +101,11 @@ def random_split(
     """
     count = len(available.images)
     if count < train + test:
-        raise DatasetError(
+        reason = (
             f"content.train={train} and content.test={test} others need {train + test} content "
-            f"images, only {count} are available: lower them or add images",
-            option="split",
-            value=split,
+            f"images, only {count} are available: lower them or add images"
         )
+        raise DatasetError(reason, "split", split)
     in_order = [image for _, image in sorted(_by_name(available).items())]
     shuffled = np.random.default_rng([seed, zlib.crc32(b"content")]).permutation(count)
     places = shuffled[:train] if split == "train" else shuffled[-test:]

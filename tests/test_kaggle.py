@@ -25,7 +25,7 @@ import pytest
 from kagglesdk import kaggle_env
 
 from datasets import DatasetError, fetch, kaggle
-from datasets.kaggle_client import KaggleArchive
+from datasets.kaggle import KaggleArchive
 
 NAME = "best_artworks"
 HANDLE = "ikarus777/best-artworks-of-all-time/versions/1"
@@ -267,7 +267,7 @@ def test_without_a_network_it_fails_at_once(
     assert "dataset.root=PATH" in message
     use_endpoint(monkeypatch, "http://no-such-host.invalid")
     assert "the connection to Kaggle failed ([Errno -" in stand_in.refuses()
-    monkeypatch.setattr("datasets.kaggle_client.TIMEOUTS", (0.1, 0.1))
+    monkeypatch.setattr("datasets.kaggle.TIMEOUTS", (0.1, 0.1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         use_endpoint(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert "the connection to Kaggle failed (timed out)" in stand_in.refuses()

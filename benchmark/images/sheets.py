@@ -25,13 +25,8 @@ def contact_sheet(
 ) -> Image.Image:
     """One run: content pictures across, artists down, four paintings beside each row of results.
 
-    Args:
-        contents: uint8 pictures, (S, S, 3).
-        content_names: one each.
-        paintings: each artist's, uint8, (n, S, S, 3).
-        artist_names: one each.
-        results: results[artist][content], uint8, (S, S, 3).
-        caption: a line above.
+    Pictures are uint8, (S, S, 3): `paintings` an (n, S, S, 3) of each artist, and
+    results[artist][content].
     """
     size = len(contents[0])
     blank = np.full((size, size, 3), 255, "uint8")
@@ -41,13 +36,7 @@ def contact_sheet(
 
 
 def overview(pictures: np.ndarray, names: Sequence[str], caption: str) -> Image.Image:
-    """All pictures of a set, small, each under its name.
-
-    Args:
-        pictures: uint8, (n, S, S, 3).
-        names: one each.
-        caption: a line above.
-    """
+    """All pictures of a set, uint8, (n, S, S, 3), small, each under its name."""
     font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT - 4)
     columns = min(len(pictures), OVERVIEW_COLUMNS)
     rows = -(-len(pictures) // columns)
@@ -127,10 +116,7 @@ def shortened(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
 def loss_curves(history: np.ndarray, names: Sequence[str], title: str) -> Figure:
     """Mean losses over the epochs, each with the range of the examples around it.
 
-    Args:
-        history: shape (epochs + 1, losses, examples).
-        names: of the losses.
-        title: above the figure.
+    `history` has the shape (epochs + 1, losses, examples).
     """
     figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
     figure.suptitle(title, fontsize=10)

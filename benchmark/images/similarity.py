@@ -13,10 +13,7 @@ def luma_ssim(x: np.ndarray, y: np.ndarray, **constants: float) -> float:
     Mean over Gaussian windows, σ = 1.5 in 11 × 11, of
     (2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)).
 
-    Args:
-        x: luma of a picture.
-        y: luma of another one.
-        constants: K1 and K2 where C1 = K1² and C2 = K2² are not the source's.
+    `constants` are K1 and K2 where C1 = K1² and C2 = K2² are not the source's.
 
     Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004, equation 13.
     """
