@@ -73,19 +73,16 @@ def _matches(known: Aliases, name: str) -> list[str]:
         return [name]
     if is_pattern(name):
         return [artist for artist in known if fnmatchcase(plain(artist), plain(name))]
-    spellings = {artist: _spellings(artist, *aliases) for artist, aliases in known.items()}
+    spellings: dict[str, list[str]] = {}
+    for artist, aliases in known.items():
+        composed = [unbroken(text).casefold() for text in (artist, *aliases)]
+        spellings[artist] = composed + [text.translate(TRANSLITERATED) for text in composed]
     wanted = name_key(name)
     same = [a for a, written in spellings.items() if wanted in map(name_key, written)]
     if same or not wanted:
         return same
     given = set(words(name))
     return [a for a, written in spellings.items() if any(given <= set(words(s)) for s in written)]
-
-
-def _spellings(*names: str) -> list[str]:
-    """Names as they are, and with the letters that other keyboards lack written out."""
-    composed = [unbroken(name).casefold() for name in names]
-    return [*composed, *(name.translate(TRANSLITERATED) for name in composed)]
 
 
 def is_pattern(name: str) -> bool:
