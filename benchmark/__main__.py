@@ -14,10 +14,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from benchmark.config.arguments import hydra_parser
-from benchmark.config.compose import check_choices, quoted, refuse, typed
-from benchmark.config.composition_errors import CompositionError
-from benchmark.config.imports import explained_imports
+from benchmark.config.compose import (
+    CompositionError,
+    check_choices,
+    explained_imports,
+    hydra_parser,
+    quoted,
+    refuse,
+    typed,
+)
 from benchmark.config.paths import ROOT
 from benchmark.runtime.interrupts import EXIT_CODE
 from benchmark.runtime.launchers import launcher_kind
@@ -75,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return run_hydra(process)
     except KeyboardInterrupt:
-        process.interrupts.mark_shutting_down()
+        process.interrupts.is_shutting_down = True
         process.close_sweep()
         if process.jobs:
             process.jobs.release()

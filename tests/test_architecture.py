@@ -49,7 +49,7 @@ def test_one_module_knows_mlflow_and_none_a_backend() -> None:
 
 
 def test_nothing_private_of_other_packages_is_imported() -> None:
-    """What they do not document is known in `runtime/library_internals.py` alone, as names."""
+    """What they do not document is known in `runtime/jobs.py` alone, as names."""
     private = {
         (file, name)
         for file, imported in SOURCES.items()

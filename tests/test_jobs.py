@@ -11,9 +11,14 @@ import pytest
 
 from benchmark.runtime import slurm
 from benchmark.runtime.interrupts import EXIT_CODE, Interrupts
-from benchmark.runtime.jobs import JoblibJobs, LocalJobs, SlurmJobs
+from benchmark.runtime.jobs import (
+    CONTROLLER_MODULE,
+    JOB_MODULES,
+    Jobs,
+    LocalJobs,
+    SlurmJobs,
+)
 from benchmark.runtime.launchers import LauncherKind
-from benchmark.runtime.library_internals import CONTROLLER_MODULE, JOB_MODULES
 from benchmark.runtime.workers import Worker
 from tests import slurm as stand_in
 
@@ -51,7 +56,7 @@ def process_of(module: str) -> Iterator["subprocess.Popen[bytes]"]:
 @pytest.mark.parametrize("module", JOB_MODULES)
 def test_the_jobs_among_the_child_processes_are_stopped_and_others_not(module: str) -> None:
     with process_of(module) as job, process_of("another") as other:
-        JoblibJobs().stop()
+        Jobs().stop()
         job.wait(timeout=10)
         assert other.poll() is None
 

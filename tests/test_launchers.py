@@ -460,7 +460,7 @@ echo "GPU 1: NVIDIA Tesla (UUID: GPU-bbbb-1)"
 
 CLAIM = """
 import os, sys
-from benchmark.runtime.gpus import claim_gpu
+from benchmark.runtime.workers import claim_gpu
 claim = claim_gpu()
 print(claim and os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 sys.stdin.read()

@@ -12,12 +12,12 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from benchmark.config.arguments import hydra_parser
+from benchmark.config.compose import hydra_parser
 from benchmark.config.errors import ConfigError
-from benchmark.runtime import library_internals
+from benchmark.runtime import jobs
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.sweeps import application
-from benchmark.sweeps.overrides import combinations
+from benchmark.sweeps.plan import combinations
 from tests.commands import ROOT, TINY, store
 
 
@@ -54,16 +54,16 @@ def test_an_interval_has_no_values() -> None:
 def test_what_is_known_of_submitit_and_joblib_holds_in_the_installed_versions() -> None:
     utils = pytest.importorskip("submitit.core.utils")
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    for module in (*library_internals.JOB_MODULES, library_internals.CONTROLLER_MODULE):
+    for module in (*jobs.JOB_MODULES, jobs.CONTROLLER_MODULE):
         assert importlib.util.find_spec(module), module
     paths = utils.JobPaths("folder", "17")
-    assert paths.submitted_pickle.name == library_internals.SUBMITTED_FILE.replace("*", "17")
-    assert paths.result_pickle.name == library_internals.RESULT_FILE.format(job="17")
+    assert paths.submitted_pickle.name == jobs.SUBMITTED_FILE.replace("*", "17")
+    assert paths.result_pickle.name == jobs.RESULT_FILE.format(job="17")
 
 
 def test_each_application_has_a_state_of_its_own() -> None:
     first = application.begin()
-    first.interrupts.mark_shutting_down()
+    first.interrupts.is_shutting_down = True
     second = application.begin()
     assert application.current() is second
     assert not second.interrupts.is_shutting_down
@@ -77,7 +77,7 @@ def test_a_lost_interrupt_is_raised_again_until_the_program_shuts_down() -> None
         interrupts.handle_signal(2, None)
     with pytest.raises(KeyboardInterrupt):
         interrupts.check()
-    interrupts.mark_shutting_down()
+    interrupts.is_shutting_down = True
     interrupts.check()
 
 

@@ -1,21 +1,77 @@
-"""From a command line's overrides to a typed, checked configuration."""
+"""From a command line to a typed, checked configuration, or to one line about what is wrong."""
 
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
-from benchmark.config.checks import check_config
-from benchmark.config.composition_errors import CompositionError, as_input_error
 from benchmark.config.errors import ConfigError, validated
-from benchmark.config.registry import CONF, unknown_variant
-from benchmark.config.schema import SCHEMA, SINGLE_GROUPS, Config
+from benchmark.config.paths import check_folder, check_store, local_file, may_write
+from benchmark.config.registry import (
+    CONF,
+    check_variant,
+    known_options,
+    owners,
+    unknown_variant,
+)
+from benchmark.config.schema import SCHEMA, SINGLE_GROUPS, Config, flat
+from benchmark.user_input import InputError, as_override, did_you_mean, in_one_line
+from benchmark.user_input.arguments import Parser
+
+OWN_PACKAGES = ("benchmark", "backbones", "datasets", "__main__")
+
+CompositionError = (HydraException, OmegaConfBaseException)
+"""What Hydra and OmegaConf raise for a bad override."""
+
+LAUNCHERS = ("joblib", "ray", "submitit_local", "submitit_slurm")
+"""What Hydra's launchers that come with the extra `cluster` are called."""
+
+PLAIN_OMEGACONF_ERRORS = (
+    (r"Value '.*' of type '\w+' could not be converted to Integer", "must be an integer"),
+    (r"Value '.*' of type '\w+' could not be converted to Float", "must be a number"),
+    (r"Value '.*' is not a valid bool.*", "must be true or false"),
+    (r"Invalid value '.*', expected one of \[(.*)\]", r"must be one of \1"),
+    (r"field '.*' is not Optional", "must not be null"),
+    (r"Invalid value assigned: .* is not a ListConfig.*", "must be a list, such as [a,b]"),
+    (r"Invalid type assigned: .* is not a subclass of .*", "has options of its own: set those"),
+    (r"Cannot convert '(?:list|dict)' to string.*", "must be a text"),
+)
+"""What OmegaConf says, as patterns, and the same for people who do not know it."""
 
 BEYOND_ASCII = re.compile(r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*")
+
+
+def hydra_parser() -> Parser:
+    """Of Hydra's flags, as its documentation lists them, and overrides."""
+    parser = Parser(add_help=False)
+    switches = "--help -h|--hydra-help|--version|--resolve|--run -r|--multirun -m"
+    for names in f"{switches}|--shell-completion -sc".split("|"):
+        parser.add_argument(*names.split(), action="store_true")
+    with_values = "--package -p|--config-path -cp|--config-name -cn|--config-dir -cd"
+    for names in f"{with_values}|--experimental-rerun".split("|"):
+        parser.add_argument(*names.split())
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    parts = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+    parser.add_argument("--info", "-i", nargs="?", const="all", choices=parts)
+    parser.add_argument("overrides", nargs="*")
+    return parser
 
 
 def typed(config: DictConfig) -> Config:
@@ -25,9 +81,7 @@ def typed(config: DictConfig) -> Config:
         ConfigError: a value is out of its range, or an option unknown or without a value.
     """
     try:
-        for option in sorted(OmegaConf.missing_keys(config)):
-            raise ConfigError(f"must be given: add {option}=… to the command", option)
-        container = OmegaConf.to_container(config, resolve=True)
+        container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
     plain = validated(SCHEMA, container)
@@ -43,20 +97,51 @@ def composed(overrides: Sequence[str]) -> Config:
     """
     check_choices(overrides)
     given = [quoted(override) for override in overrides]
-    if GlobalHydra.instance().is_initialized():
-        return typed(_composed(given))
-    with initialize_config_dir(str(CONF), version_base="1.3", job_name="benchmark"):
-        return typed(_composed(given))
+    with ExitStack() as stack:
+        if not GlobalHydra.instance().is_initialized():
+            stack.enter_context(initialize_config_dir(str(CONF), "benchmark", version_base="1.3"))
+        try:
+            config = compose("config", overrides=given)
+        except (*CompositionError, RecursionError, UnicodeDecodeError) as error:
+            raise as_input_error(error) from error
+        except Exception as error:  # Hydra's errors of other kinds are for bad overrides too.
+            raise ConfigError(f"{' '.join(given)}: cannot be read: {error}") from error
+        return typed(config)
 
 
-def _composed(overrides: list[str]) -> DictConfig:
-    """What Hydra makes of overrides; its errors of other kinds are for bad ones too."""
-    try:
-        return compose("config", overrides=overrides)
-    except (*CompositionError, RecursionError, UnicodeDecodeError) as error:
-        raise as_input_error(error) from error
-    except Exception as error:
-        raise ConfigError(f"{' '.join(overrides)}: cannot be read: {error}") from error
+def check_config(config: Config) -> None:
+    """Check what the schema cannot express: other options, `conf/`, what is on the disk, encoding.
+
+    Raises:
+        ConfigError: names the first option that is wrong, and why.
+    """
+    for option, value in flat(config).items():
+        try:
+            as_override(value).encode()
+        except UnicodeEncodeError as error:  # Python could not decode an argument or file name.
+            reason = "is not UTF-8, and MLflow stores nothing else: rename it, or give a link to it"
+            raise ConfigError(reason, option, value) from error
+    if config.memory_gb is not None and config.batch != "auto":
+        raise ConfigError(
+            f"needs batch=auto, not batch={config.batch}", "memory_gb", config.memory_gb
+        )
+    weights = config.loss
+    if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
+        raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
+    for name in config.evaluation.evaluators:
+        check_variant("evaluation.evaluators", name, "backbone")
+    for name in config.best_optimizer.optimizers:
+        check_variant("best_optimizer.optimizers", name, "optimizer")
+    if config.best_optimizer.overlay is not None:
+        check_variant("best_optimizer.overlay", config.best_optimizer.overlay, "experiment")
+    uri = config.tracking.uri
+    if uri is not None:
+        check_store("tracking.uri", uri)
+        file = local_file(uri)
+        if file and not may_write(file):
+            raise ConfigError(f"no permission to write to {file}", "tracking.uri", uri)
+    check_folder("checkpoint.folder", config.checkpoint.folder)
+    check_folder("cache", config.cache)
 
 
 def one_by_one(arguments: Sequence[str]) -> Iterator[list[str]]:
@@ -73,13 +158,6 @@ def quoted(override: str) -> str:
         return override
     option, equals, value = override.partition("=")
     return option + equals + BEYOND_ASCII.sub(lambda name: f"'{name[0].strip()}'", value)
-
-
-def refuse(error: BaseException) -> int:
-    """Print what is wrong with the input as one line; returns the exit code for it, 2."""
-    GlobalHydra.instance().clear()
-    print(f"error: {as_input_error(error)}", file=sys.stderr)
-    return 2
 
 
 def check_choices(overrides: Sequence[str]) -> None:
@@ -100,3 +178,105 @@ def check_choices(overrides: Sequence[str]) -> None:
             )
         if re.fullmatch(r"null|true|false|[\d._-].*", choice):
             raise unknown_variant(group, choice, group)
+
+
+def refuse(error: BaseException) -> int:
+    """Print what is wrong with the input as one line; returns the exit code for it, 2."""
+    GlobalHydra.instance().clear()
+    print(f"error: {as_input_error(error)}", file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def explained_imports() -> Iterator[None]:
+    """Around imports: one that fails ends the program, naming the package in one line.
+
+    A defect of the project's own modules is shown with its traceback. Neither is raised as what it
+    was, because Hydra turns the exceptions of a callback into warnings.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise SystemExit(refuse(error)) from error
+    except Exception as error:
+        frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
+        missing = error.name if isinstance(error, ImportError) else None
+        package = (missing or frame.f_globals["__name__"]).partition(".")[0]
+        if package in OWN_PACKAGES:
+            traceback.print_exc()
+            raise SystemExit(1) from error
+        reason = in_one_line(str(error)) or type(error).__name__
+        print(f"error: cannot import {package}: {reason}; run make install", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def as_input_error(error: BaseException) -> InputError:
+    """An error of Hydra, OmegaConf or our own as one line that says what to do."""
+    text, cause = str(error), error
+    if isinstance(error, InputError):
+        return error
+    if isinstance(error, InstantiationException):
+        # Something that Hydra was to make could not be made: the error at the root of it.
+        while cause.__cause__ or cause.__context__:
+            cause = cause.__cause__ or cause.__context__ or cause
+        return ConfigError(f"{type(cause).__name__}: {cause}")
+    if several := re.match(r"Ambiguous value for argument '(.+?)=(.*?)'", text):
+        reason = "several values make a sweep, which needs -m; a list is written option=[a,b]"
+        return ConfigError(reason, *several.groups())
+    if isinstance(error, RecursionError):
+        return ConfigError("the defaults lists of YAMLs in conf/ include each other in a circle")
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"a YAML in conf/ is not UTF-8: {error}")
+    # Of a list of choices, as of metrics, Hydra has only the text.
+    if in_list := re.search(r"Could not load '(\w+)/([^']*)'", text):
+        return unknown_variant(in_list[1], in_list[2], in_list[1])
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        return _unknown_choice(str(error.missing_cfg_file), error.options)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"'{in_one_line(error.override)}' cannot be read as option=value; a value with "
+            "spaces, quotes, commas or brackets goes into quotes of its own: 'option=\"…\"'"
+        )
+    if not isinstance(error, OmegaConfBaseException):
+        cause = error.__cause__ or error
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
+        name = re.search(r"'([^']+)'", text)
+        return _unknown_option(str(cause.full_key or (name[1] if name else error)))
+    if isinstance(cause, MissingMandatoryValue):
+        option = str(cause.full_key)
+        return ConfigError(f"must be given: add {option}=… to the command", option)
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        return _wrong_type(cause)
+    return ConfigError(text)
+
+
+def _unknown_choice(file: str, known: Sequence[str]) -> ConfigError:
+    group, _, choice = file.removesuffix(".yaml").rpartition("/")
+    if group == "hydra/launcher" and choice in LAUNCHERS:
+        return ConfigError("is not installed: pip install -e '.[cluster]'", group, choice)
+    return unknown_variant(group, choice, group, [name for name in known if name[0] != "_"])
+
+
+def _unknown_option(option: str) -> ConfigError:
+    group, of = option.partition(".")[0], owners()
+    if option in of:
+        choices = " or ".join(f"{group}={name}" for name in of[option])
+        return ConfigError(
+            f"not in the YAML of this {group}: choose {choices}, or write +{option}=… if "
+            "its function has this argument",
+            option,
+        )
+    known = known_options()
+    ending = [name for name in known if name.rpartition(".")[2] == option]
+    hint = f" Did you mean '{min(ending, key=len)}'?" if ending else did_you_mean(option, known)
+    return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
+
+
+def _wrong_type(error: OmegaConfBaseException) -> ConfigError:
+    reason = str(error.msg or error).splitlines()[0]
+    reason = re.sub(r"While dereferencing interpolation '.*?': ", "", reason)
+    for pattern, words in PLAIN_OMEGACONF_ERRORS:
+        match = re.fullmatch(pattern, reason)
+        if match:
+            return ConfigError(match.expand(words), str(error.full_key), error.value)
+    return ConfigError(reason, str(error.full_key))

@@ -19,12 +19,13 @@ PLAIN = {
     "enum": "must be {expected}",
     "value_error": "{error}",
     "unexpected_keyword_argument": "no such option.",
-    "missing": "must be given",
+    "missing": "must be given: add {option}=… to the command",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be an integer"),
     **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(("list_type", "tuple_type"), "must be a list, such as [a,b]"),
     "string_type": "must be a text",
+    "string_pattern_mismatch": "must not be blank",
     "string_unicode": "is not UTF-8",
 }
 """What pydantic's errors mean, by their type, in words for people who do not know pydantic."""
@@ -35,12 +36,7 @@ class ConfigError(InputError):
 
 
 def validated(kind: TypeAdapter[Kind], value: Any, option: str = "") -> Kind:
-    """A value as pydantic converts it to a type.
-
-    Args:
-        kind: the type.
-        value: of an option, or of all below it.
-        option: its dotted name; "" for the whole configuration.
+    """The value of an option, or of all below it ("": of all there are), converted to a type.
 
     Raises:
         ConfigError: it is not of that type; names the option, or the one below it.
@@ -57,9 +53,7 @@ def validated(kind: TypeAdapter[Kind], value: Any, option: str = "") -> Kind:
     reason = first["msg"].replace("Input should be", "must be")
     if first["type"] in PLAIN:
         bounds = {k: f"{v:g}" if type(v) is float else v for k, v in first.get("ctx", {}).items()}
-        reason = PLAIN[first["type"]].format_map(bounds).replace("'", "")
-    if first["type"] == "missing":
-        reason += f": add {option}=… to the command"
+        reason = PLAIN[first["type"]].format(**bounds, option=option).replace("'", "")
     if first["type"] == "unexpected_keyword_argument":
         last, value = option.rpartition(".")[2], ...
         reason += did_you_mean(last, above.keys() - {last})

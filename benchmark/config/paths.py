@@ -37,12 +37,9 @@ def local_file(uri: str) -> Path | None:
 
 
 def check_folder(option: str, folder: str | None, value: str | None = None) -> None:
-    """Check that a folder is there or can be made.
+    """Check that a folder, None for none, is there or can be made, as an option names it.
 
-    Args:
-        option: that names it, for messages.
-        folder: its path; None is none.
-        value: the option's, where that is not the folder itself.
+    The option's value is the folder itself unless it is given.
 
     Raises:
         ConfigError: a file is in its way, or it would be where nothing may be written.
@@ -55,9 +52,7 @@ def check_folder(option: str, folder: str | None, value: str | None = None) -> N
     if not os.path.isdir(there):  # noqa: PTH112
         raise ConfigError(f"{there} is not a folder; name another place", option, value)
     if there != place and not may_write(there):
-        raise ConfigError(
-            f"cannot be created: no permission to write to {there}", option, value or folder
-        )
+        raise ConfigError(f"cannot be created: no permission to write to {there}", option, value)
 
 
 def nearest_there(place: Path) -> Path:

@@ -1,7 +1,7 @@
 """The variants and options that the YAMLs of `conf/` define."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
+from benchmark.config.schema import leaves
 from benchmark.user_input import did_you_mean
 
 CONF = ROOT / "conf"
@@ -68,8 +69,8 @@ def owners() -> dict[str, list[str]]:
 
 def known_options() -> list[str]:
     """The dotted names of all options."""
-    main = yaml_of(CONF / "config.yaml")
-    return [key for key in leaves(main) if not key.startswith("hydra.")] + list(owners())
+    main = leaves(yaml_of(CONF / "config.yaml"))
+    return [key for key in main if not key.startswith(("defaults", "hydra."))] + list(owners())
 
 
 def variant_yaml(group: str, name: str) -> dict[str, Any]:
@@ -88,12 +89,3 @@ def yaml_of(path: Path) -> dict[str, Any]:
     except Exception:  # OmegaConf and PyYAML raise errors of many kinds.
         return {}
     return dict(container) if isinstance(container, dict) else {}  # type: ignore[arg-type]
-
-
-def leaves(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """The dotted names of all values in nested dictionaries."""
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{key}.")
-        elif key != "defaults":
-            yield f"{prefix}{key}"

@@ -1,8 +1,9 @@
 """The typed schema of a run's configuration, with its ranges as pydantic's constraints."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
@@ -43,14 +44,8 @@ def sweep_name(name: str) -> str:
     return name
 
 
-def not_blank(text: str) -> str:
-    """A text with more than spaces."""
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
-
-
-Text = Annotated[str, AfterValidator(not_blank)]
+Text = Annotated[str, Field(pattern=r"\S")]
+"""With more than spaces."""
 
 
 class Target(BaseModel):
@@ -80,40 +75,25 @@ NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
 
 
-class Precision(Enum):
-    """Type of the backbone's activations; losses are float32 in either."""
+Precision = StrEnum("Precision", ["float32", "bfloat16"])
+"""Type of the backbone's activations; losses are float32 in either."""
 
-    float32 = "float32"
-    bfloat16 = "bfloat16"
+Init = StrEnum("Init", ["content", "noise"])
+"""Where a picture starts: at its content picture, or at uniform noise."""
 
-
-class Init(Enum):
-    """Where a picture starts: at its content picture, or at uniform noise."""
-
-    content = "content"
-    noise = "noise"
+Keep = StrEnum("Keep", ["last", "best"])
+"""Which picture of each example is kept: the last, or that of lowest total loss."""
 
 
-class Keep(Enum):
-    """Which picture of each example is kept: the last, or that of lowest total loss."""
-
-    last = "last"
-    best = "best"
-
-
-class Split(Enum):
+class Split(StrEnum):
     """Which draw of content pictures a run takes: that for training, or the others."""
 
     train = "train"
     test = "test"
 
 
-class Estimate(Enum):
-    """Whether a sweep's cost is measured and shown before it starts, or only that is done."""
-
-    skip = "skip"
-    show = "show"
-    only = "only"
+Estimate = StrEnum("Estimate", ["skip", "show", "only"])
+"""Whether a sweep's cost is measured and shown before it starts, or only that is done."""
 
 
 @dataclass
@@ -232,16 +212,16 @@ ConfigStore.instance().store(name="schema", node=Config)
 
 def flat(config: Config) -> dict[str, Any]:
     """Every resolved option by its dotted name, lists as they are."""
+    return {key: value for key, value in leaves(nested(config)).items() if key != "experiment"}
 
-    def leaves(prefix: str, node: Any) -> dict[str, Any]:
-        if not isinstance(node, dict):
-            return {prefix: node}
-        options: dict[str, Any] = {}
-        for key, value in node.items():
-            options |= leaves(f"{prefix}.{key}" if prefix else str(key), value)
-        return options
 
-    return {key: value for key, value in leaves("", nested(config)).items() if key != "experiment"}
+def leaves(node: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """The values in nested dictionaries by their dotted names."""
+    values: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        values |= leaves(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return values
 
 
 def nested(config: Config) -> dict[str, Any]:

@@ -31,14 +31,7 @@ def function_of(
 def check_call(
     option: str, target: str, function: Callable[..., Any], *given: str, **named: Any
 ) -> None:
-    """Check that a function can be called with what it is going to be given.
-
-    Args:
-        option: that names it, for messages.
-        target: its dotted name.
-        function: to be called.
-        given: what its first arguments will be.
-        named: its other arguments.
+    """Check that a function, which an option names as `target`, can be called with arguments.
 
     Raises:
         ConfigError: it cannot.
@@ -62,12 +55,8 @@ def arguments_of(
 ) -> dict[str, Any]:
     """A variant's arguments, each converted to the type that the function's signature states.
 
-    Args:
-        group: for messages.
-        variant: the composed YAML.
-        without: keys that are not for the function.
-        given: what the program gives as its first arguments.
-        named: arguments that the program gives it by name.
+    Keys in `without` are not for the function, which the program gives the first arguments `given`
+    and, by name, `named`.
 
     Raises:
         InputError: the function has no such argument, or not of that type, or lacks one.

@@ -29,11 +29,16 @@ class Interrupts:
 
     One object per process; without `install` nothing ever happens to it, so that code which only
     reads can be given a fresh one.
+
+    Attributes:
+        before_interrupt: what the first signal does before it raises; a second does not wait for
+            it.
+        is_shutting_down: the main thread has noticed a signal and is ending what it does.
     """
 
     def __init__(self) -> None:
         self.is_shutting_down = False
-        self._first_action: Callable[[], None] | None = None
+        self.before_interrupt: Callable[[], None] | None = None
         self._raised = False
         self._pending = False
         self._deferrals = 0
@@ -57,10 +62,6 @@ class Interrupts:
         else:
             self._raise()
 
-    def before_interrupt(self, action: Callable[[], None]) -> None:
-        """What the first signal does before it raises; a second signal does not wait for it."""
-        self._first_action = action
-
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal came and its exception was lost.
 
@@ -69,10 +70,6 @@ class Interrupts:
         """
         if self._raised and not self.is_shutting_down:
             raise KeyboardInterrupt
-
-    def mark_shutting_down(self) -> None:
-        """The main thread has noticed a signal and is ending what it does."""
-        self.is_shutting_down = True
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -96,9 +93,9 @@ class Interrupts:
             self._exit_actions.remove(action)
 
     def _raise(self) -> None:
-        action, self._first_action = self._first_action, None
+        action, self.before_interrupt = self.before_interrupt, None
         if action is not None:
-            self.mark_shutting_down()
+            self.is_shutting_down = True
             action()
         self._raised = True
         raise KeyboardInterrupt
@@ -111,7 +108,7 @@ class Interrupts:
             began = monotonic()
             # A launcher that waits for its jobs looks for signals now and then.
             while monotonic() - began < (
-                LONGEST_WRITE if self._deferrals or self._first_action else GRACE
+                LONGEST_WRITE if self._deferrals or self.before_interrupt else GRACE
             ):
                 if self.is_shutting_down:
                     return

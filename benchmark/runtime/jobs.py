@@ -2,7 +2,7 @@
 
 import shutil
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
@@ -10,19 +10,30 @@ from time import sleep
 import psutil
 
 from benchmark.runtime import slurm
-from benchmark.runtime.library_internals import (
-    CONTROLLER_MODULE,
-    JOB_MODULES,
-    RESULT_FILE,
-    SUBMITTED_FILE,
-)
+
+# What is known of joblib and submitit beyond their documentation: neither says which processes and
+# files belong to its jobs, and both kill their jobs, or leave them, when the program is
+# interrupted. Checked with joblib 1.5.3 and submitit 1.5.4; `tests/test_sweeps.py` fails where
+# another version differs.
+
+JOB_MODULES = ("joblib.externals.loky.backend.popen_loky_posix", "submitit.core._submit")
+"""Modules that joblib's and submitit's processes run for a job, as their command lines show."""
+
+CONTROLLER_MODULE = "submitit.local._local"
+"""The same of the process that submitit starts, on this machine, to watch over a job."""
+
+SUBMITTED_FILE = "*_submitted.pkl"
+"""What submitit writes into a job's folder at its submission, as a pattern."""
+
+RESULT_FILE = "{job}_0_result.pkl"
+"""What it writes there at its end."""
 
 PATIENCE = 15.0
 """Seconds that jobs have to end in order when the driver is interrupted."""
 
 
 class Jobs:
-    """The jobs of a launcher, each a run in another process.
+    """The jobs of a launcher, each a run in another process: here joblib's.
 
     Attributes:
         output: where the runs' output goes; empty where they write into the terminal.
@@ -30,36 +41,40 @@ class Jobs:
 
     output = ""
 
-    @abstractmethod
     def stop(self) -> None:
-        """End the jobs in order; a launcher that is interrupted kills them, or leaves them."""
+        """Ask the jobs among this process's children to end; kill those that do not.
+
+        A launcher that is interrupted kills its jobs at once, or leaves them.
+        """
+        children = psutil.Process().children(recursive=True)
+        jobs = [child for child in children if _runs(child, *JOB_MODULES)]
+        for job in jobs:
+            with suppress(psutil.Error):
+                job.terminate()
+        _, stuck = psutil.wait_procs(jobs, timeout=PATIENCE)
+        for job in stuck:
+            with suppress(psutil.Error):
+                job.kill()
 
     def wait(self, say: Callable[[str], None]) -> None:
-        """Wait for jobs that outlive their launcher, which fails when it loses one of them.
-
-        Args:
-            say: called with a line if there is something to wait for.
-        """
+        """Wait for jobs that outlive their launcher, and say so if there are any."""
 
     def release(self) -> None:
         """Release what a driver holds that another program is about to replace."""
 
 
-class JoblibJobs(Jobs):
-    """Joblib's processes."""
-
-    def stop(self) -> None:
-        """Stop the driver's own processes."""
-        stop_children()
-
-
 class SubmititJobs(Jobs):
-    """Jobs that submitit started, for this driver or an earlier one of the same sweep."""
+    """Jobs that submitit started, for this driver or an earlier one of the same sweep.
 
-    def __init__(self, folder: Path, interval: float) -> None:
-        """Of the sweep with this folder; polled every `interval` seconds."""
+    Attributes:
+        interval: seconds after which one that runs is looked at again.
+    """
+
+    interval = 1.0
+
+    def __init__(self, folder: Path) -> None:
+        """Of the sweep with this folder."""
         self._folder = folder / ".submitit"
-        self._interval = interval
         self.output = f"The output of the runs is in {self._folder}/*/*_log.out"
 
     @abstractmethod
@@ -73,7 +88,7 @@ class SubmititJobs(Jobs):
             if not announced:
                 say(f"Waiting for {len(waiting)} queued or running jobs: {', '.join(waiting)}")
                 announced = True
-            sleep(self._interval)
+            sleep(self.interval)
 
     def submitted(self) -> list[str]:
         """The names of all jobs of the sweep."""
@@ -83,19 +98,12 @@ class SubmititJobs(Jobs):
 class LocalJobs(SubmititJobs):
     """Submitit's jobs on this machine; their names are the numbers of their controllers."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, interval=1.0)
-
-    def stop(self) -> None:
-        """Stop the driver's own processes."""
-        stop_children()
-
     def has_ended(self, job: str) -> bool:
         """Whether the controller is no more."""
         try:
             controller = psutil.Process(int(job))
             ended = controller.status() == psutil.STATUS_ZOMBIE
-            return ended or not _runs(controller, [CONTROLLER_MODULE])
+            return ended or not _runs(controller, CONTROLLER_MODULE)
         except (psutil.Error, ValueError):
             return True
 
@@ -103,8 +111,7 @@ class LocalJobs(SubmititJobs):
 class SlurmJobs(SubmititJobs):
     """Jobs on a SLURM cluster."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, interval=5.0)
+    interval = 5.0
 
     def stop(self) -> None:
         """Cancel the jobs."""
@@ -121,19 +128,7 @@ class SlurmJobs(SubmititJobs):
         return shutil.which("squeue") is None or slurm.is_queued(job) is False
 
 
-def stop_children() -> None:
-    """Ask the jobs among this process's children to end; kill those that do not."""
-    jobs = [job for job in psutil.Process().children(recursive=True) if _runs(job, JOB_MODULES)]
-    for job in jobs:
-        with suppress(psutil.Error):
-            job.terminate()
-    _, stuck = psutil.wait_procs(jobs, timeout=PATIENCE)
-    for job in stuck:
-        with suppress(psutil.Error):
-            job.kill()
-
-
-def _runs(process: psutil.Process, modules: Sequence[str]) -> bool:
+def _runs(process: psutil.Process, *modules: str) -> bool:
     """Whether a process was started to run one of some modules."""
     try:
         command = " ".join(process.cmdline())

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.config.errors import ConfigError
-from benchmark.runtime.jobs import JoblibJobs, Jobs, LocalJobs, SlurmJobs
+from benchmark.runtime.jobs import Jobs, LocalJobs, SlurmJobs
 from benchmark.runtime.ray_jobs import RayJobs
 
 LauncherKind = Literal["basic", "joblib", "local", "slurm", "ray"]
@@ -19,6 +19,8 @@ LAUNCHER_KINDS: Mapping[str, LauncherKind] = {
     "RayLauncher": "ray",
 }
 """Launchers by the class that Hydra makes of them; all others do the runs in the driver."""
+
+SUBMITTED: Mapping[str, type[LocalJobs | SlurmJobs]] = {"local": LocalJobs, "slurm": SlurmJobs}
 
 
 def launcher_kind(launcher: Mapping[str, Any]) -> LauncherKind:
@@ -34,34 +36,20 @@ def prepare_jobs(launcher: Mapping[str, Any], folder: Path) -> Jobs | None:
     """
     kind = launcher_kind(launcher)
     if kind == "slurm" and shutil.which("srun") is None:
-        raise ConfigError(
-            "this machine has no srun; start it on one of the cluster's, or try it with "
-            "hydra/launcher=submitit_local",
-            "hydra/launcher",
-            "submitit_slurm",
-        )
+        reason = "this machine has no srun; start it on one of the cluster's, or try it with "
+        reason += "hydra/launcher=submitit_local"
+        raise ConfigError(reason, "hydra/launcher", "submitit_slurm")
     if kind == "joblib":
         # What a killed worker held, loky cleans up, and warns of it in a process of its own.
         os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
-        return JoblibJobs()
+        return Jobs()
     if kind == "ray":
         return RayJobs(launcher["ray"]["init"])
-    return _submitted_jobs(kind, folder)
+    return SUBMITTED[kind](folder) if kind in SUBMITTED else None
 
 
-def earlier_jobs(overrides: Sequence[str], sweep: str) -> Jobs | None:
-    """The jobs of a sweep whose driver is dead; those on SLURM may still run.
-
-    Args:
-        overrides: that chose and set up its launcher.
-        sweep: its name.
-    """
-    given = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
-    kinds: dict[str, LauncherKind] = {"submitit_local": "local", "submitit_slurm": "slurm"}
+def earlier_jobs(given: Mapping[str, str], sweep: str) -> Jobs | None:
+    """The jobs of a sweep whose driver is dead, by its launcher's options; some may still run."""
     folder = Path(given.get("hydra.sweep.dir", f"mlruns/sweeps/{sweep}")).resolve()
-    return _submitted_jobs(kinds.get(given.get("hydra/launcher", ""), "basic"), folder)
-
-
-def _submitted_jobs(kind: LauncherKind, folder: Path) -> Jobs | None:
-    submitted = {"local": LocalJobs, "slurm": SlurmJobs}.get(kind)
-    return submitted(folder) if submitted else None
+    kind = given.get("hydra/launcher", "").removeprefix("submitit_")
+    return SUBMITTED[kind](folder) if kind in SUBMITTED else None

@@ -15,11 +15,9 @@ JOB, RESTARTS = "SLURM_JOB_ID", "SLURM_RESTART_COUNT"
 
 
 class Owner(NamedTuple):
-    """A process.
+    """A process of a machine.
 
     Attributes:
-        host: its machine.
-        process: its number there.
         started: seconds from the machine's start to its own: setting the clock does not change it.
         job: SLURM's number of the job that it does; empty without one.
         restarts: how often SLURM had requeued that job.

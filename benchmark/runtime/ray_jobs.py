@@ -30,10 +30,7 @@ class RayJobs(Jobs):
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Start Ray on this machine, or join a cluster.
-
-        Args:
-            options: of `ray.init`.
+        """Start Ray on this machine, or join a cluster, with options of `ray.init`.
 
         Raises:
             ConfigError: Ray is not installed, or there is no such cluster, or it refuses.
@@ -48,11 +45,10 @@ class RayJobs(Jobs):
             reason = f"cannot be used: {error}: pip install -e '.[cluster]'"
             raise ConfigError(reason, "hydra/launcher", "ray") from error
         self._ray = ray
+        arguments = _init_options(options)
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            ray.init(**_init_options(options))
-        except ConfigError:
-            raise
+            ray.init(**arguments)
         except Exception as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise ConfigError(f"Ray cannot be used: {reason}", "hydra.launcher.ray.init") from error

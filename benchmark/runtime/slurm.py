@@ -1,7 +1,7 @@
 """SLURM's queue, through its own commands."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection
 from time import monotonic, sleep
 
 
@@ -17,9 +17,8 @@ def is_queued(job: str) -> bool | None:
     return bool(done.stdout.strip())
 
 
-def cancel(jobs: Iterable[str], patience: float) -> None:
+def cancel(jobs: Collection[str], patience: float) -> None:
     """Remove jobs from the queue, and ask those that run to end; kill them after `patience` s."""
-    jobs = list(jobs)
     if not jobs:
         return
     _scancel("--state=PENDING", *jobs)

@@ -19,12 +19,8 @@ if TYPE_CHECKING:  # They import Keras, which must not look for GPUs before a wo
 class Application:
     """What a process holds while it does a run, or drives a sweep.
 
-    Attributes:
-        interrupts: of this process.
-        jobs: of the sweep's launcher, in its driver; None where that does the runs itself.
-        sweep: the one in progress, in its driver.
-        worker: this process's part where a launcher started it to do runs.
-        workspace: what its runs share.
+    The driver of a sweep has that, and `jobs` unless it does the runs itself; a process that a
+    launcher started to do runs has a `worker`.
     """
 
     interrupts: Interrupts = field(default_factory=Interrupts)

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from benchmark.config.imports import explained_imports
+from benchmark.config.compose import explained_imports
 from benchmark.sweeps import application
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -13,16 +14,8 @@ from benchmark.transfer.batch import Optimization
 MEASURED_STEPS = 3
 
 
-@dataclass(frozen=True)
-class StepCost:
-    """What was measured of one backbone with one batch of examples.
-
-    Attributes:
-        backbone: its name.
-        batch: examples in the batch.
-        step_seconds: of one step of that batch.
-        compile_seconds: before the first step.
-    """
+class StepCost(NamedTuple):
+    """What a step of a backbone costs with a batch of so many examples, and compiling it."""
 
     backbone: str
     batch: int
@@ -73,15 +66,8 @@ class CostEstimate:
 
 
 def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
-    """Measure and print what some runs will cost."""
+    """Measure a few steps of each backbone, count those of all runs, and print what these cost."""
     output.print("Measuring a few steps of each backbone …")
-    estimate = estimate_cost(runs)
-    output.print(*estimate.lines(), sep="\n", soft_wrap=True)
-    return estimate
-
-
-def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
-    """Measure a few steps of each backbone, and count the steps of all runs."""
     costs: dict[tuple[object, int], StepCost] = {}
     compiled = set()
     seconds = []
@@ -110,7 +96,10 @@ def estimate_cost(runs: Iterable[Prepared]) -> CostEstimate:
         compiled.add(kind)
         steps += updates * len(run.examples)
         examples += len(run.examples)
-    return CostEstimate(list(costs.values()), examples, steps, seconds, backend.peak_memory())
+    memory = backend.peak_memory()
+    estimate = CostEstimate(list(costs.values()), examples, steps, seconds, memory)
+    output.print(*estimate.lines(), sep="\n", soft_wrap=True)
+    return estimate
 
 
 def measure_step(run: Prepared) -> StepCost:

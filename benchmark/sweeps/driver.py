@@ -8,21 +8,17 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.analysis.model_selection import with_best_optimizers
-from benchmark.config.compose import composed, refuse
-from benchmark.config.composition_errors import CompositionError
+from benchmark.config.compose import CompositionError, composed, refuse
 from benchmark.config.paths import check_folder
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import Output
 from benchmark.runtime.launchers import prepare_jobs
 from benchmark.sweeps.application import Application
-from benchmark.sweeps.cost import print_estimate
-from benchmark.sweeps.execution import reason_of, tracker_of, validate, workspace_of
-from benchmark.sweeps.lost_runs import end_lost_runs, is_done, mark_lost_runs
-from benchmark.sweeps.overrides import jobs_of, pairs_of
-from benchmark.sweeps.plan import SweepPlan
+from benchmark.sweeps.execution import checked, opened, reason_of, tracker_of, workspace_of
+from benchmark.sweeps.plan import SweepPlan, jobs_of, pairs_of
 from benchmark.sweeps.resume import resume_sweep
-from benchmark.sweeps.sweep import Sweep, refuse_known
+from benchmark.sweeps.sweep import Sweep, end_lost_runs, is_done
 from benchmark.tracking.outage import error_summary
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
@@ -45,12 +41,11 @@ def start(hydra_config: DictConfig, application: Application) -> None:
             launcher: Any = OmegaConf.to_container(hydra_config.hydra.launcher, resolve=True)
             application.jobs = prepare_jobs(launcher, folder.resolve())
             if application.jobs:
-                application.interrupts.before_interrupt(application.jobs.stop)
+                application.interrupts.before_interrupt = application.jobs.stop
         if first.tracking.run is None:
             application.sweep = _new_sweep(jobs, hydra_config, application, output)
         else:
-            numbers = [int(pairs_of(job)["tracking.run"]) for job in jobs]
-            application.sweep = _resumed_sweep(first, numbers, application, output)
+            application.sweep = _resumed_sweep(first, jobs, application, output)
         if application.jobs and application.jobs.output:
             output.print(application.jobs.output, soft_wrap=True)
     except (InputError, *CompositionError) as error:
@@ -70,20 +65,13 @@ def _new_sweep(
     configs = with_best_optimizers([composed(overrides) for overrides in jobs], jobs)
     output.print(f"Preparing {_counted(len(configs), 'run')} …")
     workspace = workspace_of(application)
-    examples = validate(configs, workspace, output)
-    prepared = (prepare(config, workspace) for config in configs)
-    if configs[0].estimate is Estimate.only:
-        print_estimate(prepared, output)
-        raise SystemExit(0)
-    tracker, name = tracker_of(configs[0], application.interrupts), configs[0].tracking.sweep or ""
-    refuse_known(tracker, name)
-    mark_lost_runs(tracker, output)
-    show = configs[0].estimate is Estimate.show
-    estimate = print_estimate(prepared, output) if show else None
+    examples = sum(len(run.examples) for run in checked(configs, workspace, output))
+    runs = (prepare(config, workspace) for config in configs)
+    tracker, estimate = opened(configs[0], runs, application, output)
     sweep = Sweep.begin(tracker, configs, jobs, hydra_config)
     sweep.estimate = estimate
     output.print(
-        f"Sweep {name}: {_counted(len(configs), 'run')}, "
+        f"Sweep {sweep.name}: {_counted(len(configs), 'run')}, "
         f"{_counted(examples, 'picture')}, MLflow {tracker.uri}",
         soft_wrap=True,
     )
@@ -91,12 +79,14 @@ def _new_sweep(
 
 
 def _resumed_sweep(
-    first: Config, numbers: Sequence[int], application: Application, output: Output
+    first: Config, jobs: Sequence[Sequence[str]], application: Application, output: Output
 ) -> Sweep:
-    tracker, name = tracker_of(first, application.interrupts), first.tracking.sweep or ""
+    tracker, name = tracker_of(first, application), first.tracking.sweep or ""
     plan = SweepPlan.read(tracker, name)
+    numbers = [int(pairs_of(overrides)["tracking.run"]) for overrides in jobs]
     configs = [plan.run(number, first.tracking)[0] for number in numbers]
-    validate(configs, workspace_of(application), output)
+    for _ in checked(configs, workspace_of(application), output):
+        pass
     return Sweep.reopen(tracker, name, plan)
 
 

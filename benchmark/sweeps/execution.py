@@ -1,6 +1,6 @@
 """One run, alone or of a sweep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,22 +15,22 @@ from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
 from benchmark.runs.progress import Output, announce_evaluators, announce_weights
 from benchmark.runs.tracked_run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
-from benchmark.runtime.interrupts import Interrupts
 from benchmark.sweeps.application import Application
-from benchmark.sweeps.cost import print_estimate
-from benchmark.sweeps.lost_runs import is_done, is_running, mark_lost_runs
-from benchmark.sweeps.overrides import pairs_of
-from benchmark.sweeps.plan import SweepPlan
+from benchmark.sweeps.cost import CostEstimate, print_estimate
+from benchmark.sweeps.plan import SweepPlan, pairs_of
 from benchmark.sweeps.summary import summarise
-from benchmark.sweeps.sweep import refuse_known
+from benchmark.sweeps.sweep import is_done, is_running, mark_lost_runs, refuse_known
 from benchmark.tracking.outage import error_summary
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 
 
-def tracker_of(config: Config, interrupts: Interrupts) -> Tracker:
-    """The MLflow store of a configuration, to be written."""
-    return Tracker(config.tracking.uri, config.tracking.experiment, interrupts=interrupts)
+def tracker_of(config: Config, application: Application) -> Tracker:
+    """The MLflow store of the sweep in progress, or else of a configuration, to be written."""
+    if application.sweep:
+        return application.sweep.tracker
+    tracking = config.tracking
+    return Tracker(tracking.uri, tracking.experiment, interrupts=application.interrupts)
 
 
 def workspace_of(application: Application) -> Workspace:
@@ -39,58 +39,76 @@ def workspace_of(application: Application) -> Workspace:
     return application.workspace
 
 
-def validate(configs: Sequence[Config], workspace: Workspace, output: Output) -> int:
-    """Prepare every run once, keeping nothing, and warn of missing weights.
-
-    Returns:
-        How many examples there are in all.
+def checked(configs: Sequence[Config], workspace: Workspace, output: Output) -> Iterator[Prepared]:
+    """Prepare every run, check a test's data against its training, and warn of missing weights.
 
     Raises:
         InputError: something is wrong in one of them.
     """
     if any(config.tracking != configs[0].tracking for config in configs):
         raise ConfigError("cannot be swept: the runs of a sweep share one store", "tracking")
-    examples = 0
     random_weights: dict[str, str] = {}
     unavailable: dict[str, str] = {}
     for config in configs:
-        prepared = _prepare_checked(config, workspace)
-        examples += len(prepared.examples)
+        prepared = prepare(config, workspace)
+        digests = prepared.style_digest, prepared.backbone.digest
+        check_training_data(config, *digests, prepared.content.names)
         random_weights |= prepared.missing_weights
         unavailable |= prepared.evaluation_setup.unavailable
+        yield prepared
     announce_weights(output, random_weights)
     announce_evaluators(output, unavailable)
-    return examples
+
+
+def opened(
+    config: Config, runs: Iterable[Prepared], application: Application, output: Output
+) -> tuple[Tracker, CostEstimate | None]:
+    """The store that runs, checked and of this configuration, begin in; their cost, if wanted.
+
+    Raises:
+        ConfigError: the store has a sweep of this name.
+        SystemExit: only the estimate was wanted.
+    """
+    if config.estimate is Estimate.only:
+        print_estimate(runs, output)
+        raise SystemExit(0)
+    tracker = tracker_of(config, application)
+    if config.tracking.run is None:
+        refuse_known(tracker, config.tracking.sweep or "")
+    mark_lost_runs(tracker, output)
+    return tracker, print_estimate(runs, output) if config.estimate is Estimate.show else None
+
+
+def settled(
+    config: Config, overrides: Sequence[str], application: Application
+) -> tuple[Config, Sequence[str]]:
+    """A run's own configuration and overrides: where it is resumed, those that it began with.
+
+    Raises:
+        ConfigError: there is no such run, or no training that a test needs.
+    """
+    tracking = config.tracking
+    if tracking.run is None:
+        return with_best_optimizers([config], [overrides])[0], overrides
+    sweep = application.sweep
+    tracker = tracker_of(config, application)
+    plan = sweep.plan if sweep else SweepPlan.read(tracker, tracking.sweep or "")
+    return plan.run(tracking.run, tracking)
 
 
 def run_alone(config: Config, overrides: Sequence[str], application: Application) -> bool:
     """Do a single run; whether it finished. Wrong input ends the program before a run begins."""
     output = Output()
-    name = config.tracking.sweep or ""
     try:
         Tracker.check_reachable(config.tracking.uri)
-        if config.tracking.run is None:
-            [config] = with_best_optimizers([config], [overrides])
-        else:
-            plan = SweepPlan.read(tracker_of(config, application.interrupts), name)
-            config, overrides = plan.run(config.tracking.run, config.tracking)
-        prepared = _prepare_checked(config, workspace_of(application))
-        announce_weights(output, prepared.missing_weights)
-        announce_evaluators(output, prepared.evaluation_setup.unavailable)
-        if config.estimate is Estimate.only:
-            print_estimate([prepared], output)
-            return True
-        tracker = tracker_of(config, application.interrupts)
-        if config.tracking.run is None:
-            refuse_known(tracker, name)
-        mark_lost_runs(tracker, output)
+        config, overrides = settled(config, overrides, application)
+        [prepared] = checked([config], workspace_of(application), output)
+        tracker, _ = opened(config, [prepared], application, output)
     except InputError as error:
         raise SystemExit(refuse(error)) from error
-    if config.estimate is Estimate.show:
-        print_estimate([prepared], output)
     context = RunContext(run_title(config), pairs_of(overrides))
     finished = attempt(config, lambda: prepared, tracker, context, output)
-    summarise(output, tracker, tracker.runs_of(name))
+    summarise(output, tracker, tracker.runs_of(config.tracking.sweep or ""))
     return finished
 
 
@@ -99,18 +117,12 @@ def run_in_sweep(
 ) -> bool:
     """Do one run of a sweep unless it is already done; whether it finished."""
     output = Output(shared=application.worker is not None)
+    number = number if config.tracking.run is None else config.tracking.run
     title = f"run {number + 1}"
-    sweep = application.sweep
     try:
-        tracker = sweep.tracker if sweep else tracker_of(config, application.interrupts)
-        name = config.tracking.sweep or ""
-        if config.tracking.run is None:
-            [config] = with_best_optimizers([config], [overrides])
-        else:
-            number = config.tracking.run
-            plan = sweep.plan if sweep else SweepPlan.read(tracker, name)
-            config, overrides = plan.run(number, config.tracking)
-        parent = tracker.sweep_run(name)
+        tracker = tracker_of(config, application)
+        config, overrides = settled(config, overrides, application)
+        parent = tracker.sweep_run(config.tracking.sweep or "")
         swept = parent.swept if parent else ()
         pairs = pairs_of(overrides)
         title = run_title(config, {key: pairs[key] for key in pairs if key in swept})
@@ -123,8 +135,9 @@ def run_in_sweep(
     context = RunContext(title, pairs, number, parent.run_id if parent else "")
     prepared = partial(prepare, config, workspace_of(application))
     finished = attempt(config, prepared, tracker, context, output)
-    if sweep and sweep.estimate:
-        output.print(f"  {sweep.estimate.progress(number + 1)}", soft_wrap=True)
+    if application.sweep and application.sweep.estimate:
+        progress = application.sweep.estimate.progress(number + 1)
+        output.print(f"  {progress}", soft_wrap=True)
     return finished
 
 
@@ -167,11 +180,3 @@ def attempt(
 def reason_of(error: Exception) -> str:
     """Why a run failed, in one line."""
     return str(error) if isinstance(error, InputError) else error_summary(error)
-
-
-def _prepare_checked(config: Config, workspace: Workspace) -> Prepared:
-    """Prepare a run, and check a test's data against its training."""
-    prepared = prepare(config, workspace)
-    digests = prepared.style_digest, prepared.backbone.digest
-    check_training_data(config, *digests, prepared.content.names)
-    return prepared

@@ -2,17 +2,15 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import SWEEP_NAME
 from benchmark.runs.prepare import checkpoint_of
 from benchmark.runs.progress import Output
 from benchmark.runtime.launchers import earlier_jobs
-from benchmark.sweeps.lost_runs import is_done, is_running, mark_lost_runs
-from benchmark.sweeps.plan import SweepPlan
-from benchmark.sweeps.sweep import Sweep
+from benchmark.sweeps.plan import SweepPlan, pairs_of
+from benchmark.sweeps.sweep import Sweep, is_done, is_running, mark_lost_runs
 from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import did_you_mean
@@ -39,14 +37,15 @@ def resume_sweep(
     output = Output()
     mark_lost_runs(tracker, output, announce=False)
     plan = SweepPlan.read(tracker, name)
-    jobs = earlier_jobs(plan.hydra, name)
+    jobs = earlier_jobs(pairs_of(plan.hydra), name)
     if jobs:
         jobs.wait(output.print)
     runs = {run.number: run for run in tracker.runs_of(name)}
     parent = tracker.sweep_run(name)
     _check_not_running([*([parent] if parent else []), *runs.values()], force=force)
-    if force:
-        _end_running(tracker, runs.values())
+    for run in runs.values():
+        if force and run.status == "running":
+            tracker.log(run.run_id).end("killed", "lost", "resumed with --force")
     done = {number for number, run in runs.items() if is_done(run)}
     for number in done:
         checkpoint_of(plan.config(number), number).remove()
@@ -58,7 +57,9 @@ def resume_sweep(
             f"Sweep {name}: {len(done)} of {len(plan.settings)} runs are done, {len(left)} are left"
         )
         options = [f"tracking.run={','.join(map(str, left))}", *_store_options(tracker, plan, name)]
-        _become(["-m", *options, *(overrides or plan.hydra)] if parent else options)
+        arguments = ["-m", *options, *(overrides or plan.hydra)] if parent else options
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "benchmark", *arguments])
     return _conclude(tracker, name, plan, list(runs.values()))
 
 
@@ -105,12 +106,6 @@ def _check_not_running(records: Sequence[AnyRecord], *, force: bool) -> None:
             )
 
 
-def _end_running(tracker: Tracker, runs: Iterable[RunRecord]) -> None:
-    for run in runs:
-        if run.status == "running":
-            tracker.log(run.run_id).end("killed", "lost", "resumed with --force")
-
-
 def _store_options(tracker: Tracker, plan: SweepPlan, name: str) -> list[str]:
     """The overrides that say where a sweep is."""
     tracking = plan.config(0).tracking
@@ -119,17 +114,12 @@ def _store_options(tracker: Tracker, plan: SweepPlan, name: str) -> list[str]:
     return [f"tracking.{key}='{value}'" for key, value in quoted.items()]
 
 
-def _become(arguments: Sequence[str]) -> NoReturn:
-    """Replace this process by the benchmark with other arguments."""
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "benchmark", *arguments])
-
-
 def _conclude(tracker: Tracker, name: str, plan: SweepPlan, runs: Sequence[RunRecord]) -> int:
     """Close a sweep of which nothing is left; the exit code."""
     finished = all(run.status == "finished" for run in runs)
     parent = tracker.sweep_run(name)
     if parent and parent.status not in ("finished", "failed"):
-        return 0 if Sweep(tracker, name, plan).conclude(Output()) else 1
+        sweep = Sweep(tracker, name, plan, tracker.log(parent.run_id))
+        return 0 if sweep.conclude(Output()) else 1
     print(f"Sweep {name}: nothing is left; {'all' if finished else 'not all'} runs finished")
     return 0 if finished else 1

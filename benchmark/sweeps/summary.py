@@ -50,14 +50,13 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
         return None
     rows = list(dict.fromkeys(row for row, _ in cells))
     columns = list(dict.fromkeys(column for _, column in cells))
-    kinds = {run.weights or "?" for run in runs}
-    weights = ", ".join(sorted(kinds))
+    kinds = sorted({run.weights or "?" for run in runs})
     warning = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
     return sheets.grid(
         [[cells.get((row, column)) for column in columns] for row in rows],
         rows,
         columns,
-        f"{runs[0].sweep} · weights: {weights}{warning}\n{legend}",
+        f"{runs[0].sweep} · weights: {', '.join(kinds)}{warning}\n{legend}",
     )
 
 
@@ -89,7 +88,8 @@ def summarise(
     announce_weights(output, fallbacks)
     print_skipped_metrics(output, runs)
     if runs:
-        output.print(f"report: {report_command(tracker, runs[0])}", soft_wrap=True)
+        command = f"python -m benchmark.report --sweep {runs[0].sweep}{_store(tracker)}"
+        output.print(f"report: {command}", soft_wrap=True)
     output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
 
 
@@ -136,11 +136,6 @@ def resume_command(tracker: Tracker, sweep: str) -> str:
     return f"python -m benchmark.resume {sweep}{_store(tracker)}"
 
 
-def report_command(tracker: Tracker, run: RunRecord) -> str:
-    """The command that writes the report of a run's sweep."""
-    return f"python -m benchmark.report --sweep {run.sweep}{_store(tracker)}"
-
-
 def ui_command(tracker: Tracker) -> str:
     """The command that opens the MLflow UI on a store, or a server's address."""
     if is_server(tracker.uri):
@@ -154,8 +149,7 @@ def ui_command(tracker: Tracker) -> str:
 
 def _store(tracker: Tracker) -> str:
     """The argument that names a store, unless it is the default one."""
-    default = tracker.uri == DEFAULT_URI
-    return "" if default else f" --tracking-uri {shlex.quote(tracker.uri)}"
+    return "" if tracker.uri == DEFAULT_URI else f" --tracking-uri {shlex.quote(tracker.uri)}"
 
 
 def _cell_picture(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:

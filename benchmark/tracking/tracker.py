@@ -165,7 +165,7 @@ class Tracker:
                 log.end("failed", "error", error_summary(error))
             raise
         except BaseException:
-            self._interrupts.mark_shutting_down()
+            self._interrupts.is_shutting_down = True
             with suppress(Exception):
                 kill()
             raise

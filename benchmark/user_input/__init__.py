@@ -10,8 +10,6 @@ from enum import Enum
 from importlib import import_module
 from typing import Any
 
-__all__ = ["InputError", "as_override", "closest", "did_you_mean", "import_callable", "in_one_line"]
-
 
 class InputError(ValueError):
     """A value that a user gave cannot be used; as text `option=value: reason`, in one line.

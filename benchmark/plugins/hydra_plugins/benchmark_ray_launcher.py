@@ -12,7 +12,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from benchmark.runtime.ray_jobs import RayJobs
 from benchmark.sweeps import application
@@ -43,9 +43,8 @@ class RayLauncher(Launcher):
         tasks = []
         for number, overrides in enumerate(job_overrides, start=initial_job_idx):
             config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
-            with open_dict(config):
-                config.hydra.job.id = f"job_{number}"
-                config.hydra.job.num = number
+            job = {"id": f"job_{number}", "num": number}
+            OmegaConf.update(config, "hydra.job", job, force_add=True)
             state = Singleton.get_state()
             tasks.append(remote.remote(self._context, config, self._function, state))
         jobs.tasks += tasks
