@@ -24,13 +24,7 @@ from omegaconf.errors import (
 
 from benchmark.config.errors import ConfigError, validated
 from benchmark.config.paths import check_folder, check_store, local_file, may_write
-from benchmark.config.registry import (
-    CONF,
-    check_variant,
-    known_options,
-    owners,
-    unknown_variant,
-)
+from benchmark.config.registry import CONF, check_variant, known_options, owners, unknown_variant
 from benchmark.config.schema import SCHEMA, SINGLE_GROUPS, Config, flat
 from benchmark.user_input import InputError, as_override, did_you_mean, in_one_line
 from benchmark.user_input.arguments import Parser
@@ -122,9 +116,8 @@ def check_config(config: Config) -> None:
             reason = "is not UTF-8, and MLflow stores nothing else: rename it, or give a link to it"
             raise ConfigError(reason, option, value) from error
     if config.memory_gb is not None and config.batch != "auto":
-        raise ConfigError(
-            f"needs batch=auto, not batch={config.batch}", "memory_gb", config.memory_gb
-        )
+        reason = f"needs batch=auto, not batch={config.batch}"
+        raise ConfigError(reason, "memory_gb", config.memory_gb)
     weights = config.loss
     if weights.content_weight == weights.style_weight == weights.variation_weight == 0:
         raise ConfigError("all loss weights are 0: raise loss.style_weight or loss.content_weight")
@@ -173,9 +166,8 @@ def check_choices(overrides: Sequence[str]) -> None:
         if group not in (*SINGLE_GROUPS, "metrics"):
             continue
         if group in SINGLE_GROUPS and choice.startswith("["):
-            raise ConfigError(
-                f"a run has one {group}; several make a sweep: -m {group}=A,B", group, choice
-            )
+            reason = f"a run has one {group}; several make a sweep: -m {group}=A,B"
+            raise ConfigError(reason, group, choice)
         if re.fullmatch(r"null|true|false|[\d._-].*", choice):
             raise unknown_variant(group, choice, group)
 
@@ -261,11 +253,8 @@ def _unknown_option(option: str) -> ConfigError:
     group, of = option.partition(".")[0], owners()
     if option in of:
         choices = " or ".join(f"{group}={name}" for name in of[option])
-        return ConfigError(
-            f"not in the YAML of this {group}: choose {choices}, or write +{option}=… if "
-            "its function has this argument",
-            option,
-        )
+        reason = f"not in the YAML of this {group}: choose {choices}, or write +{option}=… if "
+        return ConfigError(reason + "its function has this argument", option)
     known = known_options()
     ending = [name for name in known if name.rpartition(".")[2] == option]
     hint = f" Did you mean '{min(ending, key=len)}'?" if ending else did_you_mean(option, known)

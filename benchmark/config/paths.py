@@ -21,9 +21,8 @@ def check_store(option: str, uri: str) -> None:
     scheme, separator, place = uri.partition("://")
     known = separator and scheme.partition("+")[0] in STORES
     if not known or (scheme == "sqlite" and len(place) < 2):
-        raise ConfigError(
-            "give sqlite:///PATH.db or the http(s):// address of an MLflow server", option, uri
-        )
+        reason = "give sqlite:///PATH.db or the http(s):// address of an MLflow server"
+        raise ConfigError(reason, option, uri)
     file = local_file(uri)
     if file and os.path.lexists(file) and not file.is_file():
         raise ConfigError("is not a file; give that of a database, PATH.db", option, uri)
@@ -63,6 +62,5 @@ def nearest_there(place: Path) -> Path:
 
 def may_write(place: Path) -> bool:
     """Whether this process may write a file or folder, or make it where it is not there."""
-    return os.access(
-        nearest_there(place), os.W_OK, effective_ids=os.access in os.supports_effective_ids
-    )
+    effective = os.access in os.supports_effective_ids
+    return os.access(nearest_there(place), os.W_OK, effective_ids=effective)

@@ -29,9 +29,8 @@ def groups(sources: Sequence[Mapping[str, str]]) -> str:
     by_group = defaultdict(list)
     for file in sorted(path for folder in folders for path in folder.glob("*/[!_]*.yaml")):
         by_group[file.parent.name].append(file.stem)
-    return "\n".join(
-        f"{name}: {', '.join(sorted(names))}" for name, names in sorted(by_group.items())
-    )
+    lines = (f"{name}: {', '.join(sorted(names))}" for name, names in sorted(by_group.items()))
+    return "\n".join(lines)
 
 
 # For conf/hydra/help, because Hydra's own $APP_CONFIG_GROUPS lists the parts too.

@@ -15,11 +15,10 @@ from benchmark.config.errors import ConfigError, validated
 from benchmark.user_input import did_you_mean, import_callable
 
 LABELS = ("name", "_target_")
+Function = Callable[..., Any]
 
 
-def function_of(
-    group: str, variant: Mapping[str, Any], key: str = "_target_"
-) -> Callable[..., Any]:
+def function_of(group: str, variant: Mapping[str, Any], key: str = "_target_") -> Function:
     """The function or class that a variant names under some key.
 
     Raises:
@@ -28,9 +27,7 @@ def function_of(
     return import_callable(str(variant.get(key)), f"{group}.{key}")
 
 
-def check_call(
-    option: str, target: str, function: Callable[..., Any], *given: str, **named: Any
-) -> None:
+def check_call(option: str, target: str, function: Function, *given: str, **named: Any) -> None:
     """Check that a function, which an option names as `target`, can be called with arguments.
 
     Raises:
@@ -65,9 +62,8 @@ def arguments_of(
     try:
         types = argument_types(function)
     except Exception as error:  # Of a compiled function, or of hints that mean nothing.
-        raise ConfigError(
-            f"its arguments cannot be determined ({error})", f"{group}._target_", target
-        ) from error
+        reason = f"its arguments cannot be determined ({error})"
+        raise ConfigError(reason, f"{group}._target_", target) from error
     arguments = {}
     for key, value in variant.items():
         option = f"{group}.{key}"
@@ -87,7 +83,7 @@ def arguments_of(
     return arguments
 
 
-def argument_types(function: Callable[..., Any]) -> dict[str, Any]:
+def argument_types(function: Function) -> dict[str, Any]:
     """The type of each argument: annotated, or that of its default; a None tells nothing.
 
     Keras annotates nothing, but its defaults tell numbers, which may be whole, from switches.

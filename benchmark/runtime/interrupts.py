@@ -29,15 +29,12 @@ class Interrupts:
 
     One object per process; without `install` nothing ever happens to it, so that code which only
     reads can be given a fresh one.
-
-    Attributes:
-        before_interrupt: what the first signal does before it raises; a second does not wait for
-            it.
-        is_shutting_down: the main thread has noticed a signal and is ending what it does.
     """
 
     def __init__(self) -> None:
+        # The main thread has noticed a signal and is ending what it does.
         self.is_shutting_down = False
+        # What the first signal does before it raises; a second signal does not wait for it.
         self.before_interrupt: Callable[[], None] | None = None
         self._raised = False
         self._pending = False

@@ -33,13 +33,10 @@ PATIENCE = 15.0
 
 
 class Jobs:
-    """The jobs of a launcher, each a run in another process: here joblib's.
-
-    Attributes:
-        output: where the runs' output goes; empty where they write into the terminal.
-    """
+    """The jobs of a launcher, each a run in another process: here joblib's."""
 
     output = ""
+    """Where the runs' output goes; empty where they write into the terminal."""
 
     def stop(self) -> None:
         """Ask the jobs among this process's children to end; kill those that do not.
@@ -64,13 +61,10 @@ class Jobs:
 
 
 class SubmititJobs(Jobs):
-    """Jobs that submitit started, for this driver or an earlier one of the same sweep.
-
-    Attributes:
-        interval: seconds after which one that runs is looked at again.
-    """
+    """Jobs that submitit started, for this driver or an earlier one of the same sweep."""
 
     interval = 1.0
+    """Seconds after which one that runs is looked at again."""
 
     def __init__(self, folder: Path) -> None:
         """Of the sweep with this folder."""

@@ -23,11 +23,7 @@ OBJECT_STORE = 78_643_200
 
 
 class RayJobs(Jobs):
-    """Tasks on Ray.
-
-    Attributes:
-        tasks: references to those that the launcher has submitted.
-    """
+    """Tasks on Ray: references to those that the launcher has submitted."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Start Ray on this machine, or join a cluster, with options of `ray.init`.

@@ -39,11 +39,7 @@ class Worker:
 
     @contextmanager
     def job(self, cwd: str) -> Iterator[None]:
-        """Around a run: after an interrupt, ends this process as its launcher expects.
-
-        Args:
-            cwd: the folder that the driver was started in, which relative paths mean.
-        """
+        """Around a run, in the driver's folder: ends this process as its launcher expects."""
         with suppress(OSError):
             os.chdir(cwd)
         self._received.clear()

@@ -28,7 +28,6 @@ class CostEstimate:
     """The estimated cost of a sweep.
 
     Attributes:
-        costs: the measurements.
         examples: in all runs together.
         steps: at most, counted for each example.
         seconds: of each run's optimisation, if none stops early; logging comes on top.

@@ -18,12 +18,9 @@ from benchmark.tracking.tracker import Tracker
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """All runs of a sweep, in order; a run's number is its index.
+    """All runs of a sweep, in order: their overrides and resolved configurations, nested.
 
-    Attributes:
-        overrides: of each run, as on a command line.
-        settings: the resolved configuration of each run, nested.
-        hydra: overrides of Hydra itself: with which launcher the runs are started.
+    A run's number is its index. `hydra` are overrides of Hydra itself, which choose the launcher.
     """
 
     overrides: Sequence[Sequence[str]]

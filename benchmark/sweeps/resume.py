@@ -19,13 +19,10 @@ from benchmark.user_input import did_you_mean
 def resume_sweep(
     uri: str | None, name: str | None, overrides: Sequence[str] = (), *, force: bool = False
 ) -> int:
-    """Start what is left of a sweep in this process's place; the exit code if nothing is.
+    """Start what is left of a sweep, or of the last, in this process's place; else the exit code.
 
-    Args:
-        uri: of the store; None: the default one.
-        name: of the sweep; None: the last.
-        overrides: another launcher.
-        force: end the runs that other machines left running.
+    `overrides` are those of another launcher; `force` ends the runs that other machines left
+    running.
 
     Raises:
         ConfigError: there is no such sweep, or it is running.
@@ -95,10 +92,8 @@ def _check_not_running(records: Sequence[AnyRecord], *, force: bool) -> None:
         if not is_running(run) or owner is None:
             continue
         if owner.state() == "alive":
-            raise ConfigError(
-                f"{run.name} is running in process {owner.process} of this machine: wait for it, "
-                "or end it"
-            )
+            where = f"process {owner.process} of this machine"
+            raise ConfigError(f"{run.name} is running in {where}: wait for it, or end it")
         if isinstance(run, SweepRecord) and not force:
             raise ConfigError(
                 f"{run.name} is running on {owner.host}, as far as this machine can know: resume "

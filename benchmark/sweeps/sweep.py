@@ -30,17 +30,12 @@ from benchmark.tracking.tracker import Tracker
 
 
 class Sweep:
-    """A sweep in progress.
-
-    Attributes:
-        estimate: of its cost, if requested.
-        done_before: how many runs were done when this process opened it.
-    """
+    """A sweep in progress."""
 
     def __init__(self, tracker: Tracker, name: str, plan: SweepPlan, log: RunLog) -> None:
         self.tracker, self.name, self.plan, self._log = tracker, name, plan, log
         self.estimate: CostEstimate | None = None
-        self.done_before = 0
+        self.done_before = 0  # Runs that were done when this process opened it.
 
     @classmethod
     def begin(
