@@ -43,18 +43,17 @@ def job(config: DictConfig) -> None:
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
     process = application.current()
-    # Imported only now, so that --help and misspelt options are answered at once, and a worker has
-    # its GPU by then.
-    if settings.mode is RunMode.MULTIRUN:
-        with process.job(launcher_kind(settings.launcher), settings.runtime.cwd):
-            with explained_imports():
-                from benchmark.sweeps import execution
+    in_sweep = settings.mode is RunMode.MULTIRUN
+    kind = launcher_kind(settings.launcher) if in_sweep else "basic"
+    with process.job(kind, settings.runtime.cwd):
+        # Imported only now, so that --help and misspelt options are answered at once, and a worker
+        # has its GPU by then.
+        with explained_imports():
+            from benchmark.sweeps import execution
+        if in_sweep:
             execution.run_in_sweep(plain, overrides, settings.job.num, process)
-        return
-    with explained_imports():
-        from benchmark.sweeps import execution
-    if not execution.run_alone(plain, overrides, process):
-        sys.exit(1)
+        elif not execution.run_alone(plain, overrides, process):
+            sys.exit(1)
 
 
 def main(arguments: Sequence[str]) -> int:

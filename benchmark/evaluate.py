@@ -16,7 +16,21 @@ from benchmark.user_input.arguments import Parser
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score the runs of one sweep, run or experiment; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = Parser(
+        prog="python -m benchmark.evaluate",
+        description="Score finished runs from their pictures in MLflow, and write the scores into "
+        "them. Without options: the sweep (or single run) that started last.",
+        epilog="Example: python -m benchmark.evaluate metrics=[ssim,grain] "
+        "evaluation.evaluators=[vgg,efficientnetv2b0]",
+    )
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="option=value",
+        help="metrics=[…], evaluation.…=…; dataset.root= and content.root= if data were moved",
+    )
+    add_selection(parser)
+    options = parser.parse_args(arguments)
     output, workspace = Output(), Workspace()
     try:
         request = read_request(options.overrides, workspace)
@@ -37,24 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in skipped:
             output.print(f"    {line}", style="yellow", soft_wrap=True)
     return 1 if failed else 0
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        prog="python -m benchmark.evaluate",
-        description="Score finished runs from their pictures in MLflow, and write the scores into "
-        "them. Without options: the sweep (or single run) that started last.",
-        epilog="Example: python -m benchmark.evaluate metrics=[ssim,grain] "
-        "evaluation.evaluators=[vgg,efficientnetv2b0]",
-    )
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="option=value",
-        help="metrics=[…], evaluation.…=…; dataset.root= and content.root= if data were moved",
-    )
-    add_selection(parser)
-    return parser
 
 
 if __name__ == "__main__":

@@ -21,7 +21,19 @@ PRINTED = ["backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss",
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the tables of one sweep, run, experiment or study; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = Parser(
+        prog="python -m benchmark.export",
+        description="Write results.csv, .md, .tex, .json, examples.csv, scores.csv and "
+        "comparisons.csv (paired tests of the metrics) from MLflow. "
+        "Without options: the sweep (or single run) that started last. With the name of a study: "
+        "study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
+    )
+    parser.add_argument(
+        "study", nargs="?", help="MLflow experiment of a study's runs: study or study_small"
+    )
+    add_selection(parser)
+    parser.add_argument("--output", help="folder to write to (default: mlruns/exports/NAME)")
+    options = parser.parse_args(arguments)
     try:
         paths = export_study(options) if options.study else export_runs(options)
     except (InputError, OSError) as error:
@@ -57,22 +69,6 @@ def export_study(options: argparse.Namespace) -> list[Path]:
 
 def _folder(options: argparse.Namespace, title: str) -> Path:
     return Path(options.output or ROOT / "mlruns" / "exports" / title)
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        prog="python -m benchmark.export",
-        description="Write results.csv, .md, .tex, .json, examples.csv, scores.csv and "
-        "comparisons.csv (paired tests of the metrics) from MLflow. "
-        "Without options: the sweep (or single run) that started last. With the name of a study: "
-        "study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
-    )
-    parser.add_argument(
-        "study", nargs="?", help="MLflow experiment of a study's runs: study or study_small"
-    )
-    add_selection(parser)
-    parser.add_argument("--output", help="folder to write to (default: mlruns/exports/NAME)")
-    return parser
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ def main(overrides: Sequence[str]) -> int:
     except InputError as error:
         return refuse(error)
     backbone = config.backbone
-    table = Table(title=f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels")
-    for heading in ("layer", "kind", "output (H, W, C)", "weights", "used as"):
-        table.add_column(heading)
+    title = f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels"
+    table = Table("layer", "kind", "output (H, W, C)", "weights", "used as", title=title)
     for layer in layers:
         used = "style" if layer.name in backbone["style_layers"] else ""
         used = "content" if layer.name == backbone["content_layer"] else used

@@ -36,9 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     output, workspace = Output(), Workspace()
     try:
         check_folder("mlruns", str(ROOT / FOLDER))
-        configs = [composed(overrides) for overrides in one_by_one(arguments)]
         tables = {}
-        for config in configs:
+        for config in [composed(overrides) for overrides in one_by_one(arguments)]:
             backbone = load_backbone(config, workspace.backbones)
             pictures = to_float(load_content(config, workspace).pixels)
             table = by_depth(backbone, pictures)

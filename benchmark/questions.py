@@ -34,7 +34,14 @@ SWEEPS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page of answers; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = Parser(
+        prog="python -m benchmark.questions",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_store(parser)
+    parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
+    options = parser.parse_args(arguments)
     from benchmark.analysis.answers import QUESTIONS
     from benchmark.analysis.questions import write_answers
 
@@ -66,17 +73,6 @@ def run_all(overrides: Sequence[str]) -> int:
         return worst
     uri = dict(o.split("=", 1) for o in overrides if "=" in o).get("tracking.uri")
     return max(worst, main(["--tracking-uri", uri] if uri else []))
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        prog="python -m benchmark.questions",
-        description=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_store(parser)
-    parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
-    return parser
 
 
 if __name__ == "__main__":

@@ -26,35 +26,27 @@ given.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Start what is left of a sweep in this process's place; the exit code if nothing is."""
-    options = parser().parse_args(arguments)
+    parser = Parser(
+        prog="python -m benchmark.resume",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("sweep", nargs="?", metavar="NAME", help="of the sweep; by default the last")
+    add("overrides", nargs="*", help="another launcher: hydra/launcher=… and so on")
+    add("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    add(
+        "--force",
+        action="store_true",
+        help="resume what seems to be running on another machine, because you know it is not",
+    )
+    options = parser.parse_args(arguments)
     try:
         return resume_sweep(
             options.tracking_uri, options.sweep, options.overrides, force=options.force
         )
     except InputError as error:
         return refuse(error)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line's."""
-    arguments = Parser(
-        prog="python -m benchmark.resume",
-        description=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    arguments.add_argument(
-        "sweep", nargs="?", metavar="NAME", help="of the sweep; by default the last"
-    )
-    arguments.add_argument(
-        "overrides", nargs="*", help="another launcher: hydra/launcher=… and so on"
-    )
-    arguments.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
-    arguments.add_argument(
-        "--force",
-        action="store_true",
-        help="resume what seems to be running on another machine, because you know it is not",
-    )
-    return arguments
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ Prints a table and writes bench.json, growth.png and the table as Markdown.
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.bench.size import QuickSize, QuickStudySize, Size, StudySize
+from benchmark.bench.size import Size, StudySize
 from benchmark.user_input.arguments import Parser
 
 if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is refused at once.
@@ -53,20 +52,6 @@ def main(arguments: list[str]) -> int:
     add("--repeats", type=int, metavar="N", help="of whole sweeps, of --against; by default 2")
     add("--output", type=Path, default=OUTPUT, help="folder; by default mlruns/bench")
     given = parser.parse_args(arguments)
-    check_arguments(parser, given)
-    if given.gpu:
-        # Imports nothing but Keras beside the backend: such machines may have no more.
-        from benchmark.bench.gpu import measure_accelerator
-
-        return measure_accelerator(QuickStudySize() if given.quick else StudySize(), given.output)
-    size = QuickSize() if given.quick else Size()
-    if given.repeats is not None:
-        size = replace(size, process_repeats=given.repeats)
-    return measure(given, size)
-
-
-def check_arguments(parser: Parser, given: argparse.Namespace) -> None:
-    """Refuse what does not go together, and make the output folder; exit code 2."""
     if given.gpu and (given.only or given.against):
         parser.error("--gpu measures its own figures: leave --only and --against out")
     if given.against and not (given.against / "benchmark" / "bench").is_dir():
@@ -79,12 +64,18 @@ def check_arguments(parser: Parser, given: argparse.Namespace) -> None:
         given.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--output {given.output}: {error.strerror}: name another folder")
+    if given.gpu:
+        # Imports nothing but Keras beside the backend: such machines may have no more.
+        from benchmark.bench.gpu import measure_accelerator
+
+        return measure_accelerator(StudySize(quick=given.quick), given.output)
+    return measure(given, Size(quick=given.quick, process_repeats=given.repeats))
 
 
 def measure(given: argparse.Namespace, size: Size) -> int:
     """All figures wanted, printed as they come and written at the end."""
-    from benchmark.bench import growth
-    from benchmark.bench.figures import markdown_table, terminal_table, write_figures
+    from benchmark.bench import steps
+    from benchmark.bench.figures import terminal_table, write_figures
     from benchmark.runs.log import git_commit
     from benchmark.runs.progress import Output
     from benchmark.transfer import backend
@@ -100,23 +91,24 @@ def measure(given: argparse.Namespace, size: Size) -> int:
     about: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),
-        "size": asdict(size),
         **backend.hardware(),
         **backend.versions(),
     }
-    shown = ", ".join(f"{key} {value}" for key, value in about.items() if key != "size")
-    screen.print(shown, soft_wrap=True)
+    screen.print(", ".join(f"{key} {value}" for key, value in about.items()), soft_wrap=True)
+    about["size"] = vars(size)
     figures: list[Measurement] = []
     for figure in measured_figures(given, size):
         figures.append(figure)
         screen.print(f"  {figure.title}: {figure.value:.3g} ({figure.detail})", soft_wrap=True)
-        write_figures(given.output / "bench.json", figures, about)
+        write_figures(given.output, figures, about)
     if not given.against and "growth" in (given.only or FIGURES):
-        about["growth"] = curves = growth.growth_curves(size)
-        growth.plot_curves(curves, given.output / "growth.png")
-        screen.print(*growth.curve_lines(curves), sep="\n", soft_wrap=True)
-    write_figures(given.output / "bench.json", figures, about)
-    (given.output / "bench.md").write_text(markdown_table(figures))
+        about["growth"] = curves = steps.growth_curves(size)
+        steps.plot_curves(curves, given.output / "growth.png")
+        for name, curve in curves.items():
+            points = ", ".join(f"{x} → {y:.3g}" for x, y in curve.items())
+            growth = f"cost ~ {name} to the {steps.slope(curve):.2f}"
+            screen.print(f"{growth}: {points}", soft_wrap=True)
+        write_figures(given.output, figures, about)
     screen.print(terminal_table(figures))
     screen.print(f"written: {given.output}", soft_wrap=True)
     return 0 if all(figure.reached for figure in figures) else 1
@@ -124,24 +116,24 @@ def measure(given: argparse.Namespace, size: Size) -> int:
 
 def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Measurement]":
     """Those of the figures that are wanted, as they are measured."""
-    from benchmark.bench import against, footprint, steps, sweeps
+    from benchmark.bench import processes, steps
 
     if given.against:
         compared = {name: FIGURES[name] for name in given.only or COMPARABLE}
-        yield from against.steps_against(given.against.resolve(), compared, size)
+        yield from processes.steps_against(given.against.resolve(), compared, size)
         return
     wanted = set(given.only or FIGURES)
     for part, names in (
-        (steps.step_times, ("step", "batch", "bfloat16", "matrix", "matrix_bfloat16")),
-        (steps.step_by_paintings, ("paintings",)),
-        (steps.bfloat16_loss, ("bfloat16_loss",)),
-        (steps.descent, ("descent",)),
-        (footprint.measured_peak, ("memory",)),
-        (footprint.memory_after_jobs, ("jobs",)),
-        (partial(sweeps.sweep_times, wanted=wanted), ("sweep", "sweep_bfloat16")),
-        (sweeps.cached_start, ("cache",)),
+        (steps.step_times, {"step", "batch", "bfloat16", "matrix", "matrix_bfloat16"}),
+        (steps.step_by_paintings, {"paintings"}),
+        (steps.bfloat16_loss, {"bfloat16_loss"}),
+        (steps.descent, {"descent"}),
+        (processes.measured_peak, {"memory"}),
+        (processes.memory_after_jobs, {"jobs"}),
+        (partial(processes.sweep_times, wanted=wanted), {"sweep", "sweep_bfloat16"}),
+        (processes.cached_start, {"cache"}),
     ):
-        if wanted & set(names):
+        if names & wanted:
             yield from (figure for figure in part(size) if figure.name in wanted)
 
 

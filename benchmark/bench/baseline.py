@@ -9,70 +9,57 @@ ours too. The only module that names TensorFlow: the tutorial does.
 """
 
 import csv
-import importlib
 import json
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from pkgutil import resolve_name
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 
-class BaselineNetwork(NamedTuple):
-    """A backbone for the baseline.
-
-    Attributes:
-        build: a model without its classifier, for pictures of one size, weights and all.
-        preprocess: from [0, 255] to what it takes.
-        style_layers: names.
-        content_layer: name.
-    """
-
-    build: Callable[[], Any]
-    preprocess: Callable[[Any], Any]
-    style_layers: Sequence[str]
-    content_layer: str
-
-
 class Transfer:
-    """One picture on its way, from its content, with the tutorial's Adam."""
+    """One picture on its way, a variable (1, S, S, 3) in [0, 1], with the tutorial's Adam."""
 
     def __init__(
         self,
-        network: BaselineNetwork,
+        backbone: Mapping[str, Any],
         content: np.ndarray,
         paintings: np.ndarray,
-        *,
-        content_weight: float,
-        style_weight: float,
-        agg: str = "simple",
+        agg: str,
+        layer_weights: Mapping[str, Sequence[np.ndarray]],
     ) -> None:
         """Build the model and the targets.
 
         Args:
-            network: the backbone.
+            backbone: dotted names of `model` and `preprocessing` (from [0, 255]), `style_layers`,
+                `content_layer`, and in `loss` the `content_weight` of ½ Σ (F − P)² and the
+                `style_weight`, as in a YAML of `conf/backbone/`.
             content: (S, S, 3) in [0, 1].
             paintings: (n, S, S, 3) in [0, 1].
-            content_weight: of ½ Σ (F − P)².
-            style_weight: of the aggregated style losses.
             agg: "simple", "squared" or "logged".
+            layer_weights: in place of random ones, by the layer's name.
         """
-        whole = network.build()
+        whole = resolve_name(backbone["model"])(
+            include_top=False, weights=None, input_shape=content.shape
+        )
+        for layer, weights in layer_weights.items():
+            whole.get_layer(layer).set_weights(weights)
         whole.trainable = False
-        names = [*network.style_layers, network.content_layer]
+        names = [*backbone["style_layers"], backbone["content_layer"]]
         extractor = tf.keras.Model(whole.input, [whole.get_layer(name).output for name in names])
+        preprocess, balance = resolve_name(backbone["preprocessing"]), backbone["loss"]
 
         def extract(pictures: Any) -> tuple[list[Any], Any]:
-            *style, features = extractor(network.preprocess(pictures * 255.0))
+            *style, features = extractor(preprocess(pictures * 255.0))
             return [tutorial_gram_matrix(layer) for layer in style], features
 
         targets = [extract(tf.constant(painting[None]))[0] for painting in paintings]
         content_target = extract(tf.constant(content[None]))[1]
-        picture = tf.Variable(content[None])
+        self.picture = picture = tf.Variable(content[None])
         optimizer = tf.keras.optimizers.Adam(learning_rate=0.02, beta_1=0.99, epsilon=1e-1)
 
         def update() -> Any:
@@ -86,23 +73,18 @@ class Transfer:
                     ]
                     style_losses.append(tf.add_n(layers) / len(layers))
                 content_loss = 0.5 * tf.reduce_sum((features - content_target) ** 2)
-                loss = content_weight * content_loss + style_weight * aggregate(style_losses, agg)
+                loss = balance["content_weight"] * content_loss
+                loss += balance["style_weight"] * aggregate(style_losses, agg)
             gradient = tape.gradient(loss, picture)
             optimizer.apply_gradients([(gradient, picture)])
             picture.assign(tf.clip_by_value(picture, 0.0, 1.0))
             return loss
 
         self._step = tf.function(update)
-        self._picture = picture
 
-    def step(self) -> float:
-        """Do a step; the total loss before it."""
-        return float(self._step())
-
-    @property
-    def picture(self) -> np.ndarray:
-        """The picture now, (S, S, 3) in [0, 1]."""
-        return np.asarray(self._picture.numpy()[0])
+    def run(self, steps: int) -> list[float]:
+        """Do some steps; the total loss before each."""
+        return [float(self._step()) for _ in range(steps)]
 
 
 def tutorial_gram_matrix(features: Any) -> Any:
@@ -121,13 +103,12 @@ def aggregate(losses: Sequence[Any], how: str) -> Any:
     return tf.reduce_mean(stacked)
 
 
-def sweep(plan: dict[str, Any]) -> None:
+def sweep(plan: Mapping[str, Any]) -> None:
     """A script's nested loops over backbones, aggregations, artists and contents.
 
     Args:
-        plan: `backbones` (model, preprocessing, style_layers, content_layer, content_weight and
-            style_weight of each), `aggregations`, `artists` (folders of paintings), `contents`
-            (files), `pixels`, `steps`, `output` (a folder).
+        plan: `backbones` (as for `Transfer`), `aggregations`, `paintings` (a folder of folders),
+            `contents` (a folder), `pixels`, `steps`, `output` (a folder).
     """
     output = Path(plan["output"])
     output.mkdir(parents=True)
@@ -141,39 +122,16 @@ def sweep(plan: dict[str, Any]) -> None:
     with (output / "losses.csv").open("w", newline="") as table:
         rows = csv.writer(table)
         for number, backbone in enumerate(plan["backbones"]):
-            network = BaselineNetwork(
-                partial(
-                    _named(backbone["model"]),
-                    include_top=False,
-                    weights=None,
-                    input_shape=(*size, 3),
-                ),
-                _named(backbone["preprocessing"]),
-                backbone["style_layers"],
-                backbone["content_layer"],
-            )
             for agg in plan["aggregations"]:
-                for artist in map(Path, plan["artists"]):
+                for artist in sorted(Path(plan["paintings"]).iterdir()):
                     paintings = np.stack([read(file) for file in sorted(artist.iterdir())])
-                    for content in map(Path, plan["contents"]):
-                        transfer = Transfer(
-                            network,
-                            read(content),
-                            paintings,
-                            content_weight=backbone["content_weight"],
-                            style_weight=backbone["style_weight"],
-                            agg=agg,
-                        )
+                    for content in sorted(Path(plan["contents"]).iterdir()):
+                        transfer = Transfer(backbone, read(content), paintings, agg, {})
                         name = f"{number}-{agg}-{artist.name}-{content.stem}"
-                        for step in range(plan["steps"]):
-                            rows.writerow([name, step, transfer.step()])
-                        pixels = (transfer.picture * 255).round().astype("uint8")
+                        for step, loss in enumerate(transfer.run(plan["steps"])):
+                            rows.writerow([name, step, loss])
+                        pixels = (transfer.picture.numpy()[0] * 255).round().astype("uint8")
                         Image.fromarray(pixels).save(output / f"{name}.png")
-
-
-def _named(dotted_name: str) -> Any:
-    module, _, attribute = dotted_name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
 
 
 if __name__ == "__main__":

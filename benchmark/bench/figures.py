@@ -1,13 +1,15 @@
 """A figure of the bench: what was measured, its bounds, and how both are shown."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from pydantic_core import to_json
 from rich.table import Table
+
+HEADINGS = ["figure", "measured", "must be", "aim", "made of"]
 
 
 @dataclass(frozen=True)
@@ -16,12 +18,9 @@ class Measurement:
 
     Attributes:
         name: for `--only` and `bench.json`.
-        title: for people.
-        value: a ratio.
-        least: its lower bound; None: none.
-        most: its upper bound; None: none.
-        aim: a better value to work towards, for people.
-        detail: what the ratio is made of, for people.
+        title: for people, as are `aim`, a better value to work towards, and `detail`.
+        value: a ratio, within its bounds from `least` to `most` if all is well.
+        detail: what the ratio is made of.
         measured: every single measurement, in seconds or bytes.
     """
 
@@ -41,43 +40,44 @@ class Measurement:
         return above and (self.most is None or self.value <= self.most)
 
     @property
-    def bounds(self) -> str:
-        """The bounds, for people."""
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """What the table says of it."""
         if self.least is not None and self.most is not None:
-            return f"{self.least:g} to {self.most:g}"
-        return f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
+            bounds = f"{self.least:g} to {self.most:g}"
+        else:
+            bounds = f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
+        return self.title, f"{self.value:.3g}", bounds, self.aim, self.detail
+
+
+def ratio_of_medians(
+    name: str, title: str, sides: Mapping[str, Sequence[float]], digits: int = 3, **others: Any
+) -> Measurement:
+    """The median seconds of the first of two sides over the second's."""
+    over, under = map(median, sides.values())
+    detail = f"{over:.{digits}f} s / {under:.{digits}f} s"
+    return Measurement(name, title, over / under, detail=detail, measured=sides, **others)
 
 
 def terminal_table(figures: Iterable[Measurement]) -> Table:
     """All figures for a terminal."""
-    shown = Table("figure", "measured", "must be", "aim", "made of", show_lines=False)
+    shown = Table(*HEADINGS)
     for figure in figures:
-        value, style = f"{figure.value:.3g}", None if figure.reached else "red"
-        shown.add_row(figure.title, value, figure.bounds, figure.aim, figure.detail, style=style)
+        shown.add_row(*figure.cells, style=None if figure.reached else "red")
     return shown
 
 
 def markdown_table(figures: Iterable[Measurement]) -> str:
     """All figures for a document."""
-    lines = ["| figure | measured | must be | aim | made of |", "| --- | --- | --- | --- | --- |"]
+    rows = [HEADINGS, ["---"] * len(HEADINGS)]
     for figure in figures:
-        value = f"{figure.value:.3g}" if figure.reached else f"**{figure.value:.3g}**"
-        cells = (figure.title, value, figure.bounds, figure.aim, figure.detail)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        title, value, *others = figure.cells
+        rows.append([title, value if figure.reached else f"**{value}**", *others])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def write_figures(file: Path, figures: Sequence[Measurement], about: Mapping[str, Any]) -> None:
-    """Write all figures with every measurement as JSON."""
+def write_figures(folder: Path, figures: Sequence[Measurement], about: Mapping[str, Any]) -> None:
+    """Write bench.json with every measurement, null for NaN and infinity, and bench.md."""
     rows = [{**asdict(figure), "reached": figure.reached} for figure in figures]
-    content = _finite({**about, "figures": rows})
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _finite(content: Any) -> Any:
-    """The same with None for each number that JSON has no word for."""
-    if isinstance(content, Mapping):
-        return {str(key): _finite(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not isfinite(content) else content
+    report = to_json({**about, "figures": rows}, indent=2, inf_nan_mode="null")
+    (folder / "bench.json").write_bytes(report + b"\n")
+    (folder / "bench.md").write_text(markdown_table(figures))

@@ -20,18 +20,22 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-import yaml
 from keras import ops
 from rich.console import Console
 from rich.progress import track
 
-from benchmark.bench.arithmetic import matrix_timer, operations
-from benchmark.bench.size import QuickStudySize, StudySize
-from benchmark.bench.timing import ROOT, median_step_seconds, seconds_of
-from benchmark.bench.workload import Workload, noise_workload, workload_backbone
+from benchmark.bench.size import StudySize
+from benchmark.bench.workload import (
+    matrix_timer,
+    median_step_seconds,
+    noise_workload,
+    operations,
+    read_variant,
+    seconds_of,
+)
 from benchmark.transfer import backend
 from benchmark.transfer.aggregation import Aggregation, power_mean
-from benchmark.transfer.batch import Batch, make_batches
+from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import Tensor
 from benchmark.transfer.step import ADAM, LOSS_NAMES, OptimizerChoice, StepInputs, Stylization
@@ -55,7 +59,7 @@ def measure_accelerator(size: StudySize, folder: Path) -> int:
         measured[precision] = one_precision(size, precision, screen)
         lines = figure_lines(size, measured[precision])
         screen.print(f"{precision}:", *lines, sep="\n  ", soft_wrap=True)
-    report = {**about, "quick": isinstance(size, QuickStudySize), **measured}
+    report = {**about, "quick": size.quick, **measured}
     (folder / "gpu.json").write_text(json.dumps(report, indent=2))
     screen.print(f"written: {folder / 'gpu.json'}", soft_wrap=True)
     return 0
@@ -65,41 +69,35 @@ def one_precision(size: StudySize, precision: str, screen: Console) -> dict[str,
     """All figures in one precision of the activations, in seconds, bytes and operations."""
     runs = {}
     for name in size.backbones:
-        workload = study_workload(size, name, precision)
-        batches = study_batches(size, workload)
+        study, batches = study_batches(size, name, precision)
         jobs = [(agg, optimizer) for agg in POWERS for optimizer in size.optimizers]
         for agg, optimizer in track(jobs, f"{precision} {name}", console=screen):
-            mean = Aggregation(power_mean, {"p": POWERS[agg]})
-            transfer = replace(
-                workload.transfer, aggregation=mean, optimizer=load_optimizer(optimizer)
-            )
+            mean, choice = Aggregation(power_mean, {"p": POWERS[agg]}), load_optimizer(optimizer)
+            transfer = replace(study, aggregation=mean, optimizer=choice)
             runs[f"{name} {agg} {optimizer}"] = study_run(transfer, batches, size.epochs)
         gc.collect()
-    vgg = study_workload(size, "vgg", precision)
-    batch = study_batches(size, vgg)[0]
-    large = noise_workload(workload_backbone("vgg", size.large, precision))
-    optimization = large.optimization(large.batch(1))
+    vgg, [batch, *_] = study_batches(size, "vgg", precision)
+    examples = len(batch.start)
+    large = noise_workload("vgg", size.large, precision)
+    optimization = large.optimization(1)
     optimization.run()
     large_seconds = seconds_of(lambda: optimization.run(size.large_steps))
-    tiny = noise_workload(workload_backbone("vgg", 32, precision))
+    tiny = noise_workload("vgg", 32, precision)
     return {
         "study": runs,
         "study_seconds": sum(run["wall"] for run in runs.values()),
-        "examples_in_a_step": len(batch.start),
-        "step_seconds": median_step_seconds(vgg.optimization(batch), size.steps),
+        "examples_in_a_step": examples,
+        "step_seconds": median_step_seconds(BatchOptimization(vgg, batch).run, size.steps),
         "bare_step_seconds": bare_step_seconds(vgg, batch, size.steps),
-        "operations_of_a_step": operations(vgg.transfer.backbone) * len(batch.start),
+        "operations_of_a_step": operations(vgg.backbone) * examples,
         "matrix_rate": 2 * float(size.matrix) ** 3 / matrix_timer(size.matrix, precision)(),
         "large_seconds": large_seconds,
         "large_rate": operations(large.transfer.backbone) * size.large_steps / large_seconds,
         # One tiny picture costs next to no arithmetic.
-        "host_seconds": median_step_seconds(tiny.optimization(tiny.batch(1)), size.steps),
+        "host_seconds": median_step_seconds(tiny.optimization(1).run, size.steps),
         "logging_seconds": logging_seconds(),
         "estimated_bytes": estimate_bytes(
-            vgg.transfer.backbone,
-            artists=size.artists,
-            paintings=size.paintings,
-            examples=len(batch.start),
+            vgg.backbone, artists=size.artists, paintings=size.paintings, examples=examples
         ),
         "accelerator_bytes": backend.accelerator_memory()[1],
         "main_bytes": backend.peak_memory(),
@@ -137,25 +135,20 @@ def figure_lines(size: StudySize, measured: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def study_workload(size: StudySize, name: str, precision: str) -> Workload:
-    """As many images of noise as the study has paintings and content images."""
-    backbone = workload_backbone(name, size.pixels, precision)
-    artists, paintings = size.artists, size.paintings
-    return noise_workload(backbone, artists=artists, paintings=paintings, contents=size.contents)
-
-
-def study_batches(size: StudySize, workload: Workload) -> list[Batch]:
-    """The study's examples, with as many artists in a batch as the memory holds."""
-    backbone = workload.transfer.backbone
-    batch_size = workload.transfer.session.largest_batch(
-        backbone, None, artists=size.artists, paintings=size.paintings, contents=size.contents
+def study_batches(size: StudySize, name: str, precision: str) -> tuple[StyleTransfer, list[Batch]]:
+    """As many images of noise as the study has, as many artists in a batch as the memory holds."""
+    numbers = {"artists": size.artists, "paintings": size.paintings, "contents": size.contents}
+    workload = noise_workload(name, size.pixels, precision, **numbers)
+    transfer = workload.transfer
+    batch_size = transfer.session.largest_batch(transfer.backbone, None, **numbers)
+    return transfer, make_batches(
+        transfer.backbone, workload.contents, workload.targets, batch_size
     )
-    return make_batches(backbone, workload.contents, workload.targets, batch_size)
 
 
 def load_optimizer(name: str) -> OptimizerChoice:
     """An optimiser of `conf/optimizer/`."""
-    variant = yaml.safe_load((ROOT / "conf" / "optimizer" / f"{name}.yaml").read_text())
+    variant = read_variant("optimizer", name)
     constructor = import_callable(variant.pop("_target_"))
     rate = variant.pop("learning_rate")
     del variant["name"]
@@ -170,11 +163,7 @@ def study_run(transfer: StyleTransfer, batches: Sequence[Batch], epochs: int) ->
     result = optimize(transfer, batches, stopping)
     if result.epochs != epochs:
         raise RuntimeError(f"{transfer.backbone.name}: {result.stop_reason.message}")
-    return {
-        "wall": perf_counter() - began,
-        "steps": result.seconds,
-        "epochs": result.epochs,
-    }
+    return {"wall": perf_counter() - began, "steps": result.seconds, "epochs": result.epochs}
 
 
 class BareStep(Stylization):
@@ -188,22 +177,19 @@ class BareStep(Stylization):
         return total
 
 
-def bare_step_seconds(workload: Workload, batch: Batch, steps: int) -> float:
+def bare_step_seconds(transfer: StyleTransfer, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
-    transfer = workload.transfer
-    network, loss = transfer.backbone.network, transfer.loss
-    shape = (len(batch.start), 1, 1)
+    network, loss, shape = transfer.backbone.network, transfer.loss, (len(batch.start), 1, 1)
     model = BareStep(network, loss.style, loss.content, power_mean, (), ADAM, shape)
-    _, inputs = workload.optimization(batch).begin()
+    _, inputs = BatchOptimization(transfer, batch).begin()
 
-    def run() -> None:
-        for _ in range(steps):
+    def run(number: int) -> None:
+        for _ in range(number):
             model.train_on_batch(inputs)
         # Asked for one number, because backends return before they are done.
         ops.convert_to_numpy(model.images[:1, :1, :1])
 
-    run()
-    return median(seconds_of(run) / steps for _ in range(5))
+    return median_step_seconds(run, steps)
 
 
 def logging_seconds() -> float | None:

@@ -1,91 +1,58 @@
-"""How much the bench does."""
+"""How much the bench does: in full, or quick, to see that it works; those figures mean nothing."""
 
-from dataclasses import dataclass
+from typing import TypeVar
+
+Amount = TypeVar("Amount")
 
 
-@dataclass(frozen=True)
 class Size:
     """How much is done beside the baseline."""
 
-    pixels: int = 224  # a side of the images
-    paintings: int = 30  # in a style set
-    repeats: int = 7  # of each comparison of steps
-    process_repeats: int = 2  # of each comparison of whole processes
-    steps: int = 5  # in one measurement
-    matrix: int = 4096  # a side of the matrices whose product shows what the machine can do
-    descent: int = 100  # steps of the baseline whose loss is to be reached
-    memory_cases: int = 7  # whose peak memory is compared with its estimate
-    jobs: int = 1000  # that run one after the other in a process
-    # Of the sweep:
-    backbones: tuple[str, ...] = ("vgg", "resnet")
-    aggregations: tuple[str, ...] = ("simple", "squared", "logged")
-    artists: int = 2
-    contents: int = 3
-    epochs: int = 20
-    cached_artists: int = 6  # where style targets are on disk
-    # Over which growth is shown:
-    sets: tuple[int, ...] = (1, 10, 30, 100, 300)  # numbers of paintings
-    examples: tuple[int, ...] = (1, 2, 4, 8, 16)
-    lengths: tuple[int, ...] = (5, 10, 20, 40)  # numbers of steps
-    sides: tuple[int, ...] = (128, 256, 512, 1024)  # pixels
+    def __init__(self, *, quick: bool, process_repeats: int | None = None) -> None:
+        def of(full: Amount, tiny: Amount) -> Amount:
+            return tiny if quick else full
+
+        self.quick = quick
+        self.pixels = of(224, 48)  # a side of the images
+        self.paintings = of(30, 3)  # in a style set
+        self.repeats = of(7, 1)  # of each comparison of steps
+        self.process_repeats = process_repeats or of(2, 1)  # of each of whole processes
+        self.steps = of(5, 1)  # in one measurement
+        self.matrix = of(4096, 256)  # a side of the matrices whose product shows the machine's rate
+        self.descent = of(100, 3)  # steps of the baseline whose loss is to be reached
+        self.memory_cases = of(7, 1)  # whose peak memory is compared with its estimate
+        self.jobs = of(1000, 20)  # that run one after the other in a process
+        # Of the sweep:
+        self.backbones = of(("vgg", "resnet"), ("vgg",))
+        self.aggregations = of(("simple", "squared", "logged"), ("simple", "logged"))
+        self.artists = of(2, 1)
+        self.contents = of(3, 1)
+        self.epochs = of(20, 2)
+        self.cached_artists = of(6, 1)  # where style targets are on disk
+        # Over which growth is shown:
+        self.sets = of((1, 10, 30, 100, 300), (1, 3))  # numbers of paintings
+        self.examples = of((1, 2, 4, 8, 16), (1, 2))
+        self.lengths = of((5, 10, 20, 40), (1, 2))  # numbers of steps
+        self.sides = of((128, 256, 512, 1024), (48, 64))  # pixels
 
 
-@dataclass(frozen=True)
-class QuickSize(Size):
-    """For a look at whether everything works; its figures mean nothing."""
-
-    pixels: int = 48
-    paintings: int = 3
-    repeats: int = 1
-    process_repeats: int = 1
-    steps: int = 1
-    matrix: int = 256
-    descent: int = 3
-    memory_cases: int = 1
-    jobs: int = 20
-    backbones: tuple[str, ...] = ("vgg",)
-    aggregations: tuple[str, ...] = ("simple", "logged")
-    artists: int = 1
-    contents: int = 1
-    epochs: int = 2
-    cached_artists: int = 1
-    sets: tuple[int, ...] = (1, 3)
-    examples: tuple[int, ...] = (1, 2)
-    lengths: tuple[int, ...] = (1, 2)
-    sides: tuple[int, ...] = (48, 64)
-
-
-@dataclass(frozen=True)
 class StudySize:
     """How much is done on a GPU: the published study, and the picture other tools are timed on."""
 
-    artists: int = 6
-    paintings: int = 30
-    contents: int = 10
-    epochs: int = 100
-    pixels: int = 224
-    large: int = 512
-    large_steps: int = 1000
-    matrix: int = 8192
-    backbones: tuple[str, ...] = ("vgg", "resnet", "inception", "mobilenet")
-    optimizers: tuple[str, ...] = ("adam", "sgd", "rmsprop")
-    precisions: tuple[str, ...] = ("float32", "bfloat16")
-    steps: int = 10
+    def __init__(self, *, quick: bool) -> None:
+        def of(full: Amount, tiny: Amount) -> Amount:
+            return tiny if quick else full
 
-
-@dataclass(frozen=True)
-class QuickStudySize(StudySize):
-    """For a look at whether everything works; its figures mean nothing."""
-
-    artists: int = 2
-    paintings: int = 2
-    contents: int = 2
-    epochs: int = 2
-    pixels: int = 80
-    large: int = 96
-    large_steps: int = 3
-    matrix: int = 512
-    backbones: tuple[str, ...] = ("mobilenet",)
-    optimizers: tuple[str, ...] = ("adam", "sgd")
-    precisions: tuple[str, ...] = ("bfloat16",)
-    steps: int = 1
+        self.quick = quick
+        self.artists = of(6, 2)
+        self.paintings = of(30, 2)
+        self.contents = of(10, 2)
+        self.epochs = of(100, 2)
+        self.pixels = of(224, 80)
+        self.large = of(512, 96)
+        self.large_steps = of(1000, 3)
+        self.matrix = of(8192, 512)
+        self.backbones = of(("vgg", "resnet", "inception", "mobilenet"), ("mobilenet",))
+        self.optimizers = of(("adam", "sgd", "rmsprop"), ("adam", "sgd"))
+        self.precisions = of(("float32", "bfloat16"), ("bfloat16",))
+        self.steps = of(10, 1)

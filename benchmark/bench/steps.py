@@ -1,21 +1,31 @@
-"""Figures of single steps, ours and the baseline's in turn."""
+"""Figures of single steps, ours and the baseline's in turn, and how a step's cost grows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from statistics import median
 
+import matplotlib.pyplot as plt
 import numpy as np
 
-from backbones import Backbone
-from benchmark.bench.arithmetic import matrix_timer, operations
-from benchmark.bench.baseline import BaselineNetwork, Transfer
-from benchmark.bench.figures import Measurement
+from benchmark.bench.baseline import Transfer
+from benchmark.bench.figures import Measurement, ratio_of_medians
 from benchmark.bench.size import Size
-from benchmark.bench.timing import alternately, medians, seconds_of, step_seconds
-from benchmark.bench.workload import Workload, repeated, sample_workload
-from benchmark.transfer.batch import Batch
+from benchmark.bench.workload import (
+    Workload,
+    alternately,
+    matrix_timer,
+    median_step_seconds,
+    operations,
+    read_variant,
+    sample_workload,
+    seconds_of,
+    step_seconds,
+)
 from benchmark.transfer.step import ADAM, OptimizerChoice
-from benchmark.user_input import import_callable
+from benchmark.transfer.style_transfer import bytes_per_example
+
+Curve = Mapping[int, float]
 
 BATCH = 4
 """Examples in a batch here: the default of a run."""
@@ -29,68 +39,47 @@ def step_times(size: Size) -> Iterator[Measurement]:
     float32 = sample_workload(size.pixels, size.paintings)
     bfloat16 = sample_workload(size.pixels, size.paintings, "bfloat16")
     transfer = baseline_transfer(float32)
-    sides = {
-        "baseline": lambda: (
-            seconds_of(lambda: [transfer.step() for _ in range(size.steps)]) / size.steps
-        ),
-        "step": example_timer(float32, float32.batch(1), size.steps),
-        "batch": example_timer(float32, float32.batch(BATCH), size.steps),
-        "bfloat16": example_timer(bfloat16, bfloat16.batch(BATCH), size.steps),
+    timers = {
+        "baseline": lambda: step_seconds(transfer.run, size.steps),
+        "step": example_timer(float32, 1, size.steps),
+        "batch": example_timer(float32, BATCH, size.steps),
+        "bfloat16": example_timer(bfloat16, BATCH, size.steps),
         "matrix": matrix_timer(size.matrix, "float32"),
         "matrix_bfloat16": matrix_timer(size.matrix, "bfloat16"),
     }
-    measured = alternately(sides, size.repeats)
-    typical = medians(measured)
-    step_operations = operations(float32.transfer.backbone)
-
-    def against_baseline(name: str, title: str, most: float, aim: str) -> Measurement:
-        detail = f"{typical[name]:.3f} s / {typical['baseline']:.3f} s"
-        raw = {name: measured[name], "baseline": measured["baseline"]}
-        ratio = typical[name] / typical["baseline"]
-        return Measurement(name, title, ratio, most=most, aim=aim, detail=detail, measured=raw)
-
-    def share(name: str, step: str, precision: str) -> Measurement:
-        rate, best = step_operations / typical[step], 2 * size.matrix**3 / typical[name]
-        return Measurement(
+    measured = alternately(timers, size.repeats)
+    for name, title, most, aim in (
+        ("step", "time of a step, one example, float32", 1.0, "0.95"),
+        ("batch", f"… and example, batch of {BATCH}, float32", 0.95, "0.85"),
+        ("bfloat16", f"… and example, batch of {BATCH}, bfloat16", 0.55, "0.45"),
+    ):
+        sides = {side: measured[side] for side in (name, "baseline")}
+        yield ratio_of_medians(name, title, sides, most=most, aim=aim)
+    for name, step, precision in (
+        ("matrix", "batch", "float32"),
+        ("matrix_bfloat16", "bfloat16", "bfloat16"),
+    ):
+        rate = operations(float32.transfer.backbone) / median(measured[step])
+        best = 2 * size.matrix**3 / median(measured[name])
+        yield Measurement(
             name,
             f"share of the matrix-product rate, batch of {BATCH}, {precision}",
             rate / best,
             least=0.8,
             aim="0.9",
             detail=f"{rate / 1e9:.0f} GF/s / {best / 1e9:.0f} GF/s",
-            measured={step: measured[step], name: measured[name]},
+            measured={side: measured[side] for side in (step, name)},
         )
-
-    yield from (
-        against_baseline("step", "time of a step, one example, float32", 1.0, "0.95"),
-        against_baseline("batch", f"… and example, batch of {BATCH}, float32", 0.95, "0.85"),
-        against_baseline("bfloat16", f"… and example, batch of {BATCH}, bfloat16", 0.55, "0.45"),
-        share("matrix", "batch", "float32"),
-        share("matrix_bfloat16", "bfloat16", "bfloat16"),
-    )
 
 
 def step_by_paintings(size: Size) -> Iterator[Measurement]:
     """What more paintings cost."""
-    workload = sample_workload(size.pixels, size.paintings)
-    many = max(100, size.paintings)
-    timers = {
-        str(number): example_timer(
-            workload, workload.batch(BATCH, repeated(workload.targets[0], number)), size.steps
-        )
-        for number in (1, many)
-    }
-    measured = alternately(timers, size.repeats)
-    typical = medians(measured)
-    yield Measurement(
-        "paintings",
-        f"time of a step at {many} paintings / at 1, batch of {BATCH}",
-        typical[str(many)] / typical["1"],
-        most=1.1,
-        aim="1.03",
-        detail=f"{typical[str(many)]:.3f} s / {typical['1']:.3f} s an example",
-        measured=measured,
-    )
+    workload, many = sample_workload(size.pixels, size.paintings), max(100, size.paintings)
+    timers = {str(n): example_timer(workload, BATCH, size.steps, n) for n in (many, 1)}
+    title = f"time of a step at {many} paintings / at 1, batch of {BATCH}"
+    sides = alternately(timers, size.repeats)
+    figure = ratio_of_medians("paintings", title, sides, most=1.1, aim="1.03")
+    yield replace(figure, detail=f"{figure.detail} an example")
 
 
 def bfloat16_loss(size: Size) -> Iterator[Measurement]:
@@ -99,7 +88,7 @@ def bfloat16_loss(size: Size) -> Iterator[Measurement]:
     final = {}
     for precision in ("float32", "bfloat16"):
         workload = sample_workload(size.pixels, size.paintings, precision)
-        optimization = workload.optimization(workload.batch(len(workload.contents)))
+        optimization = workload.optimization(len(workload.contents))
         optimization.run(size.descent)
         final[precision] = total_losses(float32, np.asarray(optimization.images))
     ratios = final["bfloat16"] / final["float32"]
@@ -124,20 +113,19 @@ def descent(size: Size) -> Iterator[Measurement]:
     float32 = sample_workload(size.pixels, size.paintings)
     bfloat16 = sample_workload(size.pixels, size.paintings, "bfloat16")
     transfer = baseline_transfer(float32)
-    transfer.step()
-    seconds = seconds_of(lambda: [transfer.step() for _ in range(size.descent - 1)])
-    baseline_seconds = seconds * size.descent / (size.descent - 1)
-    goal = transfer.step()
+    transfer.run(1)
+    baseline_seconds = step_seconds(transfer.run, size.descent - 1) * size.descent
+    [goal] = transfer.run(1)
     fast = replace(ADAM, learning_rate=FAST_RATE)
+    best = f"learning rate {FAST_RATE}, bfloat16"
     reached = {
         name: steps_to_loss(float32, workload, goal, size.descent, optimizer)
         for name, workload, optimizer in (
             ("default", float32, ADAM),
             (f"learning rate {FAST_RATE}", float32, fast),
-            (f"learning rate {FAST_RATE}, bfloat16", bfloat16, fast),
+            (best, bfloat16, fast),
         )
     }
-    best = list(reached)[-1]
     steps, best_seconds = reached[best]
     ratios = (f"{name}: {time / baseline_seconds:.2f}" for name, (_, time) in reached.items())
     yield Measurement(
@@ -148,10 +136,7 @@ def descent(size: Size) -> Iterator[Measurement]:
         aim="0.2",
         detail=f"{best_seconds:.1f} s ({steps} steps) / {baseline_seconds:.1f} s; "
         + "; ".join(ratios),
-        measured={
-            **{name: list(values) for name, values in reached.items()},
-            "baseline": baseline_seconds,
-        },
+        measured={**reached, "baseline": baseline_seconds},
     )
 
 
@@ -159,7 +144,7 @@ def steps_to_loss(
     float32: Workload, workload: Workload, goal: float, expected: int, optimizer: OptimizerChoice
 ) -> tuple[int, float]:
     """Steps and seconds until a loss is reached; infinite seconds if not in twice as expected."""
-    optimization = workload.optimization(workload.batch(1), optimizer=optimizer)
+    optimization = workload.optimization(1, optimizer=optimizer)
     optimization.begin()
     seconds = 0.0
     for step in range(1, 2 * expected + 1):
@@ -171,43 +156,64 @@ def steps_to_loss(
 
 def total_losses(float32: Workload, pictures: np.ndarray) -> np.ndarray:
     """Total loss of each picture (N, S, S, 3), in float32."""
-    batch = replace(float32.batch(len(pictures)), start=pictures)
-    return np.asarray(float32.optimization(batch).run()[0], float)
+    return np.asarray(float32.optimization(len(pictures), start=pictures).run()[0], float)
 
 
-def example_timer(workload: Workload, batch: Batch, steps: int) -> Callable[[], float]:
-    """A function that measures the seconds of a step, divided by the examples in the batch."""
-    optimization = workload.optimization(batch)
+def example_timer(
+    workload: Workload, examples: int, steps: int, paintings: int = 0
+) -> Callable[[], float]:
+    """A function that measures the seconds of a step of a batch, divided by its examples."""
+    optimization = workload.optimization(examples, paintings)
     optimization.begin()
-    return lambda: step_seconds(optimization, steps) / optimization.examples
+    return lambda: step_seconds(optimization.run, steps) / examples
 
 
 def baseline_transfer(workload: Workload, agg: str = "simple") -> Transfer:
     """The baseline on the first content picture and artist, with the same weights."""
-    return Transfer(
-        baseline_network(workload.transfer.backbone),
-        workload.contents[0],
-        workload.paintings[0],
-        content_weight=workload.transfer.loss.weights.content,
-        style_weight=workload.transfer.loss.weights.style,
-        agg=agg,
-    )
+    backbone = workload.transfer.backbone
+    backbone.shared.holding(backbone.arrays)
+    layers = [layer for layer in backbone.shared.cut.layers if layer.weights]
+    weights = {layer.name: layer.get_weights() for layer in layers}
+    settings = read_variant("backbone", backbone.name)
+    return Transfer(settings, workload.contents[0], workload.paintings[0], agg, weights)
 
 
-def baseline_network(backbone: Backbone) -> BaselineNetwork:
-    """A backbone, weights and all, as the baseline takes it."""
-    architecture = backbone.shared.architecture
-    shape = (architecture.image_size, architecture.image_size, 3)
+def growth_curves(size: Size) -> dict[str, Curve]:
+    """Seconds of a step (of all steps, for those) and estimated bytes, by what is varied."""
+    workload = sample_workload(size.pixels, size.paintings)
 
-    def build() -> Any:
-        model: Any = import_callable(architecture.model)(
-            include_top=False, weights=None, input_shape=shape
-        )
-        backbone.shared.holding(backbone.arrays)
-        for layer in backbone.shared.cut.layers:
-            if layer.weights:
-                model.get_layer(layer.name).set_weights(layer.get_weights())
-        return model
+    def seconds(on: Workload, examples: int = 1, paintings: int = 0, steps: int = 1) -> float:
+        return steps * median_step_seconds(on.optimization(examples, paintings).run, steps)
 
-    preprocess = import_callable(architecture.preprocessing)
-    return BaselineNetwork(build, preprocess, backbone.style_layers, backbone.content_layer)
+    by_side = {side: sample_workload(side, min(size.paintings, 5)) for side in size.sides}
+    return {
+        "paintings": {n: seconds(workload, paintings=n) for n in size.sets},
+        "examples": {n: seconds(workload, examples=n) for n in size.examples},
+        "steps": {n: seconds(workload, steps=n) for n in size.lengths},
+        "pixels a side": {side: seconds(sized) for side, sized in by_side.items()},
+        "memory of an example (bytes), by pixels a side": {
+            side: float(bytes_per_example(sized.transfer.backbone))
+            for side, sized in by_side.items()
+        },
+    }
+
+
+def slope(curve: Curve) -> float:
+    """The exponent with which a cost grows, by least squares on logarithms."""
+    return float(np.polyfit(np.log(list(curve)), np.log(list(curve.values())), 1)[0])
+
+
+def plot_curves(curves: Mapping[str, Curve], file: Path) -> None:
+    """Draw the curves of time, log-log, each relative to its first value."""
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    for name, curve in curves.items():
+        if "bytes" not in name:
+            points = np.array(list(curve.items()))
+            label = f"{name}, from {min(curve)}: slope {slope(curve):.2f}"
+            axes.loglog(*(points / points[0]).T, marker="o", label=label)
+    axes.set(xlabel="times the first value", ylabel="times the first cost")
+    axes.set_title("How the cost of VGG19's steps grows")
+    axes.grid(which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(file, dpi=130)
+    plt.close(figure)

@@ -1,12 +1,15 @@
-"""What is measured: a backbone with random weights on paintings and content images, as arrays.
+"""What is measured, a backbone with random weights on images, and how times are taken.
 
 Speed does not depend on weights, and random ones need no download. Needs only Keras and PyYAML
 beside the backend (the sample's images apart), for a GPU machine may have no more.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -14,49 +17,64 @@ from keras import ops
 
 import backbones
 from backbones import Backbone
-from benchmark.bench.timing import ROOT
-from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
-from benchmark.transfer.features import StyleTargets, extract_targets
+from benchmark.transfer.batch import BatchOptimization, make_batches
+from benchmark.transfer.features import extract_targets
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.style_transfer import StyleTransfer
 
+Timed = TypeVar("Timed")
 
-@dataclass(frozen=True)
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder of the application; not from `config`, whose libraries a GPU machine may lack."""
+
+
 class Workload:
-    """A style transfer and what it is measured on.
+    """The study's simple style transfer with Adam, and what it is measured on.
 
     Attributes:
-        transfer: the study's simple one with Adam.
         paintings: of each artist, (n, S, S, 3) in [0, 1].
         contents: (N, S, S, 3) in [0, 1].
         targets: of each artist.
     """
 
-    transfer: StyleTransfer
-    paintings: Sequence[np.ndarray]
-    contents: np.ndarray
-    targets: Sequence[StyleTargets]
+    def __init__(
+        self, backbone: Backbone, paintings: Sequence[np.ndarray], contents: np.ndarray
+    ) -> None:
+        self.transfer = StyleTransfer(backbone)
+        self.paintings, self.contents = paintings, contents
+        self.targets = [extract_targets(backbone, images) for images in paintings]
 
-    @classmethod
-    def of(cls, backbone: Backbone, paintings: Sequence[np.ndarray], contents: np.ndarray) -> Self:
-        """A workload on some artists' paintings and some content images."""
-        targets = [extract_targets(backbone, images) for images in paintings]
-        return cls(StyleTransfer(backbone), paintings, contents, targets)
+    def optimization(
+        self, examples: int, paintings: int = 0, start: np.ndarray | None = None, **changes: Any
+    ) -> BatchOptimization:
+        """The optimisation of a batch of the first artist's, with parts of the transfer changed.
 
-    def batch(self, examples: int, targets: StyleTargets | None = None) -> Batch:
-        """A batch of the first artist's, or with other targets; contents are repeated."""
+        Contents are repeated, and paintings up to a number; `start` is (N, S, S, 3) in [0, 1].
+        """
         contents = self.contents[np.arange(examples) % len(self.contents)]
-        targets = self.targets[0] if targets is None else targets
-        return make_batches(self.transfer.backbone, contents, [targets], examples)[0]
+        targets = self.targets[0]
+        if paintings:
+            # Their values do not change a step's cost.
+            chosen = np.arange(paintings) % len(self.paintings[0])
+            targets = [
+                PaintingGrams(layer.mean, *(ops.take(part, chosen, axis=1) for part in layer[1:]))
+                for layer in targets
+            ]
+        starts = None if start is None else start[None]
+        transfer = replace(self.transfer, **changes)
+        [batch] = make_batches(transfer.backbone, contents, [targets], examples, starts)
+        return BatchOptimization(transfer, batch)
 
-    def optimization(self, batch: Batch, **changes: Any) -> BatchOptimization:
-        """The optimisation of a batch, with parts of the style transfer changed."""
-        return BatchOptimization(replace(self.transfer, **changes), batch)
+
+def read_variant(group: str, name: str) -> dict[str, Any]:
+    """A variant's YAML in `conf/`."""
+    variant: dict[str, Any] = yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text())
+    return variant
 
 
-def workload_backbone(name: str, pixels: int, precision: str = "float32") -> Backbone:
+def random_backbone(name: str, pixels: int, precision: str) -> Backbone:
     """A backbone of `conf/backbone/` with random weights."""
-    variant = yaml.safe_load((ROOT / "conf" / "backbone" / f"{name}.yaml").read_text())
+    variant = read_variant("backbone", name)
     keys = ("model", "preprocessing", "style_layers", "content_layer", "random_scale")
     own = {key: variant[key] for key in keys if key in variant}
     return backbones.load(
@@ -73,26 +91,87 @@ def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> 
         first = ImageSet(image_set.name, image_set.images[:number])
         return to_float(load_images(first, pixels).pixels)
 
-    backbone, painter = workload_backbone("vgg", pixels, precision), sample.paintings()[0]
-    return Workload.of(backbone, [read(painter, paintings)], read(sample.content(), 2))
+    backbone, painter = random_backbone("vgg", pixels, precision), sample.paintings()[0]
+    return Workload(backbone, [read(painter, paintings)], read(sample.content(), 2))
 
 
 def noise_workload(
-    backbone: Backbone, *, artists: int = 1, paintings: int = 1, contents: int = 1
+    name: str,
+    pixels: int,
+    precision: str,
+    *,
+    artists: int = 1,
+    paintings: int = 1,
+    contents: int = 1,
 ) -> Workload:
-    """A workload on images of noise, which need no library to read them."""
-    random, size = np.random.default_rng(0), backbone.shared.architecture.image_size
+    """A backbone on images of noise, which need no library to read them."""
+    random = np.random.default_rng(0)
 
     def noise(number: int) -> np.ndarray:
-        return random.random((number, size, size, 3), dtype="float32")
+        return random.random((number, pixels, pixels, 3), dtype="float32")
 
-    return Workload.of(backbone, [noise(paintings) for _ in range(artists)], noise(contents))
+    backbone = random_backbone(name, pixels, precision)
+    return Workload(backbone, [noise(paintings) for _ in range(artists)], noise(contents))
 
 
-def repeated(targets: StyleTargets, paintings: int) -> StyleTargets:
-    """Targets of so many paintings, made of fewer: their values do not change a step's cost."""
-    chosen = np.arange(paintings) % targets[0].squared_deviations.shape[1]
-    return [
-        PaintingGrams(layer.mean, *(ops.take(part, chosen, axis=1) for part in layer[1:]))
-        for layer in targets
-    ]
+def seconds_of(action: Callable[[], object]) -> float:
+    """Wall-clock seconds of a call."""
+    began = perf_counter()
+    action()
+    return perf_counter() - began
+
+
+def step_seconds(run: Callable[[int], object], steps: int) -> float:
+    """Mean seconds of a step, where `run` does so many in a row."""
+    return seconds_of(lambda: run(steps)) / steps
+
+
+def median_step_seconds(run: Callable[[int], object], steps: int) -> float:
+    """Seconds of a step: the median of five measurements, compilation apart."""
+    run(1)
+    return median(step_seconds(run, steps) for _ in range(5))
+
+
+def alternately(
+    sides: Mapping[str, Callable[[], Timed]], repeats: int, *, warm_up: bool = True
+) -> dict[str, list[Timed]]:
+    """Measurements of all sides in turn, so that load on the machine meets all of them alike.
+
+    The order is reversed after each turn; with `warm_up` an additional first turn is discarded.
+    """
+    measured: dict[str, list[Timed]] = {name: [] for name in sides}
+    for turn in range(-warm_up, repeats):
+        for name, measure in list(sides.items())[:: -1 if turn % 2 else 1]:
+            measurement = measure()
+            if turn >= 0:
+                measured[name].append(measurement)
+    return measured
+
+
+def operations(backbone: Backbone) -> float:
+    """Floating-point operations of the convolutions in a step of one example.
+
+    2·K²·C_in·C_out·H·W forward, as many back to the picture; all else comes on top, so that a
+    share of the matrix-product rate made of it is not flattered.
+    """
+    return 4 * sum(
+        float(np.prod(layer.kernel.shape)) * float(np.prod(layer.output.shape[1:3]))
+        for layer in backbone.shared.cut.layers
+        if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D")
+    )
+
+
+def matrix_timer(size: int, precision: str) -> Callable[[], float]:
+    """A function that measures the seconds of a product of two square matrices, a median."""
+    random = np.random.default_rng(0)
+    factor = ops.cast(random.standard_normal((size, size), dtype="float32") / size**0.5, precision)
+
+    def multiply(products: int) -> None:
+        result = factor
+        for _ in range(products):
+            result = ops.matmul(result, factor)
+        # Asked for one number, because backends return before they are done.
+        ops.convert_to_numpy(ops.cast(ops.reshape(result, -1)[:1], "float32"))
+
+    # Several in a row, so that fetching the result hardly counts.
+    return lambda: median(step_seconds(multiply, 5) for _ in range(3))
