@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from backbones import Backbone, BackboneCache, BackboneError
@@ -33,23 +33,6 @@ def load_backbone(config: Config, cache: BackboneCache) -> Backbone:
     return backbone
 
 
-def load_evaluator(
-    cache: BackboneCache, name: str, weights: str, image_size: int
-) -> Backbone | str:
-    """A backbone that scores results, or with weights="auto" why not; else ConfigError."""
-    check_variant("evaluation.evaluators", name, "backbone")
-    chosen = composed([f"backbone={name}", f"image_size={image_size}"])
-    variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}
-    try:
-        return load_backbone(replace(chosen, backbone=variant), cache)
-    except BackboneError as error:
-        if weights == "auto":
-            return str(error)
-        raise ConfigError(
-            f"with evaluation.weights={weights}: {error}", "evaluation.evaluators", name
-        ) from error
-
-
 class Workspace:
     """Caches of what runs load, extract and compile; of each the least recently used go first.
 
@@ -60,8 +43,21 @@ class Workspace:
         """With nothing in it."""
         self.session = Session()
         self.backbones = BackboneCache()
-        self.evaluator = lru_cache(maxsize=32)(partial(load_evaluator, self.backbones))
+        self.evaluator = lru_cache(maxsize=32)(self._evaluator)
         self.evaluation = FeatureCache()
         self.load_images = self.evaluation.load
         self.group_features = lru_cache(maxsize=64)(group_features)
         self.style_targets = lru_cache(maxsize=16)(style_targets)
+
+    def _evaluator(self, name: str, weights: str, image_size: int) -> Backbone | str:
+        """A backbone that scores results, or with weights="auto" why not; else ConfigError."""
+        check_variant("evaluation.evaluators", name, "backbone")
+        chosen = composed([f"backbone={name}", f"image_size={image_size}"])
+        variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}
+        try:
+            return load_backbone(replace(chosen, backbone=variant), self.backbones)
+        except BackboneError as error:
+            if weights == "auto":
+                return str(error)
+            reason = f"with evaluation.weights={weights}: {error}"
+            raise ConfigError(reason, "evaluation.evaluators", name) from error
