@@ -25,7 +25,7 @@ from benchmark.config.compose import (
 )
 from benchmark.config.paths import ROOT
 from benchmark.runtime.interrupts import EXIT_CODE
-from benchmark.runtime.launchers import launcher_kind
+from benchmark.runtime.jobs import launcher_kind
 from benchmark.sweeps import application
 from benchmark.user_input import InputError
 

@@ -141,7 +141,7 @@ def test_a_locked_database(seconds: int, undisturbed: Path, tmp_path: Path) -> N
         database.execute("COMMIT")
     assert process.wait(timeout=300) == 0, log.read_text()
     if seconds > 30:
-        assert "the database is locked by another process; waiting" in log.read_text()
+        assert "the database is locked by another process; retrying for up to" in log.read_text()
     check_same(folder, undisturbed)
 
 

@@ -15,10 +15,10 @@ from benchmark.runtime.jobs import (
     CONTROLLER_MODULE,
     JOB_MODULES,
     Jobs,
+    LauncherKind,
     LocalJobs,
     SlurmJobs,
 )
-from benchmark.runtime.launchers import LauncherKind
 from benchmark.runtime.workers import Worker
 from tests import slurm as stand_in
 

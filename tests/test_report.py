@@ -17,7 +17,6 @@ from benchmark.report import gallery, results
 from benchmark.tracking.records import (
     Artifact,
     Evaluator,
-    Results,
     RunFacts,
     Status,
     content_file,
@@ -93,7 +92,7 @@ def add_run(
     if values is not None:
         for epoch, loss in enumerate((8.0, 4.0, 2.0)):
             log.metrics({"total_loss": loss}, epoch)
-        log.results(Results(epochs_done=3, loss_ratio=0.25, seconds=1.0, examples=8), 3)
+        log.metrics({"epochs_done": 3, "loss_ratio": 0.25, "seconds": 1.0, "examples": 8}, 3)
         examples = [(artist, content) for artist in ARTISTS for content in CONTENTS]
         log.table(Artifact.EXAMPLES, example_table(examples))
         for artist, content in examples:

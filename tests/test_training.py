@@ -11,7 +11,7 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, flat
 from benchmark.sweeps.cost import CostEstimate, StepCost, duration
-from benchmark.tracking.records import Results, RunFacts, Status
+from benchmark.tracking.records import RunFacts, Status
 from benchmark.tracking.tracker import Tracker
 from tests.commands import store as empty_store
 
@@ -44,7 +44,7 @@ class Store:
         )
         log = self.tracker.start("invented", facts)
         log.params(flat(config))
-        log.results(Results(final_total_loss=loss, epochs_done=epochs), epochs)
+        log.metrics({"final_total_loss": loss, "epochs_done": epochs}, epochs)
         if status != "running":
             log.end(status, "epochs", "invented")
 

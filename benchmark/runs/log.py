@@ -146,7 +146,7 @@ def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) 
         epochs_done=outcome.epochs,
         seconds=outcome.seconds,
     )
-    log.results(results, outcome.epochs)
+    log.metrics(results.model_dump(exclude_none=True), outcome.epochs)
     if prepared.original_size:
         _log_original_sizes(log, prepared, pictures)
 

@@ -1,15 +1,33 @@
-"""The jobs of a sweep in other processes, as the driver sees them: the process that was started."""
+"""The jobs of a sweep in other processes, by Hydra's launchers, as the driver sees them."""
 
+import logging
+import os
+import re
 import shutil
+import signal
+import socket
+import sys
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
+from typing import Any, Literal
 
 import psutil
 
+from benchmark.config.errors import ConfigError
 from benchmark.runtime import slurm
+
+LauncherKind = Literal["basic", "joblib", "local", "slurm", "ray"]
+
+LAUNCHER_KINDS: Mapping[str, LauncherKind] = {
+    "JoblibLauncher": "joblib",
+    "LocalLauncher": "local",
+    "SlurmLauncher": "slurm",
+    "RayLauncher": "ray",
+}
+"""Launchers by the class that Hydra makes of them; all others do the runs in the driver."""
 
 # What is known of joblib and submitit beyond their documentation: neither says which processes and
 # files belong to its jobs, and both kill their jobs, or leave them, when the program is
@@ -120,6 +138,119 @@ class SlurmJobs(SubmititJobs):
         if (self._folder / job / RESULT_FILE.format(job=job)).exists():
             return True
         return shutil.which("squeue") is None or slurm.is_queued(job) is False
+
+
+class RayJobs(Jobs):
+    """Tasks on Ray: references to those that the launcher has submitted.
+
+    Ray is imported only where it was chosen.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Start Ray on this machine, or join a cluster, with options of `ray.init`.
+
+        Raises:
+            ConfigError: Ray is not installed, or there is no such cluster, or it refuses.
+        """
+        self.tasks: list[Any] = []
+        # Ray reads these when it is imported. Otherwise equal lines of several tasks appear once.
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+        os.environ.setdefault("RAY_COLOR_PREFIX", "1" if sys.stdout.isatty() else "0")
+        try:
+            import ray
+        except ImportError as error:
+            reason = f"cannot be used: {error}: pip install -e '.[cluster]'"
+            raise ConfigError(reason, "hydra/launcher", "ray") from error
+        self._ray = ray
+        arguments = _init_options(options)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            ray.init(**arguments)
+        except Exception as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ConfigError(f"Ray cannot be used: {reason}", "hydra.launcher.ray.init") from error
+        for number, handler in handlers.items():
+            signal.signal(number, handler)  # Ray replaces them.
+
+    def stop(self) -> None:
+        """Cancel the tasks and wait for their ends; Ray would kill them after 0.1 s."""
+        for task in self.tasks:
+            self._ray.cancel(task)
+        self._ray.wait(self.tasks, num_returns=len(self.tasks), timeout=PATIENCE)
+
+    def wait(self, say: Callable[[str], None]) -> None:
+        """Wait for the tasks that are queued or running."""
+        _, left = self._ray.wait(self.tasks, num_returns=len(self.tasks), timeout=0)
+        if left:
+            say(f"Waiting for {len(left)} other runs")
+            self._ray.wait(left, num_returns=len(left))
+
+    def release(self) -> None:
+        """Disconnect from Ray, and end it where it was started here."""
+        self._ray.shutdown()
+
+
+SUBMITTED: Mapping[str, type[LocalJobs | SlurmJobs]] = {"local": LocalJobs, "slurm": SlurmJobs}
+
+
+def launcher_kind(launcher: Mapping[str, Any]) -> LauncherKind:
+    """Which launcher a configuration, that of `hydra.launcher`, makes."""
+    return LAUNCHER_KINDS.get(str(launcher.get("_target_")).rpartition(".")[2], "basic")
+
+
+def prepare_jobs(launcher: Mapping[str, Any], folder: Path) -> Jobs | None:
+    """Prepare for the jobs of a sweep with this folder; None: the driver itself does the runs.
+
+    Raises:
+        ConfigError: the launcher cannot be used.
+    """
+    kind = launcher_kind(launcher)
+    if kind == "slurm" and shutil.which("srun") is None:
+        reason = "this machine has no srun; start it on one of the cluster's, or try it with "
+        reason += "hydra/launcher=submitit_local"
+        raise ConfigError(reason, "hydra/launcher", "submitit_slurm")
+    if kind == "joblib":
+        # What a killed worker held, loky cleans up, and warns of it in a process of its own.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+        return Jobs()
+    if kind == "ray":
+        return RayJobs(launcher["ray"]["init"])
+    return SUBMITTED[kind](folder) if kind in SUBMITTED else None
+
+
+def earlier_jobs(given: Mapping[str, str], sweep: str) -> Jobs | None:
+    """The jobs of a sweep whose driver is dead, by its launcher's options; some may still run."""
+    folder = Path(given.get("hydra.sweep.dir", f"mlruns/sweeps/{sweep}")).resolve()
+    kind = given.get("hydra/launcher", "").removeprefix("submitit_")
+    return SUBMITTED[kind](folder) if kind in SUBMITTED else None
+
+
+def _init_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `ray.init`, with defaults for a sweep; ConfigError if no cluster answers."""
+    given = {"logging_level": logging.ERROR, **options}
+    address = given.get("address") or os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_answers(address)
+    else:
+        # Tasks share nothing through the object store: Ray's least, in bytes.
+        given = {"object_store_memory": 78_643_200, "include_dashboard": False, **given}
+        # Named, for otherwise Ray joins any cluster that it finds traces of on this machine.
+        given["address"] = "local"
+    if backend := os.environ.get("KERAS_BACKEND"):  # Without it a task would compute another.
+        given.setdefault("runtime_env", {"env_vars": {"KERAS_BACKEND": backend}})
+    return given
+
+
+def _check_answers(address: str) -> None:
+    """Raise ConfigError unless a cluster takes connections; Ray itself retries for many minutes."""
+    host = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address)
+    if host is None:
+        return  # "auto" and the like.
+    try:
+        socket.create_connection((host[1], int(host[2])), timeout=10.0).close()
+    except OSError as error:
+        reason = f"no Ray cluster answers ({error})"
+        raise ConfigError(reason, "hydra.launcher.ray.init.address", address) from error
 
 
 def _runs(process: psutil.Process, *modules: str) -> bool:

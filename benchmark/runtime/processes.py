@@ -10,9 +10,6 @@ from benchmark.runtime import slurm
 
 State = Literal["current", "alive", "dead", "remote"]
 
-JOB, RESTARTS = "SLURM_JOB_ID", "SLURM_RESTART_COUNT"
-"""A job that SLURM requeues starts again, on any machine, under the same number."""
-
 
 class Owner(NamedTuple):
     """A process of a machine.
@@ -45,7 +42,9 @@ class Owner(NamedTuple):
 def current_process() -> Owner:
     """This process."""
     process = os.getpid()
-    job, restarts = os.environ.get(JOB, ""), int(os.environ.get(RESTARTS) or 0)
+    # A job that SLURM requeues starts again, on any machine, under the same number.
+    job = os.environ.get("SLURM_JOB_ID", "")
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
     return Owner(socket.gethostname(), process, _started(process) or 0.0, job, restarts)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from benchmark.runtime.interrupts import EXIT_CODE, Interrupts
-from benchmark.runtime.launchers import LauncherKind
+from benchmark.runtime.jobs import LauncherKind
 
 
 class Worker:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmark.runtime.interrupts import Interrupts
-from benchmark.runtime.jobs import Jobs
-from benchmark.runtime.launchers import LauncherKind
+from benchmark.runtime.jobs import Jobs, LauncherKind
 from benchmark.runtime.workers import Worker
 
 if TYPE_CHECKING:  # They import Keras, which must not look for GPUs before a worker has its own.

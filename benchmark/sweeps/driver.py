@@ -13,7 +13,7 @@ from benchmark.config.paths import check_folder
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import Output
-from benchmark.runtime.launchers import prepare_jobs
+from benchmark.runtime.jobs import prepare_jobs
 from benchmark.sweeps.application import Application
 from benchmark.sweeps.execution import checked, opened, reason_of, tracker_of, workspace_of
 from benchmark.sweeps.plan import SweepPlan, jobs_of, pairs_of

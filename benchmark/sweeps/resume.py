@@ -8,7 +8,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import SWEEP_NAME
 from benchmark.runs.prepare import checkpoint_of
 from benchmark.runs.progress import Output
-from benchmark.runtime.launchers import earlier_jobs
+from benchmark.runtime.jobs import earlier_jobs
 from benchmark.sweeps.plan import SweepPlan, pairs_of
 from benchmark.sweeps.sweep import Sweep, is_done, is_running, mark_lost_runs
 from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord

@@ -19,7 +19,6 @@ from benchmark.tracking.records import (
     STATUS,
     Artifact,
     Facts,
-    Results,
     Status,
     first_tags,
     image_key,
@@ -27,14 +26,8 @@ from benchmark.tracking.records import (
 )
 from benchmark.tracking.store import Store, remove_artifact
 
-PARAM_LIMIT = 6000
-"""Characters of a parameter's value that MLflow stores."""
-
 DIGEST_LIMIT = 36
 """Characters of a data digest that MLflow stores."""
-
-SNAPSHOT = re.compile(r"images/[^%+]*[%+]step[%+](\d+)[%+]")
-"""How MLflow names the pictures of a series."""
 
 
 class RunLog:
@@ -60,7 +53,7 @@ class RunLog:
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Log the configuration, flat."""
-        entities = [Param(k, str(v)[:PARAM_LIMIT]) for k, v in params.items()]
+        entities = [Param(k, str(v)[:6000]) for k, v in params.items()]  # MLflow's own limit.
         self._store.call(lambda client: client.log_batch(self.run_id, params=entities))
 
     def update(self, facts: Facts) -> None:
@@ -76,10 +69,6 @@ class RunLog:
             if np.isfinite(value) and not (self.resumed and step in self._logged_steps(name))
         ]
         self._store.call(lambda client: client.log_batch(self.run_id, metrics=points))
-
-    def results(self, results: Results, epoch: int) -> None:
-        """Log the final numbers."""
-        self.metrics(results.model_dump(exclude_none=True), epoch)
 
     def scores(self, means: Mapping[str, float], epoch: int) -> None:
         """Log the mean of each metric, at the last epoch."""
@@ -129,7 +118,8 @@ class RunLog:
 
         def remove_others(client: MlflowClient) -> None:
             for item in client.list_artifacts(self.run_id, "images"):
-                match = SNAPSHOT.match(item.path)
+                # How MLflow names the pictures of a series.
+                match = re.match(r"images/[^%+]*[%+]step[%+](\d+)[%+]", item.path)
                 if match and int(match[1]) not in steps:
                     remove_artifact(client, self.run_id, item.path)
 

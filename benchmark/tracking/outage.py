@@ -11,40 +11,11 @@ Returned = TypeVar("Returned")
 RETRY_SECONDS = 600.0
 """For which a call is retried."""
 
-SERVER_ERROR_SECONDS = 60.0
-"""The same if the server itself fails (status 500): briefly when its database is stopped, but for
-good where its disk is full."""
-
-QUIET_SECONDS = 3.0
-"""For which a call is retried without a message."""
-
-FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
-"""Seconds between two attempts, which double from the first on."""
-
-SERVER_ERROR = 500
-
-TRANSIENT_STATUSES = {408, 429, SERVER_ERROR, 502, 503, 504}
-"""HTTP statuses of a server that is overloaded, or whose database does not answer."""
-
 TRANSIENT_CODES = {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED"}
-"""The same as MLflow's error codes."""
-
-UNKNOWN_CODE = "INTERNAL_ERROR"
-"""MLflow's error code for what it does not know, as each request that found no server."""
-
-BROKEN_CONNECTIONS = {"ConnectionError", "Timeout", "ChunkedEncodingError"}
-"""Exceptions of requests for a connection that was refused or broke."""
+"""MLflow's error codes of a server that is overloaded, or whose database does not answer."""
 
 LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 """Prefixes of SQLite's errors while another process has locked the database."""
-
-ACCESS_ADVICE = {
-    "UNAUTHENTICATED": "the server asks for a login: set MLFLOW_TRACKING_USERNAME and "
-    "MLFLOW_TRACKING_PASSWORD",
-    "PERMISSION_DENIED": "the server denies you access: ask its administrator, or write into an "
-    "experiment of your own with tracking.experiment=NAME",
-}
-"""What to do, by MLflow's error code."""
 
 
 class OutageError(RuntimeError):
@@ -69,7 +40,7 @@ def retry_until_available(
     # Raised in an `except` block, the call's errors carry what is handled there as their context.
     handled = sys.exc_info()[1]
     start = server_error_since = monotonic()
-    announced, pause = False, FIRST_WAIT
+    announced, pause = False, 0.1
     while True:
         try:
             answer = call()
@@ -77,19 +48,21 @@ def retry_until_available(
             if not is_transient(error, handled):
                 raise
             now, reason = monotonic(), describe(error, handled)
-            if status_of(error, handled) != SERVER_ERROR:
+            if status_of(error, handled) != 500:
                 server_error_since = now
-            if now - start >= limit_seconds or now - server_error_since >= SERVER_ERROR_SECONDS:
+            # A server itself fails for a moment when its database is stopped, but for good where
+            # its disk is full.
+            if now - start >= limit_seconds or now - server_error_since >= 60:
                 text = f"MLflow: {reason}; gave up after {now - start:.0f} s"
                 raise OutageError(text) from error
-            if now - start >= QUIET_SECONDS and not announced:
+            if now - start >= 3 and not announced:
                 announced = True
                 limit = f"{limit_seconds / 60:.0f} minutes"
                 announce(f"MLflow: {reason}; retrying for up to {limit} (Ctrl-C to stop)")
         else:
             break
         wait(pause)
-        pause = min(2 * pause, LONGEST_WAIT)
+        pause = min(2 * pause, 2.0)
     if announced:
         announce(f"MLflow: reconnected after {monotonic() - start:.0f} s")
     return answer
@@ -147,7 +120,12 @@ def error_summary(error: Exception) -> str:
 
 def access_advice(error: Exception) -> str | None:
     """What to do where a server denies access; None where that is not what is wrong."""
-    return ACCESS_ADVICE.get(getattr(error, "error_code", ""))
+    return {
+        "UNAUTHENTICATED": "the server asks for a login: set MLFLOW_TRACKING_USERNAME and "
+        "MLFLOW_TRACKING_PASSWORD",
+        "PERMISSION_DENIED": "the server denies you access: ask its administrator, or write into "
+        "an experiment of your own with tracking.experiment=NAME",
+    }.get(getattr(error, "error_code", ""))
 
 
 def _causes(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
@@ -167,10 +145,12 @@ def _verdict(error: BaseException) -> bool | None:
         return str(sqlite).startswith(LOCKED)
     code = getattr(error, "error_code", None)
     if code is not None:  # One of MLflow's.
-        return None if code == UNKNOWN_CODE or code in TRANSIENT_CODES else False
+        # What MLflow does not know, as each request that found no server, is an INTERNAL_ERROR.
+        return None if code in {*TRANSIENT_CODES, "INTERNAL_ERROR"} else False
     names = {k.__name__ for k in type(error).__mro__ if k.__module__.startswith("requests.")}
     if names & {"RetryError", "HTTPError"}:
-        return status_of(error) in TRANSIENT_STATUSES
+        return status_of(error) in {408, 429, 500, 502, 503, 504}
     if names:  # A wrong certificate is a ConnectionError of theirs, and stays wrong.
-        return bool(names & BROKEN_CONNECTIONS) and "SSLError" not in names
+        broken = names & {"ConnectionError", "Timeout", "ChunkedEncodingError"}
+        return bool(broken) and "SSLError" not in names
     return True if isinstance(error, (ConnectionError, TimeoutError)) else None

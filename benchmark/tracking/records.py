@@ -37,12 +37,6 @@ TAG_LIMIT = 8000
 SCORE_PREFIX = "metrics/"
 """Prefix of the MLflow metrics that hold a run's mean scores."""
 
-TOTAL_LOSS = "total_loss"
-"""The MLflow metric of the total loss at each epoch."""
-
-LONGEST_KEY = 100
-"""Characters of a name in a key; MLflow adds as many to make a file name of it."""
-
 
 class Artifact(StrEnum):
     """The files and folders of a run or sweep in MLflow."""
@@ -281,7 +275,7 @@ def image_key(name: str) -> str:
     """A name in the characters that MLflow allows in keys, with a checksum if that changes it."""
     folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     allowed = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in folded)
-    allowed = allowed[:LONGEST_KEY].strip(" .")
+    allowed = allowed[:100].strip(" .")  # MLflow adds as many to make a file name of it.
     return name if allowed == name else f"{allowed}-{zlib.crc32(name.encode()):08x}"
 
 

@@ -36,15 +36,6 @@ LOCK_MILLISECONDS = 500
 MLflow's own 20 s are spent in native code, where no signal is heard.
 """
 
-SLOW_CALL = 1.0
-"""Seconds after which a call that is then interrupted is taken for one that reached no store."""
-
-SETTLED_AFTER = 3.0
-"""Seconds without a change after which no process is creating the tables of a database."""
-
-CREATED_WITHIN = 60.0
-"""Seconds for which that is waited for."""
-
 
 class Store:
     """An MLflow store of which each operation is done as a whole, and again after an outage."""
@@ -123,7 +114,8 @@ class Store:
             self._unreachable = self._shutting_down
             raise
         except KeyboardInterrupt:
-            self._unreachable = time.monotonic() - start > SLOW_CALL
+            # An interrupted call that took longer than a second is taken not to have arrived.
+            self._unreachable = time.monotonic() - start > 1
             raise
 
 
@@ -235,15 +227,16 @@ def _check_database(uri: str, file: Path, *, write: bool) -> None:
 
 def _revision(file: Path, newest: str | None) -> str | None:
     """The version of MLflow's tables that a database has, if any; sqlite3's error if unreadable."""
-    end = time.monotonic() + CREATED_WITHIN
+    end = time.monotonic() + 60
     while True:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
             tables = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
             versions = "SELECT version_num FROM alembic_version"
             row = database.execute(tables).fetchone() and database.execute(versions).fetchone()
         revision: str | None = row[0] if row else None
-        # Another process may be creating it: MLflow then goes through all its versions.
-        changing = abs(time.time() - file.stat().st_mtime) < SETTLED_AFTER
+        # Another process may be creating it: MLflow then goes through all its versions, each in
+        # less than 3 s.
+        changing = abs(time.time() - file.stat().st_mtime) < 3
         if revision == newest or not changing or time.monotonic() > end:
             return revision
         time.sleep(0.1)

@@ -32,7 +32,6 @@ from benchmark.tracking.outage import OutageError, access_advice, error_summary
 from benchmark.tracking.records import (
     KIND,
     MLFLOW_STATUS,
-    TOTAL_LOSS,
     AnyRecord,
     Artifact,
     Facts,
@@ -45,12 +44,6 @@ from benchmark.tracking.records import (
 from benchmark.tracking.store import Store, is_server
 
 DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
-
-FIRST_ANSWER_SECONDS = 10.0
-"""In which a tracking server must give its first answer."""
-
-PAGE = 100
-"""Runs asked for at a time: each takes a server 4 ms and more, and a page must come in time."""
 
 RunKind = TypeVar("RunKind", RunRecord, SweepRecord)
 
@@ -105,7 +98,7 @@ class Tracker:
             context = ssl.create_default_context(cafile=certificates)
             address = f"{uri.rstrip('/')}/health"
             try:
-                urlopen(address, timeout=FIRST_ANSWER_SECONDS, context=context).close()
+                urlopen(address, timeout=10, context=context).close()
             except HTTPError:
                 return  # Something answers, if not as MLflow does without authentication.
             except (OSError, ValueError, HTTPException) as error:
@@ -278,7 +271,9 @@ class Tracker:
         return [experiment]
 
     def _loss_points(self, run_id: str) -> list[Metric]:
-        return list(self._store.call(lambda client: client.get_metric_history(run_id, TOTAL_LOSS)))
+        """The total losses by epoch, in the order in which they were logged."""
+        name = "total_loss"
+        return list(self._store.call(lambda client: client.get_metric_history(run_id, name)))
 
     def _search(
         self, kind: type[RunKind], condition: str = "", most: int | None = None
@@ -297,7 +292,8 @@ class Tracker:
                 self._experiment_ids,
                 condition,
                 ViewType.ACTIVE_ONLY,
-                max_results=most or PAGE,
+                # Each takes a server 4 ms and more, and a page must come in time.
+                max_results=most or 100,
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.runtime.ray_jobs import RayJobs
+from benchmark.runtime.jobs import RayJobs
 from benchmark.sweeps import application
 
 
