@@ -21,6 +21,7 @@ from benchmark.config.compose import (
     hydra_parser,
     quoted,
     refuse,
+    refusing,
     typed,
 )
 from benchmark.config.paths import ROOT
@@ -36,10 +37,8 @@ ALL_QUESTIONS = "experiment=questions"
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def job(config: DictConfig) -> None:
     """Do one run: alone, or as one of a sweep."""
-    try:
+    with refusing():
         plain = typed(config)
-    except InputError as error:
-        sys.exit(refuse(error))
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
     process = application.current()

@@ -4,9 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from benchmark.analysis.calibration import CALIBRATION_FOLDER, SHARE, STEP, TRIAL, calibrate
-from benchmark.config.compose import composed, one_by_one, refuse
+from benchmark.config.compose import composed, one_by_one, refusing
 from benchmark.config.paths import ROOT, check_folder
-from benchmark.user_input import InputError
 
 USAGE = """\
 Choose loss.style_weight and loss.content_weight for a backbone.
@@ -24,20 +23,18 @@ trials' pictures to mlruns/calibration/.
 """
 
 
+@refusing()
 def main(arguments: Sequence[str]) -> int:
     """Calibrate the backbones that the overrides name; returns the exit code."""
     if {"-h", "--help"} & set(arguments):
         print(USAGE.replace("SHARE", f"{SHARE:.0%}").replace("STEP", f"{STEP:g}"))
         return 0
-    try:
-        check_folder("mlruns", str(ROOT / CALIBRATION_FOLDER))
-        jobs = [[*TRIAL, *overrides] for overrides in one_by_one(arguments)]
-        for job in jobs:
-            composed(job)  # a typo in the last is told before the first takes its minutes
-        for job in jobs:
-            calibrate(job)
-    except InputError as error:
-        return refuse(error)
+    check_folder("mlruns", str(ROOT / CALIBRATION_FOLDER))
+    jobs = [[*TRIAL, *overrides] for overrides in one_by_one(arguments)]
+    for job in jobs:
+        composed(job)  # a typo in the last is told before the first takes its minutes
+    for job in jobs:
+        calibrate(job)
     return 0
 
 

@@ -7,14 +7,14 @@ from rich.progress import track
 
 from benchmark.analysis.rescoring import read_request, rescore, summary
 from benchmark.analysis.run_selection import add_selection, select_runs
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Score the runs of one sweep, run or experiment; returns the exit code."""
     parser = Parser(
         prog="python -m benchmark.evaluate",
@@ -32,11 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_selection(parser)
     options = parser.parse_args(arguments)
     output, workspace = Output(), Workspace()
-    try:
+    with refusing(OSError):
         request = read_request(options.overrides, workspace)
         tracker, title, records = select_runs(options)
-    except (InputError, OSError) as error:
-        return refuse(error)
     output.print(f"scoring {len(records)} runs of {title}", soft_wrap=True)
     failed = 0
     for run in track(records, "scoring", console=output, disable=not output.is_terminal):
@@ -54,4 +52,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,17 +9,17 @@ from benchmark.analysis.comparison import export_files, read_runs, results_table
 from benchmark.analysis.pages import markdown, write_files
 from benchmark.analysis.run_selection import add_selection, open_store, select_runs
 from benchmark.analysis.study import select_study, study_table, with_headings, write_study
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
 PRINTED = ["backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio"]
 """Columns that are printed; the files have them all."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@refusing(OSError)
+def main(arguments: Sequence[str]) -> int:
     """Write the tables of one sweep, run, experiment or study; returns the exit code."""
     parser = Parser(
         prog="python -m benchmark.export",
@@ -34,10 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_selection(parser)
     parser.add_argument("--output", help="folder to write to (default: mlruns/exports/NAME)")
     options = parser.parse_args(arguments)
-    try:
-        paths = export_study(options) if options.study else export_runs(options)
-    except (InputError, OSError) as error:
-        return refuse(error)
+    paths = export_study(options) if options.study else export_runs(options)
     print(*(f"wrote {path}" for path in paths), sep="\n")
     return 0
 
@@ -72,4 +69,4 @@ def _folder(options: argparse.Namespace, title: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

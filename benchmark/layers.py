@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from backbones import list_layers
-from benchmark.config.compose import composed, refuse
+from benchmark.config.compose import composed, refusing
 from benchmark.runs.progress import Output
-from benchmark.user_input import InputError
 
 
+@refusing()
 def main(overrides: Sequence[str]) -> int:
     """Print the layers of the backbone that the overrides choose; returns the exit code."""
     if {"-h", "--help"} & set(overrides):
         print(__doc__)
         return 0
-    try:
-        config = composed(overrides)
-        layers = list_layers(model=config.backbone["model"], image_size=config.image_size)
-    except InputError as error:
-        return refuse(error)
+    config = composed(overrides)
+    layers = list_layers(model=config.backbone["model"], image_size=config.image_size)
     backbone = config.backbone
     title = f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels"
     table = Table("layer", "kind", "output (H, W, C)", "weights", "used as", title=title)

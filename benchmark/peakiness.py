@@ -17,36 +17,33 @@ import pandas as pd
 
 from benchmark.analysis.pages import to_png, write_files
 from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
-from benchmark.config.compose import composed, one_by_one, refuse
+from benchmark.config.compose import composed, one_by_one, refusing
 from benchmark.config.paths import ROOT, check_folder
 from benchmark.images.pixels import to_float
 from benchmark.runs.prepare import load_content
 from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace, load_backbone
-from benchmark.user_input import InputError
 
 FOLDER = Path("mlruns", "peakiness")
 
 
+@refusing()
 def main(arguments: Sequence[str]) -> int:
     """Measure the backbones that the overrides name; returns the exit code."""
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
     output, workspace = Output(), Workspace()
-    try:
-        check_folder("mlruns", str(ROOT / FOLDER))
-        tables = {}
-        for config in [composed(overrides) for overrides in one_by_one(arguments)]:
-            backbone = load_backbone(config, workspace.backbones)
-            pictures = to_float(load_content(config, workspace).pixels)
-            table = by_depth(backbone, pictures)
-            output.print(printed_table(table, f"{backbone.name} · weights: {backbone.weights}"))
-            if backbone.weights_note:
-                output.print(backbone.weights_note, style="yellow", soft_wrap=True)
-            tables[f"{backbone.name} ({backbone.weights})"] = table
-    except InputError as error:
-        return refuse(error)
+    check_folder("mlruns", str(ROOT / FOLDER))
+    tables = {}
+    for config in [composed(overrides) for overrides in one_by_one(arguments)]:
+        backbone = load_backbone(config, workspace.backbones)
+        pictures = to_float(load_content(config, workspace).pixels)
+        table = by_depth(backbone, pictures)
+        output.print(printed_table(table, f"{backbone.name} · weights: {backbone.weights}"))
+        if backbone.weights_note:
+            output.print(backbone.weights_note, style="yellow", soft_wrap=True)
+        tables[f"{backbone.name} ({backbone.weights})"] = table
     numbers = pd.concat(tables, names=["backbone"]).droplevel(1).to_csv()
     figure = to_png(peakiness_chart(tables))
     write_files(ROOT / FOLDER, {"peakiness.png": figure, "peakiness.csv": numbers})

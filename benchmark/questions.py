@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.analysis.run_selection import add_store, open_store
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
 USAGE = """\
@@ -32,7 +31,8 @@ SWEEPS = (
 """Overlays of `conf/experiment/`, in the order in which they are run."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@refusing(OSError)
+def main(arguments: Sequence[str]) -> int:
     """Write the page of answers; returns the exit code."""
     parser = Parser(
         prog="python -m benchmark.questions",
@@ -45,16 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmark.analysis.answers import QUESTIONS
     from benchmark.analysis.questions import write_answers
 
-    try:
-        folder = Path(options.output or ROOT / "mlruns" / "questions")
-        files = write_answers(QUESTIONS, lambda name: open_store(options, name), folder)
-        if not files:
-            raise ConfigError(
-                "no question was run: run all with python -m benchmark -m experiment=questions, a "
-                "part with experiment=questions_findings"
-            )
-    except (InputError, OSError) as error:
-        return refuse(error)
+    folder = Path(options.output or ROOT / "mlruns" / "questions")
+    files = write_answers(QUESTIONS, lambda name: open_store(options, name), folder)
+    if not files:
+        raise ConfigError(
+            "no question was run: run all with python -m benchmark -m experiment=questions, a "
+            "part with experiment=questions_findings"
+        )
     print(*(f"wrote {file}" for file in files), sep="\n")
     return 0
 
@@ -76,4 +73,4 @@ def run_all(overrides: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.sweeps.resume import resume_sweep
-from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
 USAGE = """\
@@ -24,7 +23,8 @@ given.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@refusing()
+def main(arguments: Sequence[str]) -> int:
     """Start what is left of a sweep in this process's place; the exit code if nothing is."""
     parser = Parser(
         prog="python -m benchmark.resume",
@@ -41,13 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="resume what seems to be running on another machine, because you know it is not",
     )
     options = parser.parse_args(arguments)
-    try:
-        return resume_sweep(
-            options.tracking_uri, options.sweep, options.overrides, force=options.force
-        )
-    except InputError as error:
-        return refuse(error)
+    return resume_sweep(options.tracking_uri, options.sweep, options.overrides, force=options.force)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

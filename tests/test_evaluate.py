@@ -204,7 +204,8 @@ def test_wrong_input_is_one_line(
     scored: tuple[Path, str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert evaluate.main(["--tracking-uri", uri(scored[0]), *arguments]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(["--tracking-uri", uri(scored[0]), *arguments])
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
@@ -250,7 +251,8 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
 
 
 def test_nothing_run_answers_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert questions.main(["--tracking-uri", uri(tmp_path)]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        questions.main(["--tracking-uri", uri(tmp_path)])
     assert "no question was run" in capsys.readouterr().err
 
 

@@ -126,7 +126,7 @@ def test_simple_is_matching_the_mean_gram() -> None:
     pictures = []
     for style in (batch.style, [mean_only]):
         loss = STUDY_LOSS._replace(weights=LossWeights(1e-6, 0.04, 0.0))
-        transfer = StyleTransfer(real.backbone, SIMPLE, loss, real.optimizer)
+        transfer = StyleTransfer(real.backbone, SIMPLE, loss, real.transfer.optimizer)
         batches = [type(batch)(style, batch.content, batch.start)]
         pictures.append(optimize(transfer, batches, Stopping(5, patience=None)).images)
     assert np.abs(pictures[0] - batch.start).mean() > 0.01

@@ -354,7 +354,8 @@ def test_wrong_input_is_one_line(
     arguments: list[str], message: str, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [] if "--tracking-uri" in arguments else ["--tracking-uri", uri]
-    assert report.main([*given, *arguments]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        report.main([*given, *arguments])
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert message in error

@@ -66,7 +66,8 @@ def calibrate(overrides: Sequence[str]) -> None:
     """Find the weights of one backbone, and print and draw how."""
     config = composed(overrides)
     prepared = prepare(config, Workspace())
-    weights = prepared.loss.weights
+    transfer = prepared.transfer
+    weights = transfer.loss.weights
     if weights.content == 0:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
     if prepared.from_noise:
@@ -84,8 +85,8 @@ def calibrate(overrides: Sequence[str]) -> None:
         table.add_row(*one.texts, style="bold" if one is found else None)
     output.print(table)
     balanced = weights._replace(style=weights.content * found.style_weight)
-    loss = prepared.loss._replace(weights=balanced)
-    factor = STEP / first_step(replace(prepared, loss=loss))
+    loss = transfer.loss._replace(weights=balanced)
+    factor = STEP / first_step(replace(prepared, transfer=replace(transfer, loss=loss)))
     backbone = prepared.backbone
     output.print(f"{backbone.name} with weights {backbone.weights}, loss={config.loss.name}:")
     output.print(f"  content_weight: {balanced.content * factor:.1e}")
@@ -106,7 +107,8 @@ def search(prepared: Prepared) -> Iterator[Trial]:
             "content loss: lower optimizer.learning_rate, or raise epochs"
         )
     wanted = SHARE * free.drop
-    weight = prepared.loss.weights.style / prepared.loss.weights.content
+    weights = prepared.transfer.loss.weights
+    weight = weights.style / weights.content
     low = high = 0.0
     while not (low and high and np.log10(high / low) < TOLERANCE):
         one = trial(prepared, weight)
@@ -131,13 +133,14 @@ def chosen(trials: Sequence[Trial]) -> Trial:
 
 def trial(prepared: Prepared, style_weight: float) -> Trial:
     """Optimise the examples with one ratio of the weights."""
-    weights = prepared.loss.weights
+    loss = prepared.transfer.loss
+    weights = loss.weights
     if np.isfinite(style_weight):
         weights = weights._replace(style=style_weight * weights.content)
     else:
         weights = weights._replace(content=0.0)
     batches = prepared.batches()
-    transfer = replace(prepared.transfer, loss=prepared.loss._replace(weights=weights))
+    transfer = replace(prepared.transfer, loss=loss._replace(weights=weights))
     outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
     contents = np.concatenate([batch.start for batch in batches])
     kept = float(ssim(outcome.images, contents).mean())

@@ -180,6 +180,16 @@ def refuse(error: BaseException) -> int:
 
 
 @contextmanager
+def refusing(*others: type[Exception]) -> Iterator[None]:
+    """Wrong input, and these other errors, end the program in one line; for a command's `main`."""
+    errors: tuple[type[Exception], ...] = (InputError, *others)
+    try:
+        yield
+    except errors as error:
+        raise SystemExit(refuse(error)) from error
+
+
+@contextmanager
 def explained_imports() -> Iterator[None]:
     """Around imports: one that fails ends the program, naming the package in one line.
 
@@ -187,9 +197,8 @@ def explained_imports() -> Iterator[None]:
     was, because Hydra turns the exceptions of a callback into warnings.
     """
     try:
-        yield
-    except InputError as error:
-        raise SystemExit(refuse(error)) from error
+        with refusing():
+            yield
     except Exception as error:
         frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
         missing = error.name if isinstance(error, ImportError) else None
@@ -223,7 +232,10 @@ def as_input_error(error: BaseException) -> InputError:
     if in_list := re.search(r"Could not load '(\w+)/([^']*)'", text):
         return unknown_variant(in_list[1], in_list[2], in_list[1])
     if isinstance(error, MissingConfigException) and error.options is not None:
-        return _unknown_choice(str(error.missing_cfg_file), error.options)
+        group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
+        if group == "hydra/launcher" and choice in LAUNCHERS:
+            return ConfigError("is not installed: pip install -e '.[cluster]'", group, choice)
+        return unknown_variant(group, choice, group, [n for n in error.options if n[0] != "_"])
     if isinstance(error, OverrideParseException):
         return ConfigError(
             f"'{in_one_line(error.override)}' cannot be read as option=value; a value with "
@@ -240,13 +252,6 @@ def as_input_error(error: BaseException) -> InputError:
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return _wrong_type(cause)
     return ConfigError(text)
-
-
-def _unknown_choice(file: str, known: Sequence[str]) -> ConfigError:
-    group, _, choice = file.removesuffix(".yaml").rpartition("/")
-    if group == "hydra/launcher" and choice in LAUNCHERS:
-        return ConfigError("is not installed: pip install -e '.[cluster]'", group, choice)
-    return unknown_variant(group, choice, group, [name for name in known if name[0] != "_"])
 
 
 def _unknown_option(option: str) -> ConfigError:

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.analysis.run_selection import add_selection, select_runs
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.config.paths import ROOT
 from benchmark.report.page import write_report
-from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@refusing(OSError)
+def main(arguments: Sequence[str]) -> int:
     """Write the report of one sweep, run or experiment; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        tracker, title, records = select_runs(options)
-        folder = re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
-        default = ROOT / "mlruns" / "reports" / folder / "report.html"
-        file = Path(options.output or default)
-        figures = write_report(tracker, title, records, file)
-    except (InputError, OSError) as error:
-        return refuse(error)
+    tracker, title, records = select_runs(options)
+    folder = re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
+    default = ROOT / "mlruns" / "reports" / folder / "report.html"
+    file = Path(options.output or default)
+    figures = write_report(tracker, title, records, file)
     size = file.stat().st_size / 1e6
     print(f"wrote {file} ({size:.1f} MB) and {len(figures)} figures in {file.parent / 'figures'}")
     return 0
@@ -42,4 +39,4 @@ def _parser() -> Parser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -22,10 +22,7 @@ from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.style_sets import Selection, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace, load_backbone
-from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
-from benchmark.transfer.losses import Loss
-from benchmark.transfer.step import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, selection
@@ -60,10 +57,7 @@ class Prepared:
 
     paintings: Sequence[LoadedImages]
     content: LoadedImages
-    backbone: Backbone
-    aggregation: Aggregation
-    optimizer: OptimizerChoice
-    loss: Loss
+    transfer: StyleTransfer
     stopping: Stopping
     batch: int
     from_noise: bool
@@ -76,11 +70,9 @@ class Prepared:
     workspace: Workspace
 
     @property
-    def transfer(self) -> StyleTransfer:
-        """What is optimised, apart from the images."""
-        return StyleTransfer(
-            self.backbone, self.aggregation, self.loss, self.optimizer, self.workspace.session
-        )
+    def backbone(self) -> Backbone:
+        """The transfer's."""
+        return self.transfer.backbone
 
     @property
     def examples(self) -> list[tuple[str, str]]:
@@ -156,10 +148,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     return Prepared(
         paintings=paintings,
         content=content,
-        aggregation=combined,
-        backbone=backbone,
-        optimizer=optimizer,
-        loss=loss,
+        transfer=StyleTransfer(backbone, combined, loss, optimizer, session),
         stopping=Stopping(
             config.epochs,
             config.steps_per_epoch,

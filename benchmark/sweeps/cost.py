@@ -72,16 +72,16 @@ def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
     seconds = []
     examples = steps = 0
     for run in runs:
-        plans = run.plans()
+        plans, transfer = run.plans(), run.transfer
         batch = (run.backbone.shared, max(plan.examples for plan in plans))
         kind = (
             *batch,
-            run.loss.style,
-            run.loss.content,
-            run.aggregation.function,
-            run.aggregation.constants,
-            run.optimizer.constructor,
-            run.optimizer.arguments,
+            transfer.loss.style,
+            transfer.loss.content,
+            transfer.aggregation.function,
+            transfer.aggregation.constants,
+            transfer.optimizer.constructor,
+            transfer.optimizer.arguments,
             len(run.paintings[0].names),
             len(plans[0].artists),
         )

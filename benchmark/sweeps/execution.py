@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from benchmark.analysis.model_selection import check_training_data, with_best_optimizers
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs.checkpoint import BusyError
@@ -99,13 +99,11 @@ def settled(
 def run_alone(config: Config, overrides: Sequence[str], application: Application) -> bool:
     """Do a single run; whether it finished. Wrong input ends the program before a run begins."""
     output = Output()
-    try:
+    with refusing():
         Tracker.check_reachable(config.tracking.uri)
         config, overrides = settled(config, overrides, application)
         [prepared] = checked([config], workspace_of(application), output)
         tracker, _ = opened(config, [prepared], application, output)
-    except InputError as error:
-        raise SystemExit(refuse(error)) from error
     context = RunContext(run_title(config), pairs_of(overrides))
     finished = attempt(config, lambda: prepared, tracker, context, output)
     summarise(output, tracker, tracker.runs_of(config.tracking.sweep or ""))
