@@ -10,13 +10,12 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from datasets import kaggle, sample
+from datasets import DatasetError, kaggle, sample
 from datasets.catalogue import Artist, Catalogue, GroupBy, style_sets
-from datasets.errors import DatasetError
 from datasets.images import ImageSet, LazyImage, files_in, folders_read, printable, subfolders
 from datasets.names import name_key, unbroken
 
-PUBLISHED_PAINTINGS = 8446  # the sum of its table's column `paintings`
+# The six artists of the study, section 1.
 STUDY_ARTISTS = (
     "Marc Chagall",
     "Salvador Dali",
@@ -25,11 +24,6 @@ STUDY_ARTISTS = (
     "Diego Rivera",
     "Andy Warhol",
 )
-"""The six artists of the study, section 1."""
-
-PAINTING_FOLDERS = ("images/images", "images", "resized/resized", "resized", ".")
-"""Where paintings may lie below the folder given; the archive doubles its folders."""
-
 TABLE_COLUMNS = ("name", "years", "genre", "nationality", "wikipedia", "paintings")
 
 NUMBERED_NAME = re.compile(r"(?P<artist>.+)_(?P<number>\d+)")
@@ -83,13 +77,16 @@ def catalogue(root: str | None) -> Catalogue:
         key = name_key(row["name"])
         by_key[key] = _described(by_key.get(key, Artist(row["name"].strip())), row)
     artists = tuple(artist for _, artist in sorted(by_key.items()))
-    return Catalogue(str(archive), artists, STUDY_ARTISTS, PUBLISHED_PAINTINGS, tuple(notes))
+    published = 8446  # the sum of its table's column `paintings`
+    return Catalogue(str(archive), artists, STUDY_ARTISTS, published, tuple(notes))
 
 
 def _images_by_name(archive: Path) -> Mapping[str, list[LazyImage]]:
     """Paintings by artists' names as written: their folder's, else in the paintings' own names."""
     by_name: dict[str, list[LazyImage]] = defaultdict(list)
-    for folder in (archive / below for below in PAINTING_FOLDERS):
+    # The archive doubles its folders; any of them may be given.
+    for below in ("images/images", "images", "resized/resized", "resized", "."):
+        folder = archive / below
         for subfolder in subfolders(folder):
             if images := files_in(subfolder):
                 by_name[printable(subfolder.name)] += images
@@ -101,9 +98,7 @@ def _images_by_name(archive: Path) -> Mapping[str, list[LazyImage]]:
     return by_name
 
 
-def _artists_by_key(
-    by_name: Mapping[str, list[LazyImage]],
-) -> tuple[dict[str, Artist], list[str]]:
+def _artists_by_key(by_name: Mapping[str, list[LazyImage]]) -> tuple[dict[str, Artist], list[str]]:
     """Broken spellings of one artist put together, each numbered painting once; what was odd."""
     spellings: dict[str, list[str]] = defaultdict(list)
     for name in by_name:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from datasets.errors import DatasetError
-from datasets.images import ImageSet, LazyImage
+from datasets.images import DatasetError, ImageSet, LazyImage
 from datasets.names import chosen_names, is_pattern, name_key, unknown_name
 
 FIRST_ARTISTS = 2  # how many artists a first look takes; `dataset.artists=['*']` takes all

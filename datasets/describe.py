@@ -13,8 +13,7 @@ from rich.table import Column, Table
 
 from benchmark.user_input import InputError, import_callable
 from datasets.catalogue import Catalogue
-from datasets.errors import DatasetError
-from datasets.images import read_all
+from datasets.images import DatasetError, read_all
 from datasets.names import unknown_name
 
 CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf" / "dataset"

@@ -157,13 +157,6 @@ class View:
         self.colour += (colour - self.colour) * mask[..., None]
         self.flow += (flow - self.flow) * mask
 
-    def around(self, centre: complex, reach: float) -> "View":
-        """Look at the square around a place: changes to it show in the whole."""
-        left, top = (max(0, int(place - reach)) for place in (centre.real, centre.imag))
-        window = np.s_[top : int(centre.imag + reach), left : int(centre.real + reach)]
-        parts = (self.where, self.colour, self.flow, self.detail)
-        return View(*(part[window] for part in parts))
-
 
 def ridge(rng: Generator, width: int, bumps: float, roughness: float) -> Field:
     """Draw a skyline, about -1 to 1, one height per column."""
@@ -173,20 +166,13 @@ def ridge(rng: Generator, width: int, bumps: float, roughness: float) -> Field:
     return np.asarray(np.sin(turns + phases) @ octaves ** (roughness - 2))
 
 
-def open_sky(rng: Generator, size: PixelSize, sky: Field, horizon: float) -> View:
-    """Start a view: a sky with drifting clouds and nothing under it."""
-    row, column = np.mgrid[: size[1], : size[0]]
-    height = row / horizon + 0.35 * (smooth_noise(rng, size, 4, 7) - 0.5)
-    flow = np.exp(1j * 2.5 * (smooth_noise(rng, size, 3, 3) - 0.5))
-    scene = View(column + 1j * row, gradient(sky, height), flow, 0 * height)
-    clouds = np.clip(4 * smooth_noise(rng, size, 4, 9) - 2.6, 0, 0.6)
-    scene.lay(clouds, sky[-1], 1)
-    return scene
-
-
 def hang_lamp(scene: View, centre: complex, radius: float, light: Field, swirl: float) -> None:
     """Hang a sun, moon or star with rings of light; the sky swirls around it."""
-    scene = scene.around(centre, 11 * radius)
+    reach = 11 * radius
+    left, top = (max(0, int(place - reach)) for place in (centre.real, centre.imag))
+    window = np.s_[top : int(centre.imag + reach), left : int(centre.real + reach)]
+    # What is changed in this part of the arrays shows in the whole.
+    scene = View(*(part[window] for part in vars(scene).values()))
     offset = scene.where - centre
     distance = np.abs(offset) + 1e-6
     around = 1j * offset / distance
@@ -267,7 +253,12 @@ def landscape(rng: Generator, size: PixelSize, codes: str, stars: int) -> View:
     sky, land, water, light = map(swatches, codes.split("|"))
     width, height = size
     horizon = height * rng.uniform(0.4, 0.72)
-    scene = open_sky(rng, size, sky, horizon)
+    row, column = np.mgrid[:height, :width]
+    altitude = row / horizon + 0.35 * (smooth_noise(rng, size, 4, 7) - 0.5)
+    flow = np.exp(1j * 2.5 * (smooth_noise(rng, size, 3, 3) - 0.5))
+    scene = View(column + 1j * row, gradient(sky, altitude), flow, 0 * altitude)
+    clouds = np.clip(4 * smooth_noise(rng, size, 4, 9) - 2.6, 0, 0.6)
+    scene.lay(clouds, sky[-1], 1)
     lamp = complex(rng.uniform(0.15, 0.85) * width, rng.uniform(0.2, 0.75) * horizon)
     hang_lamp(scene, lamp, rng.uniform(16, 32), light[0], 3 * rng.choice([-1, 1]))
     for star in rng.uniform(0, width, stars) + 1j * rng.uniform(0, 0.9 * horizon, stars):

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmark.user_input.arguments import Parser
-from datasets import kaggle
-from datasets.errors import DatasetError
+from datasets import DatasetError, kaggle
 from datasets.names import unknown_name
 
 EPILOG = """\

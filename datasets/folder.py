@@ -1,11 +1,8 @@
 """Images in folders of the user's own."""
 
+from datasets import DatasetError
 from datasets.catalogue import Artist, Catalogue, style_sets
-from datasets.errors import DatasetError
 from datasets.images import ImageSet, existing_folder, files_in, folders_read, printable, subfolders
-
-ARCHIVE_FOLDERS = {"images", "resized"}
-"""Names that show the folder to be Kaggle's archive, not one of artists."""
 
 
 def paintings(root: str, artists: list[str] | str | None = None) -> list[ImageSet]:
@@ -22,7 +19,7 @@ def catalogue(root: str) -> Catalogue:
     artists = tuple(artist for artist in found if artist.images)
     if not artists:
         hint = ""
-        if ARCHIVE_FOLDERS & {path.name for path in (folder, *inside)}:
+        if {"images", "resized"} & {path.name for path in (folder, *inside)}:
             hint = " It looks like Kaggle's archive: use dataset=best_artworks."
         elif files_in(folder):
             hint = " It holds images itself: put each artist's into a subfolder."

@@ -3,9 +3,6 @@
 from datasets import kaggle
 from datasets.images import ImageSet, files_in, folders_read, subfolders
 
-PHOTOGRAPH_FOLDERS = ("imagenet-mini/val", "val", ".")
-"""Where the photographs may lie below the folder given; of its two parts the validation set."""
-
 
 @folders_read()
 def content(root: str | None = None) -> ImageSet:
@@ -18,7 +15,7 @@ def content(root: str | None = None) -> ImageSet:
         DatasetError: there is no copy, or none can be downloaded.
     """
     archive = kaggle.unpacked("imagenet_mini", root)
-    for below in PHOTOGRAPH_FOLDERS:
+    for below in ("imagenet-mini/val", "val", "."):
         # One subfolder a kind of thing.
         kinds = [kind for kind in subfolders(archive / below) if kind.name.startswith("n")]
         if photographs := [image for kind in kinds for image in files_in(kind)]:

@@ -16,12 +16,16 @@ import numpy as np
 from natsort import natsorted
 from PIL import Image, ImageOps
 
-from datasets.errors import DatasetError
+from benchmark.user_input import InputError
 
 THREADS = min(os.cpu_count() or 1, 8)  # images read at a time; each may be large
 NAMED_FILES = 5  # unreadable files that one error names; the others are counted
 
 Made = TypeVar("Made")
+
+
+class DatasetError(InputError):
+    """Images cannot be provided as the user asks."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,6 @@ class LoadedImages:
         return tuple(image.name for image in self.image_set.images)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Files of the images, or what made them."""
-        return tuple(image.source for image in self.image_set.images)
-
-    @property
     def digest(self) -> str:
         """SHA-256 over the images' digests, in order."""
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
@@ -83,7 +82,13 @@ def load_images(image_set: ImageSet, size: int) -> LoadedImages:
     Raises:
         DatasetError: names the files that cannot be read.
     """
-    results = list(read_all(image_set.images, partial(_digest_and_pixels, size=size)))
+
+    def digest_and_pixels(image: Image.Image) -> tuple[str, np.ndarray]:
+        digest = hashlib.sha256(f"{image.size}".encode())
+        digest.update(image.tobytes())
+        return digest.hexdigest(), np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
+
+    results = list(read_all(image_set.images, digest_and_pixels))
     if unreadable := [made for made in results if isinstance(made, str)]:
         rest = len(unreadable) - NAMED_FILES
         more = f" and {rest} more" if rest > 0 else ""
@@ -93,12 +98,6 @@ def load_images(image_set: ImageSet, size: int) -> LoadedImages:
         )
     digests, pixels = zip(*results, strict=True)
     return LoadedImages(image_set, np.stack(pixels), digests)
-
-
-def _digest_and_pixels(image: Image.Image, size: int) -> tuple[str, np.ndarray]:
-    digest = hashlib.sha256(f"{image.size}".encode())
-    digest.update(image.tobytes())
-    return digest.hexdigest(), np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def read_all(

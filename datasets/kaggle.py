@@ -29,23 +29,20 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from datasets.errors import DatasetError
-from datasets.images import existing_folder
+from datasets.images import DatasetError, existing_folder
 
 if TYPE_CHECKING:
     from requests import RequestException, Response
 
+# Kaggle's handles, with the version, which is so found without a network.
 ARCHIVES = {
     "best_artworks": "ikarus777/best-artworks-of-all-time/versions/1",
     "imagenet_mini": "ifigotin/imagenetmini-1000/versions/1",
 }
-"""Kaggle's handles, with the version, which is so found without a network."""
-
+# The option that chooses an archive; with `.root`, the one that takes an unpacked copy.
 GROUPS = {"best_artworks": "dataset", "imagenet_mini": "content"}
-"""The option that chooses an archive; with `.root`, the one that takes an unpacked copy."""
 
 TIMEOUTS = (10.0, 60.0)  # seconds to wait for a connection, and for the next bytes
-CHUNK = 1 << 18  # bytes written at a time
 ATTEMPTS = 5  # failures in a row, none of which brought more of the archive, after which to give up
 DAMAGED_ATTEMPTS = 3  # damaged archives after which to give up: each costs the whole download
 FIRST_DELAY = 5.0  # seconds, doubled before each further attempt, if Kaggle names no time
@@ -66,13 +63,7 @@ class TransferError(Exception):
 
 
 class KaggleArchive:
-    """A dataset as one zip file, and where it is unpacked.
-
-    Attributes:
-        page: where a browser finds it.
-        folder: its files; it exists only once they are complete.
-        file: the archive while it is downloaded and unpacked.
-    """
+    """A dataset as one zip file, and where it is unpacked."""
 
     def __init__(self, name: str, root: Path | None = None) -> None:
         """`root`: a folder of the user's; None: kagglehub's cache, as KAGGLEHUB_CACHE names it."""
@@ -81,6 +72,8 @@ class KaggleArchive:
 
         self._dataset, self._root = parse_dataset_handle(ARCHIVES[name]), root
         self._cache = Cache(str(root.expanduser()) if root else None)
+        # Where a browser finds it; its files' folder, which exists only once they are complete; and
+        # the archive while it is downloaded and unpacked.
         self.page = f"https://www.kaggle.com/datasets/{self._dataset.owner}/{self._dataset.dataset}"
         self.folder = Path(self._cache.get_path(self._dataset))
         beside = self.folder.with_name(f"{self.folder.name}.{self._dataset.dataset}.archive")
@@ -101,7 +94,6 @@ class KaggleArchive:
 
         Raises:
             TransferError: Kaggle, the network or the archive; what arrived undamaged is kept.
-            ValueError: the user's credentials cannot be read.
             OSError: of the disk; ENOSPC also where it has no room for the unpacked files.
         """
         import requests
@@ -119,7 +111,7 @@ class KaggleArchive:
                     if present and rest.status_code in (200, 416):
                         raise self._damaged("its server cannot send the rest")
                     rest.raise_for_status()
-                    self._append(rest.iter_content(CHUNK), total)
+                    self._append(rest.iter_content(chunk_size=1 << 18), total)
         except requests.RequestException as error:
             raise _transfer_error(error) from error
         if expected := get_md5_checksum_from_response(source):
@@ -251,10 +243,7 @@ def _innermost(error: BaseException) -> object:
 
 
 def cached(name: str) -> Path | None:
-    """The unpacked folder of an archive in kagglehub's cache, None unless it is complete.
-
-    Never uses the network.
-    """
+    """The complete unpacked archive in kagglehub's cache, if it is there; needs no network."""
     archive = KaggleArchive(name)
     return archive.folder if archive.is_complete() else None
 
@@ -299,8 +288,13 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     if archive.is_complete():
         return archive.folder
     try:
-        if root:
-            _refuse_used(archive.folder)
+        if root and archive.folder.is_dir() and not any(archive.folder.iterdir()):
+            archive.folder.rmdir()  # to be replaced by a rename
+        elif root and archive.folder.exists():
+            raise DatasetError(
+                f"{archive.folder} is not an empty folder, and nothing in it is changed: name a "
+                "new one (if it holds the images already, give it to the benchmark)"
+            )
         lock = archive.file.with_suffix(".lock")
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:  # Two processes that append to one archive spoil it for both.
@@ -317,17 +311,6 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     except (TransferError, ValueError, OSError) as error:
         raise DatasetError(_reason(error, name, archive), GROUPS[name], name) from error
     return archive.folder
-
-
-def _refuse_used(folder: Path) -> None:
-    """Refuse a folder that is not empty; an empty one is removed, to be replaced by a rename."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-    elif folder.exists():
-        raise DatasetError(
-            f"{folder} is not an empty folder, and nothing in it is changed: name a new one (if it "
-            "holds the images already, give it to the benchmark)"
-        )
 
 
 def _download(archive: KaggleArchive, say: Say) -> None:
@@ -360,8 +343,18 @@ def _reason(error: Exception, name: str, archive: KaggleArchive) -> str:
     """What went wrong with Kaggle, the network or the disk, and what to do."""
     root = f"{GROUPS[name]}.root=PATH"
     if isinstance(error, TransferError):
+        if error.status in (401, 403):
+            remedy = "It asks for credentials, or others: see `python -m datasets.fetch --help`"
+        elif error.status == 404:
+            remedy = "See whether its page names another version"
+        elif error.status is None and not error.is_damaged:
+            remedy = "With a network the same command resumes"
+        else:
+            asked = error.retry_after or 0.0
+            later = f"in {asked / 60:.0f} minutes" if asked > LONGEST_DELAY else "later"
+            remedy = f"Repeat the same command {later}, which resumes"
         by_hand = f"download {archive.page} in a browser, unpack it, and set {root}"
-        return f"{error.reason}. {_remedy(error)}, or {by_hand}"
+        return f"{error.reason}. {remedy}, or {by_hand}"
     if not isinstance(error, OSError):  # of kagglehub's reader of credentials
         return f"{error}: repair or delete it"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -371,16 +364,3 @@ def _reason(error: Exception, name: str, archive: KaggleArchive) -> str:
         "resumes, or choose another place: set KAGGLEHUB_CACHE=PATH, or run `python -m "
         f"datasets.fetch {name} --root PATH` and then set {root}"
     )
-
-
-def _remedy(error: TransferError) -> str:
-    """What to do about a download that failed."""
-    if error.status in (401, 403):
-        return "It asks for credentials, or others: see `python -m datasets.fetch --help`"
-    if error.status == 404:
-        return "See whether its page names another version"
-    if error.status is None and not error.is_damaged:
-        return "With a network the same command resumes"
-    asked = error.retry_after or 0.0
-    later = f"in {asked / 60:.0f} minutes" if asked > LONGEST_DELAY else "later"
-    return f"Repeat the same command {later}, which resumes"

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from benchmark.user_input import closest
-from datasets.errors import DatasetError
+from datasets.images import DatasetError
 
+# How a person without the letter writes it; the other habit, dropping the accent, needs none.
 TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
-"""How a person without the letter writes it; the other habit, dropping the accent, needs none."""
 
 Aliases = Mapping[str, Sequence[str]]  # known names, each with its other names
 

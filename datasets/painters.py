@@ -189,10 +189,6 @@ def loose_drips(rng: Generator) -> Image.Image:
     return finish(rng, impasto(image, 0.3), grain=5)
 
 
-PAPERS = "f2e8d4 ece0c4 e4d8c0 f0e4dc dcd8c8 e8d2ac"
-INK_STICKS = "181614 141c28 2a1c14 10222a 201828"
-
-
 def wash_mountains(rng: Generator, size: PixelSize, strength: float) -> Field:
     """Wash in layers of peaks, dark along their ridges, dissolving downward into mist."""
     width, height = size
@@ -256,16 +252,6 @@ def grow_bamboo(rng: Generator, sheet: Image.Image) -> None:
         fill(sheet, ribbon(leaves, np.array([0.5, 3, 5.5, 5, 2.5, 0.2])), tone)
 
 
-def stamp_seal(rng: Generator, red: Image.Image) -> None:
-    """Sign with a carved square seal."""
-    corner = complex(rng.choice([0.07, 0.83]) * red.width, rng.uniform(0.7, 0.86) * red.height)
-    square = np.array([0, 1, 1 + 1j, 1j])
-    fill(red, (corner + 46 * square)[None], 235)
-    cuts = corner + rng.choice([7, 16, 25, 34], 7) + 1j * rng.choice([7, 16, 25, 34], 7)
-    long = np.where(rng.random(7) < 0.5, 1, 1j)[:, None] * np.linspace(0, 12, 3)
-    fill(red, ribbon(cuts[:, None] + long, np.full(3, 2.0)), 0)
-
-
 def misty_inkstone(rng: Generator) -> Image.Image:
     """Brush grey washes on warm paper: misty mountains, bamboo, branches, a red seal."""
     size = canvas_size(rng)
@@ -286,9 +272,15 @@ def misty_inkstone(rng: Generator) -> Image.Image:
     wings = np.array([-1 - 0.35j, -0.5 - 0.5j, 0, 0.5 - 0.55j, 1 - 0.3j])
     birds = flock[:, None] + rng.uniform(8, 18, (7, 1)) * wings
     fill(sheet, ribbon(birds, np.array([0.3, 1.8, 2.4, 1.8, 0.3])), 215)
-    stamp_seal(rng, red)
+    # It is signed with a carved square seal.
+    corner = complex(rng.choice([0.07, 0.83]) * red.width, rng.uniform(0.7, 0.86) * red.height)
+    fill(red, (corner + 46 * np.array([0, 1, 1 + 1j, 1j]))[None], 235)
+    cuts = corner + rng.choice([7, 16, 25, 34], 7) + 1j * rng.choice([7, 16, 25, 34], 7)
+    long = np.where(rng.random(7) < 0.5, 1, 1j)[:, None] * np.linspace(0, 12, 3)
+    fill(red, ribbon(cuts[:, None] + long, np.full(3, 2.0)), 0)
     # Black and vermilion are printed on fibrous paper that granulates them.
-    paper, black = rng.choice(swatches(PAPERS)), rng.choice(swatches(INK_STICKS))
+    paper = rng.choice(swatches("f2e8d4 ece0c4 e4d8c0 f0e4dc dcd8c8 e8d2ac"))
+    black = rng.choice(swatches("181614 141c28 2a1c14 10222a 201828"))
     fibres = smooth_noise(rng, size, 160, 40) + smooth_noise(rng, size, 30, 160) - 1
     page = to_image(paper + 14 * fibres[..., None])
     bite = to_image(np.clip(235 + 70 * fibres, 0, 255))

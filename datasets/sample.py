@@ -14,9 +14,9 @@ from datasets import painters
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.images import ImageSet, LazyImage, to_rgb
 
-BODY_OF_WORK = 60
-"""Paintings by each painter: a style set of 30, and as many that no run need have seen."""
+BODY_OF_WORK = 60  # paintings by each: a style set of 30, and as many that no run need have seen
 
+# Those that scikit-image, scikit-learn and Matplotlib hold, so that nothing is downloaded.
 PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
     "chelsea": skimage.data.chelsea,
     "coffee": skimage.data.coffee,
@@ -27,7 +27,6 @@ PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
     "hopper": lambda: Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)),
     "camera": skimage.data.camera,
 }
-"""Those that scikit-image, scikit-learn and Matplotlib hold, so that nothing is downloaded."""
 
 
 def paintings(artists: list[str] | str | None = None) -> list[ImageSet]:
@@ -37,14 +36,14 @@ def paintings(artists: list[str] | str | None = None) -> list[ImageSet]:
 
 def catalogue() -> Catalogue:
     """All painters with their bodies of work."""
+
+    def painting(painter: str, number: int) -> LazyImage:
+        source = f"datasets.painters:{painter}/{number}"
+        return LazyImage(f"{painter}_{number}", source, partial(painters.paint, painter, number))
+
     numbers = range(1, BODY_OF_WORK + 1)
-    artists = [Artist(p, tuple(_painting(p, n) for n in numbers)) for p in painters.PAINTERS]
+    artists = [Artist(p, tuple(painting(p, n) for n in numbers)) for p in painters.PAINTERS]
     return Catalogue("the sample", tuple(artists))
-
-
-def _painting(painter: str, number: int) -> LazyImage:
-    source = f"datasets.painters:{painter}/{number}"
-    return LazyImage(f"{painter}_{number}", source, partial(painters.paint, painter, number))
 
 
 def content() -> ImageSet:

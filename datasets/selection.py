@@ -14,8 +14,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances
 
-from datasets.errors import DatasetError
-from datasets.images import ImageSet, LazyImage
+from datasets.images import DatasetError, ImageSet, LazyImage
 from datasets.names import chosen_names
 
 Method = Literal["first", "random", "nearest", "diverse", "cluster"]

@@ -199,9 +199,10 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -
 
 
 def _digests(loaded: LoadedImages) -> dict[str, str]:
-    return dict(zip(loaded.sources, loaded.digests, strict=True))
+    sources = (image.source for image in loaded.image_set.images)
+    return dict(zip(sources, loaded.digests, strict=True))
 
 
 def _log_set(log: RunLog, loaded: LoadedImages, context: str) -> None:
-    source = str(Path(loaded.sources[0]).parent)
+    source = str(Path(loaded.image_set.images[0].source).parent)
     log.data(loaded.name, context, source, loaded.digest, len(loaded.names))
