@@ -1,4 +1,10 @@
-"""What a dataset holds: `python -m datasets.describe dataset=best_artworks`."""
+"""Artists, paintings, years, genres and unreadable files of a dataset.
+
+python -m datasets.describe dataset=best_artworks
+python -m datasets.describe dataset=best_artworks dataset.root=PATH
+python -m datasets.describe dataset=folder dataset.root=PATH
+python -m datasets.describe dataset=sample
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,20 +24,11 @@ from datasets.names import unknown_name
 
 CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 
-USAGE = """\
-Artists, paintings, years, genres and unreadable files of a dataset.
-
-    python -m datasets.describe dataset=best_artworks
-    python -m datasets.describe dataset=best_artworks dataset.root=PATH
-    python -m datasets.describe dataset=folder dataset.root=PATH
-    python -m datasets.describe dataset=sample
-"""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table; returns the exit code, 1 if a file cannot be read."""
     if {"-h", "--help"} & set(arguments):
-        print(USAGE)
+        print(__doc__)
         return 0
     terminal = Console(highlight=False, markup=False)
     output = terminal if terminal.is_terminal else Console(width=160, highlight=False, markup=False)

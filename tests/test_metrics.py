@@ -21,7 +21,6 @@ from benchmark.analysis import calibration
 from benchmark.config.compose import composed
 from benchmark.images import upscale
 from benchmark.images.pixels import luma
-from benchmark.images.similarity import luma_ssim
 from benchmark.metrics import pixels, recognition, scoring
 from benchmark.metrics.features import (
     Features,
@@ -80,7 +79,6 @@ def test_luma_is_that_of_the_standard() -> None:
 def test_luma_and_ssim_are_defined_once() -> None:
     """The metrics, calibration and enlarging take the same functions."""
     assert {vars(module)["luma"] for module in (pixels, upscale)} == {luma}
-    assert vars(pixels)["luma_ssim"] is luma_ssim
     assert vars(calibration)["ssim"] is pixels.ssim
 
 

@@ -1,7 +1,6 @@
 """Results at the content pictures' own dimensions, against plain interpolation."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from benchmark.transfer import losses
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.stopping import Stopping
 from datasets import sample
-from datasets.images import read_file
 from tests.conftest import SHARED
 from tests.workspace import prepared_run
 
@@ -164,11 +162,11 @@ def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
     )
     examples = iter(results)
     for paintings in real.paintings:
-        large = [np.asarray(read_file(Path(source))) for source in paintings.sources]
+        large = [np.asarray(image.read()) for image in paintings.image_set.images]
         large = [centre(p, crop) for p in large if min(p.shape[:2]) >= crop][:5]
         grams = [layer.mean(0) for layer in gram_matrices(backbone, large)]
-        for source in real.content.sources:
-            original = np.asarray(read_file(Path(source)))
+        for image in real.content.image_set.images:
+            original = np.asarray(image.read())
             result = next(examples)
             enlarged = to_original_size(result, original), lanczos(result, *original.shape[:2])
             found, plain = style_distances(backbone, [centre(p, crop) for p in enlarged], grams)

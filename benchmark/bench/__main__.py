@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.bench.size import Size, StudySize
+from benchmark.bench.size import Size
 from benchmark.user_input.arguments import Parser
 
 if TYPE_CHECKING:  # Imported only where needed, so that a wrong argument is refused at once.
@@ -34,9 +34,7 @@ FIGURES = {
     "growth": "how cost grows with paintings, examples, size and steps",
 }
 
-COMPARABLE = ("step", "batch", "bfloat16")
-"""Figures that `--against` compares."""
-
+COMPARABLE = ("step", "batch", "bfloat16")  # by `--against`
 OUTPUT = Path(__file__).resolve().parents[2] / "mlruns" / "bench"
 
 
@@ -64,12 +62,13 @@ def main(arguments: list[str]) -> int:
         given.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--output {given.output}: {error.strerror}: name another folder")
+    size = Size(quick=given.quick, process_repeats=given.repeats)
     if given.gpu:
         # Imports nothing but Keras beside the backend: such machines may have no more.
         from benchmark.bench.gpu import measure_accelerator
 
-        return measure_accelerator(StudySize(quick=given.quick), given.output)
-    return measure(given, Size(quick=given.quick, process_repeats=given.repeats))
+        return measure_accelerator(size, given.output)
+    return measure(given, size)
 
 
 def measure(given: argparse.Namespace, size: Size) -> int:

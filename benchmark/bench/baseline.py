@@ -34,14 +34,10 @@ class Transfer:
     ) -> None:
         """Build the model and the targets.
 
-        Args:
-            backbone: dotted names of `model` and `preprocessing` (from [0, 255]), `style_layers`,
-                `content_layer`, and in `loss` the `content_weight` of ½ Σ (F − P)² and the
-                `style_weight`, as in a YAML of `conf/backbone/`.
-            content: (S, S, 3) in [0, 1].
-            paintings: (n, S, S, 3) in [0, 1].
-            agg: "simple", "squared" or "logged".
-            layer_weights: in place of random ones, by the layer's name.
+        `backbone` is a YAML of `conf/backbone/`: dotted names of `model` and `preprocessing` (from
+        [0, 255]), layers, and in `loss` the `content_weight` of ½ Σ (F − P)² and `style_weight`.
+        `content` (S, S, 3) and `paintings` (n, S, S, 3) are in [0, 1]; `agg` is "simple", "squared"
+        or "logged"; `layer_weights`, by the layer's name, replace random ones.
         """
         whole = resolve_name(backbone["model"])(
             include_top=False, weights=None, input_shape=content.shape
@@ -106,9 +102,7 @@ def aggregate(losses: Sequence[Any], how: str) -> Any:
 def sweep(plan: Mapping[str, Any]) -> None:
     """A script's nested loops over backbones, aggregations, artists and contents.
 
-    Args:
-        plan: `backbones` (as for `Transfer`), `aggregations`, `paintings` (a folder of folders),
-            `contents` (a folder), `pixels`, `steps`, `output` (a folder).
+    The plan's `paintings` is a folder of folders, its `contents` and `output` are folders.
     """
     output = Path(plan["output"])
     output.mkdir(parents=True)

@@ -14,24 +14,16 @@ HEADINGS = ["figure", "measured", "must be", "aim", "made of"]
 
 @dataclass(frozen=True)
 class Measurement:
-    """One line of the table.
+    """One line of the table."""
 
-    Attributes:
-        name: for `--only` and `bench.json`.
-        title: for people, as are `aim`, a better value to work towards, and `detail`.
-        value: a ratio, within its bounds from `least` to `most` if all is well.
-        detail: what the ratio is made of.
-        measured: every single measurement, in seconds or bytes.
-    """
-
-    name: str
-    title: str
-    value: float
+    name: str  # for `--only` and `bench.json`
+    title: str  # for people, as are `aim` and `detail`
+    value: float  # a ratio, from `least` to `most` if all is well
     least: float | None = None
     most: float | None = None
-    aim: str = ""
-    detail: str = ""
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    aim: str = ""  # a better value to work towards
+    detail: str = ""  # what the ratio is made of
+    measured: Mapping[str, Any] = field(default_factory=dict)  # each time, in seconds, or in bytes
 
     @property
     def reached(self) -> bool:

@@ -24,7 +24,7 @@ from keras import ops
 from rich.console import Console
 from rich.progress import track
 
-from benchmark.bench.size import StudySize
+from benchmark.bench.size import Size
 from benchmark.bench.workload import (
     matrix_timer,
     median_step_seconds,
@@ -43,11 +43,10 @@ from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer, estimate_bytes
 from benchmark.user_input import import_callable
 
-POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
-"""The study's aggregations, all power means."""
+POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}  # the study's, all power means
 
 
-def measure_accelerator(size: StudySize, folder: Path) -> int:
+def measure_accelerator(size: Size, folder: Path) -> int:
     """Measure all figures, print them and write gpu.json; the exit code."""
     screen = Console(width=120)
     about = {**backend.hardware(), **backend.versions()}
@@ -65,19 +64,19 @@ def measure_accelerator(size: StudySize, folder: Path) -> int:
     return 0
 
 
-def one_precision(size: StudySize, precision: str, screen: Console) -> dict[str, Any]:
+def one_precision(size: Size, precision: str, screen: Console) -> dict[str, Any]:
     """All figures in one precision of the activations, in seconds, bytes and operations."""
     runs = {}
-    for name in size.backbones:
+    for name in size.study_backbones:
         study, batches = study_batches(size, name, precision)
         jobs = [(agg, optimizer) for agg in POWERS for optimizer in size.optimizers]
         for agg, optimizer in track(jobs, f"{precision} {name}", console=screen):
             mean, choice = Aggregation(power_mean, {"p": POWERS[agg]}), load_optimizer(optimizer)
             transfer = replace(study, aggregation=mean, optimizer=choice)
-            runs[f"{name} {agg} {optimizer}"] = study_run(transfer, batches, size.epochs)
+            runs[f"{name} {agg} {optimizer}"] = study_run(transfer, batches, size.study_epochs)
         gc.collect()
     vgg, [batch, *_] = study_batches(size, "vgg", precision)
-    examples = len(batch.start)
+    examples, side = len(batch.start), size.study_matrix
     large = noise_workload("vgg", size.large, precision)
     optimization = large.optimization(1)
     optimization.run()
@@ -87,31 +86,31 @@ def one_precision(size: StudySize, precision: str, screen: Console) -> dict[str,
         "study": runs,
         "study_seconds": sum(run["wall"] for run in runs.values()),
         "examples_in_a_step": examples,
-        "step_seconds": median_step_seconds(BatchOptimization(vgg, batch).run, size.steps),
-        "bare_step_seconds": bare_step_seconds(vgg, batch, size.steps),
+        "step_seconds": median_step_seconds(BatchOptimization(vgg, batch).run, size.gpu_steps),
+        "bare_step_seconds": bare_step_seconds(vgg, batch, size.gpu_steps),
         "operations_of_a_step": operations(vgg.backbone) * examples,
-        "matrix_rate": 2 * float(size.matrix) ** 3 / matrix_timer(size.matrix, precision)(),
+        "matrix_rate": 2 * float(side) ** 3 / matrix_timer(side, precision)(),
         "large_seconds": large_seconds,
         "large_rate": operations(large.transfer.backbone) * size.large_steps / large_seconds,
         # One tiny picture costs next to no arithmetic.
-        "host_seconds": median_step_seconds(tiny.optimization(1).run, size.steps),
+        "host_seconds": median_step_seconds(tiny.optimization(1).run, size.gpu_steps),
         "logging_seconds": logging_seconds(),
         "estimated_bytes": estimate_bytes(
-            vgg.backbone, artists=size.artists, paintings=size.paintings, examples=examples
+            vgg.backbone, artists=size.study_artists, paintings=size.paintings, examples=examples
         ),
         "accelerator_bytes": backend.accelerator_memory()[1],
         "main_bytes": backend.peak_memory(),
     }
 
 
-def figure_lines(size: StudySize, measured: dict[str, Any]) -> Iterator[str]:
+def figure_lines(size: Size, measured: dict[str, Any]) -> Iterator[str]:
     """The figures for people."""
-    runs = len(measured["study"])
+    runs, matrix_rate = len(measured["study"]), measured["matrix_rate"]
     rate = measured["operations_of_a_step"] / measured["step_seconds"]
     losses = measured["step_seconds"] / measured["bare_step_seconds"] - 1
     yield (
-        f"the study's compute, {runs} runs × {size.artists * size.contents} examples × "
-        f"{size.epochs} epochs: {measured['study_seconds']:.1f} s (aim: 180 s for the whole)"
+        f"the study's compute, {runs} runs × {size.study_artists * size.study_contents} examples × "
+        f"{size.study_epochs} epochs: {measured['study_seconds']:.1f} s (aim: 180 s for the whole)"
     )
     yield (
         f"one {size.large} × {size.large} picture, {size.large_steps} steps: "
@@ -119,8 +118,8 @@ def figure_lines(size: StudySize, measured: dict[str, Any]) -> Iterator[str]:
         f"{measured['large_rate'] / 1e12:.2f} TFLOP/s"
     )
     yield (
-        f"VGG19 at {size.pixels}, {measured['examples_in_a_step']} examples: {rate / 1e12:.2f} of "
-        f"{measured['matrix_rate'] / 1e12:.2f} TFLOP/s, {rate / measured['matrix_rate']:.0%}"
+        f"VGG19 at {size.study_pixels}, {measured['examples_in_a_step']} examples: "
+        f"{rate / 1e12:.2f} of {matrix_rate / 1e12:.2f} TFLOP/s, {rate / matrix_rate:.0%}"
     )
     yield f"losses and update over the network alone: {losses:.1%} of the step (aim: under 5 %)"
     yield f"host: {measured['host_seconds'] * 1e3:.2f} ms a step at most"
@@ -135,15 +134,14 @@ def figure_lines(size: StudySize, measured: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def study_batches(size: StudySize, name: str, precision: str) -> tuple[StyleTransfer, list[Batch]]:
+def study_batches(size: Size, name: str, precision: str) -> tuple[StyleTransfer, list[Batch]]:
     """As many images of noise as the study has, as many artists in a batch as the memory holds."""
-    numbers = {"artists": size.artists, "paintings": size.paintings, "contents": size.contents}
-    workload = noise_workload(name, size.pixels, precision, **numbers)
-    transfer = workload.transfer
-    batch_size = transfer.session.largest_batch(transfer.backbone, None, **numbers)
-    return transfer, make_batches(
-        transfer.backbone, workload.contents, workload.targets, batch_size
-    )
+    numbers = {"artists": size.study_artists, "contents": size.study_contents}
+    numbers["paintings"] = size.paintings
+    workload = noise_workload(name, size.study_pixels, precision, **numbers)
+    transfer, backbone = workload.transfer, workload.transfer.backbone
+    batch_size = transfer.session.largest_batch(backbone, None, **numbers)
+    return transfer, make_batches(backbone, workload.contents, workload.targets, batch_size)
 
 
 def load_optimizer(name: str) -> OptimizerChoice:

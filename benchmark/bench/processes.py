@@ -38,8 +38,8 @@ from datasets import sample
 Measured = TypeVar("Measured")
 
 GIB = 2**30
-
-
+MEMORY_OPTIONS = "backbone.weights=random cache=null metrics=[]"
+# Backbone, size over that of the bench, precision, examples in a batch.
 MEMORY_CASES = (
     ("vgg", 1, "float32", 4),
     ("vgg", 1, "float32", 16),
@@ -49,9 +49,6 @@ MEMORY_CASES = (
     ("inception", 1, "float32", 16),
     ("mobilenet", 1, "float32", 16),
 )
-"""Backbone, size over that of the bench, precision, examples in a batch."""
-
-MEMORY_OPTIONS = "backbone.weights=random cache=null metrics=[]"
 
 
 def run_module(
@@ -167,13 +164,20 @@ def write_images(folder: Path, size: Size, artists: int) -> None:
 def steps_against(other: Path, figures: Mapping[str, str], size: Size) -> Iterator[Measurement]:
     """Seconds of a step here over those in another checkout, in processes run alternately.
 
-    Args:
-        other: the folder of the other checkout.
-        figures: titles of what is compared, by the name of the figure: seconds of a kind of step.
-        size: how often, and whether quick.
+    `figures` are the titles of the kinds of steps to be compared, by their names.
     """
-    options = ["--only", *figures, *(["--quick"] if size.quick else [])]
-    sides = {str(side): partial(measure_steps, side, options) for side in (ROOT, other)}
+
+    def measured_in(checkout: Path) -> dict[str, Any]:
+        """The measurements behind each figure, from a checkout's own bench."""
+        options = ["--only", *figures, *(["--quick"] if size.quick else [])]
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = ("benchmark.bench", *options, "--output", folder)
+            # Exit code 1 means a figure out of its bounds.
+            run_module(*arguments, checkout=checkout, exit_codes=(0, 1))
+            report = json.loads((Path(folder) / "bench.json").read_text())
+        return {figure["name"]: figure["measured"] for figure in report["figures"]}
+
+    sides = {str(side): partial(measured_in, side) for side in (ROOT, other)}
     processes = alternately(sides, size.process_repeats, warm_up=False)
     for name, title in figures.items():
         # All measurements of a side in all its processes, of our step and of the baseline's.
@@ -193,16 +197,6 @@ def steps_against(other: Path, figures: Mapping[str, str], size: Size) -> Iterat
             f"of both over the baseline {over_baseline:.3f}",
             measured={"this checkout": ours, "other checkout": theirs},
         )
-
-
-def measure_steps(checkout: Path, options: Collection[str]) -> dict[str, Any]:
-    """The measurements behind each figure of steps, from a checkout's own bench."""
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ("benchmark.bench", *options, "--output", folder)
-        # Exit code 1 means a figure out of its bounds.
-        run_module(*arguments, checkout=checkout, exit_codes=(0, 1))
-        report = json.loads((Path(folder) / "bench.json").read_text())
-    return {figure["name"]: figure["measured"] for figure in report["figures"]}
 
 
 def measured_peak(size: Size) -> Iterator[Measurement]:

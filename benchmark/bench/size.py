@@ -6,7 +6,7 @@ Amount = TypeVar("Amount")
 
 
 class Size:
-    """How much is done beside the baseline."""
+    """How much is done of each figure."""
 
     def __init__(self, *, quick: bool, process_repeats: int | None = None) -> None:
         def of(full: Amount, tiny: Amount) -> Amount:
@@ -34,25 +34,15 @@ class Size:
         self.examples = of((1, 2, 4, 8, 16), (1, 2))
         self.lengths = of((5, 10, 20, 40), (1, 2))  # numbers of steps
         self.sides = of((128, 256, 512, 1024), (48, 64))  # pixels
-
-
-class StudySize:
-    """How much is done on a GPU: the published study, and the picture other tools are timed on."""
-
-    def __init__(self, *, quick: bool) -> None:
-        def of(full: Amount, tiny: Amount) -> Amount:
-            return tiny if quick else full
-
-        self.quick = quick
-        self.artists = of(6, 2)
-        self.paintings = of(30, 2)
-        self.contents = of(10, 2)
-        self.epochs = of(100, 2)
-        self.pixels = of(224, 80)
-        self.large = of(512, 96)
-        self.large_steps = of(1000, 3)
-        self.matrix = of(8192, 512)
-        self.backbones = of(("vgg", "resnet", "inception", "mobilenet"), ("mobilenet",))
+        # On a GPU, the published study, and the image that other tools are timed on:
+        self.study_artists = of(6, 2)
+        self.study_contents = of(10, 2)
+        self.study_epochs = of(100, 2)
+        self.study_pixels = of(224, 80)
+        self.study_matrix = of(8192, 512)
+        self.study_backbones = of(("vgg", "resnet", "inception", "mobilenet"), ("mobilenet",))
         self.optimizers = of(("adam", "sgd", "rmsprop"), ("adam", "sgd"))
         self.precisions = of(("float32", "bfloat16"), ("bfloat16",))
-        self.steps = of(10, 1)
+        self.large = of(512, 96)
+        self.large_steps = of(1000, 3)
+        self.gpu_steps = of(10, 1)

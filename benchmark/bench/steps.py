@@ -27,11 +27,8 @@ from benchmark.transfer.style_transfer import bytes_per_example
 
 Curve = Mapping[int, float]
 
-BATCH = 4
-"""Examples in a batch here: the default of a run."""
-
-FAST_RATE = 0.03
-"""Adam's learning rate where time to a loss counts; the study's default is 0.01."""
+BATCH = 4  # examples in a batch here: the default of a run
+FAST_RATE = 0.03  # Adam's learning rate where time to a loss counts; the study's default is 0.01
 
 
 def step_times(size: Size) -> Iterator[Measurement]:

@@ -24,22 +24,27 @@ from benchmark.transfer.style_transfer import StyleTransfer
 
 Timed = TypeVar("Timed")
 
+# The folder of the application; not from `config`, whose libraries a GPU machine may lack.
 ROOT = Path(__file__).resolve().parents[2]
-"""The folder of the application; not from `config`, whose libraries a GPU machine may lack."""
 
 
 class Workload:
     """The study's simple style transfer with Adam, and what it is measured on.
 
-    Attributes:
-        paintings: of each artist, (n, S, S, 3) in [0, 1].
-        contents: (N, S, S, 3) in [0, 1].
-        targets: of each artist.
+    The backbone is one of `conf/backbone/`; paintings of each artist have the shape (n, S, S, 3),
+    contents (N, S, S, 3), in [0, 1].
     """
 
     def __init__(
-        self, backbone: Backbone, paintings: Sequence[np.ndarray], contents: np.ndarray
+        self, name: str, precision: str, paintings: Sequence[np.ndarray], contents: np.ndarray
     ) -> None:
+        variant = read_variant("backbone", name)
+        keys = ("model", "preprocessing", "style_layers", "content_layer", "random_scale")
+        own = {key: variant[key] for key in keys if key in variant}
+        size = contents.shape[1]
+        backbone = backbones.load(
+            name=name, **own, weights="random", image_size=size, precision=precision
+        )
         self.transfer = StyleTransfer(backbone)
         self.paintings, self.contents = paintings, contents
         self.targets = [extract_targets(backbone, images) for images in paintings]
@@ -72,16 +77,6 @@ def read_variant(group: str, name: str) -> dict[str, Any]:
     return variant
 
 
-def random_backbone(name: str, pixels: int, precision: str) -> Backbone:
-    """A backbone of `conf/backbone/` with random weights."""
-    variant = read_variant("backbone", name)
-    keys = ("model", "preprocessing", "style_layers", "content_layer", "random_scale")
-    own = {key: variant[key] for key in keys if key in variant}
-    return backbones.load(
-        name=name, **own, weights="random", image_size=pixels, precision=precision
-    )
-
-
 def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> Workload:
     """VGG19 on two photographs and the first paintings of a painter of the embedded sample."""
     from benchmark.images.pixels import to_float
@@ -91,18 +86,12 @@ def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> 
         first = ImageSet(image_set.name, image_set.images[:number])
         return to_float(load_images(first, pixels).pixels)
 
-    backbone, painter = random_backbone("vgg", pixels, precision), sample.paintings()[0]
-    return Workload(backbone, [read(painter, paintings)], read(sample.content(), 2))
+    of_painter, photographs = read(sample.paintings()[0], paintings), read(sample.content(), 2)
+    return Workload("vgg", precision, [of_painter], photographs)
 
 
 def noise_workload(
-    name: str,
-    pixels: int,
-    precision: str,
-    *,
-    artists: int = 1,
-    paintings: int = 1,
-    contents: int = 1,
+    name: str, pixels: int, precision: str, artists: int = 1, paintings: int = 1, contents: int = 1
 ) -> Workload:
     """A backbone on images of noise, which need no library to read them."""
     random = np.random.default_rng(0)
@@ -110,8 +99,7 @@ def noise_workload(
     def noise(number: int) -> np.ndarray:
         return random.random((number, pixels, pixels, 3), dtype="float32")
 
-    backbone = random_backbone(name, pixels, precision)
-    return Workload(backbone, [noise(paintings) for _ in range(artists)], noise(contents))
+    return Workload(name, precision, [noise(paintings) for _ in range(artists)], noise(contents))
 
 
 def seconds_of(action: Callable[[], object]) -> float:

@@ -9,8 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 GAP = 8
 TEXT = 15
-OVERVIEW_COLUMNS = 6
-OVERVIEW_CELL = 144
 INK = "#1a1a1a"
 PAPER = "#ffffff"
 
@@ -38,9 +36,9 @@ def contact_sheet(
 def overview(pictures: np.ndarray, names: Sequence[str], caption: str) -> Image.Image:
     """All pictures of a set, uint8, (n, S, S, 3), small, each under its name."""
     font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT - 4)
-    columns = min(len(pictures), OVERVIEW_COLUMNS)
+    columns, cell = min(len(pictures), 6), 144
     rows = -(-len(pictures) // columns)
-    step = OVERVIEW_CELL + GAP
+    step = cell + GAP
     top, line = TEXT + 2 * GAP, TEXT + GAP
     width = max(columns * step + GAP, 3 * step)
     sheet = Image.new("RGB", (width, top + rows * (step + line)), PAPER)
@@ -49,8 +47,8 @@ def overview(pictures: np.ndarray, names: Sequence[str], caption: str) -> Image.
     for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         left = GAP + index % columns * step
         upper = top + index // columns * (step + line)
-        draw.text((left, upper), shortened(name, OVERVIEW_CELL, font), INK, font)
-        small = Image.fromarray(picture).resize((OVERVIEW_CELL, OVERVIEW_CELL))
+        draw.text((left, upper), shortened(name, cell, font), INK, font)
+        small = Image.fromarray(picture).resize((cell, cell))
         sheet.paste(small, (left, upper + line - GAP // 2))
     return sheet
 
@@ -62,8 +60,8 @@ def grid(
     caption: str,
 ) -> Image.Image:
     """Pictures in rows and columns, each with its name, under a caption; None leaves a gap."""
-    cell = max((p.shape[:2] for row in rows for p in row if p is not None), default=(64, 64))
-    height, width = cell
+    sizes = (p.shape[:2] for row in rows for p in row if p is not None)
+    height, width = max(sizes, default=(64, 64))
     # Matplotlib's own font; Pillow's lacks most accents.
     font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT)
     left = int(max((font.getlength(name) for name in row_names), default=0)) + 2 * GAP

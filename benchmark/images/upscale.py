@@ -9,9 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from benchmark.images.pixels import luma, to_float, to_uint8
 
+# Added to every contrast, lest the ratio of two tiny ones lift a photograph's JPEG noise.
 GREY_LEVEL = 1 / 255
-"""Added to every contrast, lest the ratio of two tiny ones lift a photograph's JPEG noise."""
-
 CORRECTIONS = 3
 
 
