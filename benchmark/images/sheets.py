@@ -13,26 +13,6 @@ INK = "#1a1a1a"
 PAPER = "#ffffff"
 
 
-def contact_sheet(
-    contents: Sequence[np.ndarray],
-    content_names: Sequence[str],
-    paintings: Sequence[np.ndarray],
-    artist_names: Sequence[str],
-    results: Sequence[Sequence[np.ndarray]],
-    caption: str,
-) -> Image.Image:
-    """One run: content pictures across, artists down, four paintings beside each row of results.
-
-    Pictures are uint8, (S, S, 3): `paintings` an (n, S, S, 3) of each artist, and
-    results[artist][content].
-    """
-    size = len(contents[0])
-    blank = np.full((size, size, 3), 255, "uint8")
-    rows = [[blank, *contents]]
-    rows += [[mosaic(p[:4], 2), *line] for p, line in zip(paintings, results, strict=True)]
-    return grid(rows, ["content", *artist_names], ["paintings", *content_names], caption)
-
-
 def overview(pictures: np.ndarray, names: Sequence[str], caption: str) -> Image.Image:
     """All pictures of a set, uint8, (n, S, S, 3), small, each under its name."""
     font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT - 4)

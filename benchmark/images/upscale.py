@@ -1,5 +1,6 @@
 """A result at its content picture's own dimensions, with the artist's hand as fine as at S × S."""
 
+from functools import partial
 from math import log2
 
 import numpy as np
@@ -12,6 +13,8 @@ from benchmark.images.pixels import luma, to_float, to_uint8
 # Added to every contrast, lest the ratio of two tiny ones lift a photograph's JPEG noise.
 GREY_LEVEL = 1 / 255
 CORRECTIONS = 3
+# Of values (H, W) around each, under a Gaussian with a deviation of three pixels.
+local_mean = partial(gaussian_filter, sigma=3.0)
 
 
 def to_original_size(result: np.ndarray, original: np.ndarray) -> np.ndarray:
@@ -74,11 +77,6 @@ def resized(
 def finest(grey: np.ndarray) -> np.ndarray:
     """The finest structures of a picture (H, W), about one octave, around 0."""
     return np.asarray(grey - gaussian_filter(grey, 1.0))
-
-
-def local_mean(values: np.ndarray) -> np.ndarray:
-    """Mean of values (H, W) around each, under a Gaussian with a deviation of three pixels."""
-    return np.asarray(gaussian_filter(values, 3.0))
 
 
 def contrast(squares: np.ndarray) -> np.ndarray:

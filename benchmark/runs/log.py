@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
@@ -111,6 +112,16 @@ def log_epoch(log: RunLog, prepared: Prepared, state: Epoch) -> None:
             log.snapshot(f"{artist}/{content}", picture, state.number)
 
 
+def contact_sheet(prepared: Prepared, pictures: np.ndarray, caption: str) -> Image.Image:
+    """Content pictures across, artists down, four paintings beside each row of results."""
+    content, artists = prepared.content, [paintings.name for paintings in prepared.paintings]
+    rows = [[np.full_like(content.pixels[0], 255), *content.pixels]]
+    by_artist = pictures.reshape(len(artists), *content.pixels.shape)
+    for paintings, results in zip(prepared.paintings, by_artist, strict=True):
+        rows.append([sheets.mosaic(paintings.pixels[:4], 2), *results])
+    return sheets.grid(rows, ["content", *artists], ["paintings", *content.names], caption)
+
+
 def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) -> None:
     """Log the pictures kept, the contact sheet, the curves, the table and the final numbers."""
     pictures = to_uint8(outcome.images)
@@ -119,19 +130,8 @@ def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) 
         log.picture(result_file(artist, content), picture)
         if number not in prepared.snapshots:
             log.snapshot(f"{artist}/{content}", picture, int(number))
-    contents = len(prepared.content.names)
     caption = f"{caption} · {outcome.epochs} epochs · weights: {prepared.weights_caption}"
-    log.picture(
-        Artifact.CONTACT_SHEET,
-        sheets.contact_sheet(
-            list(prepared.content.pixels),
-            prepared.content.names,
-            [paintings.pixels for paintings in prepared.paintings],
-            [paintings.name for paintings in prepared.paintings],
-            [list(pictures[i : i + contents]) for i in range(0, len(pictures), contents)],
-            caption,
-        ),
-    )
+    log.picture(Artifact.CONTACT_SHEET, contact_sheet(prepared, pictures, caption))
     finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
         log.figure(Artifact.LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
