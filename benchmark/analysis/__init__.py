@@ -1,4 +1,1 @@
-"""What runs say together: statistics, tables, the study, the questions, rescoring.
-
-May import runs and everything below.
-"""
+"""What runs say together: statistics, tables, the study, the questions, rescoring."""

@@ -23,9 +23,7 @@ CHANGE, GRAIN = Column("change"), Column("grain")
 
 ONE_PAINTING = "one painting"
 
-
-Pair = tuple[str, str, Column]
-"""Two runs, by name, and the metric in which they are compared."""
+Pair = tuple[str, str, Column]  # Two runs, by name, and the metric in which they are compared.
 
 
 def independent(runs: RunSet, names: Iterable[str], metric: str) -> Column | None:

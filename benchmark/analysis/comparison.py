@@ -139,8 +139,7 @@ class RunSet:
 
     def text(self, run: str, column: Column) -> str:
         """The same as `0.41 [0.38, 0.45]`, with a † as its note says."""
-        interval = self.interval(run, column)
-        return f"{interval}{DAGGER if self.has_dagger(run, column) else ''}"
+        return f"{self.interval(run, column)}{DAGGER if self.has_dagger(run, column) else ''}"
 
     def has_dagger(self, run: str, column: Column) -> bool:
         """Whether a run was scored by the network that also optimised its pictures."""
@@ -186,39 +185,27 @@ class RunSet:
 def read_runs(tracker: Tracker, records: Sequence[RunRecord]) -> RunSet:
     """Runs, each called by what tells it from the others; rows are backbones, columns aggregations.
 
-    Where other options differ, a row is a backbone with them.
+    Where other options differ, a row is a backbone with them; the order p of a power mean is in the
+    aggregation's name.
     """
-    varied = varied_overrides(records)
+    keys = dict.fromkeys(key for record in records for key in record.overrides)
+    varied = [
+        key
+        for key in keys
+        if key not in ("backbone", "agg", "agg.p")
+        and not key.startswith("tracking.")
+        and len({record.overrides.get(key) for record in records}) > 1
+    ]
     places: dict[Place, RunRecord] = {}
     for record in records:
-        backbone, agg = record.backbone or "?", record.agg or "?"
-        options = "".join(f" {key}={value}" for key, value in varied[record.run_id])
+        backbone, agg, given = record.backbone or "?", record.agg or "?", record.overrides
+        options = "".join(f" {key}={given[key]}" for key in varied if key in given)
         place = Place(f"{backbone} {agg}{options}", f"{backbone}{options}", agg)
         if place in places:
             mark = f" ({record.run_id[:6]})"
             place = Place(place.name + mark, place.row + mark, agg)
         places[place] = record
     return RunSet(tracker, places)
-
-
-def varied_overrides(runs: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
-    """For each run, the overrides that tell it from others, besides backbone and aggregation.
-
-    The order p of a power mean is in the aggregation's name.
-    """
-    overrides = {run.run_id: run.overrides for run in runs}
-    keys = dict.fromkeys(key for pairs in overrides.values() for key in pairs)
-    varied = [
-        key
-        for key in keys
-        if key not in ("backbone", "agg", "agg.p")
-        and not key.startswith("tracking.")
-        and len({o.get(key) for o in overrides.values()}) > 1
-    ]
-    return {
-        run_id: [(key, pairs[key]) for key in varied if key in pairs]
-        for run_id, pairs in overrides.items()
-    }
 
 
 def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:

@@ -24,12 +24,6 @@ FREE_IN_TEST = (*VARIED, "split", "epochs", "early_stopping.", "divergence_facto
 MODEL = ("backbone.", "agg.", "loss.")
 """Options that make a model; its weights have a digest too."""
 
-TEST_ONLY = ("split=", "original_size=", "estimate=", "best_optimizer.")
-"""Overrides of a test that its training does not have."""
-
-MOST_NAMED = 3
-"""Models that one message names; the others are counted."""
-
 
 def conditions(run: RunRecord, without: tuple[str, ...]) -> dict[str, str]:
     """A run's options but some, and the digests of its data."""
@@ -92,9 +86,7 @@ def with_best_optimizers(
 
     A model is tested for as many epochs as its best training run did, whatever the loss does. The
     overrides are the command line's for each, to name the command that makes missing runs.
-
-    Raises:
-        ConfigError: training runs are missing, unfinished or of other conditions, or all diverged.
+    ConfigError: training runs are missing, unfinished or of other conditions, or all diverged.
     """
     missing: list[TrainingRuns] = []
     selected: list[Config] = []
@@ -117,7 +109,7 @@ def with_best_optimizers(
         named = [
             f"training run of {runs.model} "
             + "; ".join(f"with {name} {state}" for name, state in runs.unusable.items())
-            for runs in missing[:MOST_NAMED]
+            for runs in missing[:3]
         ]
         more = len(missing) - len(named)
         others = f"; and of {more} more models" if more else ""
@@ -129,11 +121,7 @@ def with_best_optimizers(
 def check_training_data(
     config: Config, style_digest: str, weights_digest: str, contents: Iterable[str]
 ) -> None:
-    """Check that a test's model was trained on the same paintings and weights, on other content.
-
-    Raises:
-        ConfigError: it was not.
-    """
+    """ConfigError if a test's model was trained on other paintings or weights, or this content."""
     if config.best_optimizer.experiment is None:
         return
     training = TrainingRuns(config)
@@ -206,9 +194,13 @@ class TrainingRuns:
                 "lower optimizer.learning_rate"
             )
         assert best.results.epochs_done is not None  # It finished.
+        options = (pair for pair in best.params.items() if pair[0].startswith("optimizer."))
+        # MLflow stores every value as text.
+        dotlist = [f"{name}={'null' if text == 'None' else text}" for name, text in options]
+        optimizer = OmegaConf.from_dotlist(dotlist).optimizer
         return replace(
             self.config,
-            optimizer=_optimizer(best),
+            optimizer={str(key): value for key, value in optimizer.items()},
             epochs=best.results.epochs_done,
             early_stopping=replace(self.config.early_stopping, patience=None),
         )
@@ -231,17 +223,11 @@ class TrainingRuns:
         return f"had {name}={given[name]}, not {wanted[name]}"
 
 
-def _optimizer(run: RunRecord) -> dict[str, object]:
-    """The optimiser's YAML as the run had it; MLflow stores every value as text."""
-    options = (pair for pair in run.params.items() if pair[0].startswith("optimizer."))
-    dotlist = [f"{name}={'null' if text == 'None' else text}" for name, text in options]
-    return {str(key): value for key, value in OmegaConf.from_dotlist(dotlist).optimizer.items()}
-
-
 def _command(missing: Sequence[TrainingRuns], overrides: Sequence[str]) -> str:
     """The command that starts missing training runs."""
     wanted = missing[0].config.best_optimizer
-    replaced = ["experiment=", "backbone=", "agg=", "optimizer=", "tracking.sweep=", *TEST_ONLY]
+    replaced = ["experiment=", "backbone=", "agg=", "optimizer=", "tracking.sweep="]
+    replaced += ["split=", "original_size=", "estimate=", "best_optimizer."]  # A test's alone.
     if wanted.overlay:
         setting = {"experiment": [wanted.overlay]}
     else:

@@ -17,16 +17,12 @@ from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 
 Content = str | bytes | Image.Image
-"""Of a file."""
 
 VEGA_LITE = alt.SCHEMA_VERSION.rpartition(".")[0]
 """Version of the language in which the charts are specified."""
 
 WIDTH, HEIGHT = 560, 300
 """Of a chart as a file, in pixels; in a page it may be as wide as its place."""
-
-MOST_POINTS = 4000
-"""Of all loss curves together; longer ones are thinned."""
 
 LABEL_WIDTH = 220
 MOST_MODELS = 60
@@ -115,16 +111,16 @@ def to_svg(chart: alt.TopLevelMixin) -> str:
 
 
 def loss_histories(tracker: Tracker, runs: Mapping[str, RunRecord]) -> pd.DataFrame:
-    """Mean total loss by epoch of some runs: columns run (its key), epoch, loss."""
-    parts = [pd.DataFrame(columns=["run", "epoch", "loss"])]
+    """Mean total loss by epoch: columns run (its key), epoch, loss; some 4000 rows at most."""
+    parts = []
     for key, run in runs.items():
         epochs, losses = tracker.loss_history(run.run_id)
-        points = np.linspace(0, max(len(epochs) - 1, 0), MOST_POINTS // len(runs) + 2)
-        history = pd.DataFrame({"run": key, "epoch": epochs, "loss": losses})
-        parts.append(
-            history.iloc[np.unique(points.round().astype(int))] if len(epochs) else history
-        )
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        if len(epochs):
+            points = np.linspace(0, len(epochs) - 1, 4000 // len(runs) + 2)
+            kept = np.unique(points.round().astype(int))
+            parts.append(pd.DataFrame({"run": key, "epoch": epochs[kept], "loss": losses[kept]}))
+    empty = pd.DataFrame(columns=["run", "epoch", "loss"])
+    return pd.concat(parts, ignore_index=True) if parts else empty
 
 
 def color(field: str, title: str | None) -> alt.Color:

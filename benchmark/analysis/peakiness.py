@@ -15,32 +15,23 @@ from backbones.weights import named_layers
 from benchmark.analysis.pages import HEIGHT, WIDTH, color
 from benchmark.user_input import import_callable
 
-LAYER_KINDS = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
-"""Layers that are measured; the others only rearrange, rescale or pool."""
-
-BLANK = 1e-30
-"""Added to every size, so that activations that are all 0 count as equally large."""
-
 
 def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
-    """Entropy and peak of a backbone's activations, means over pictures, from input to output.
+    """Entropy and peak of a backbone's activations, means over pictures (n, S, S, 3) in [0, 1].
 
-    Args:
-        backbone: the network; with a smoothing, every layer is measured as smoothed.
-        pictures: shape (n, S, S, 3), values in [0, 1].
-
-    Returns:
-        Columns layer, kind (its class, and the activation function in it), depth (0 at the input,
-        1 at the deepest layer used), entropy, peak.
+    From input to output, smoothed as the backbone's are: columns layer, kind (its class, and the
+    activation function in it), depth (0 at the input, 1 at the deepest layer used), entropy, peak.
     """
     shared, architecture = backbone.shared, backbone.shared.architecture
     layers = named_layers(shared.cut)
     depths = dict(zip(layers, np.linspace(0, 1, len(layers)), strict=True))
+    kinds = ("Conv2D", "DepthwiseConv2D", "Add", "Activation", "ReLU")
     measured = {
         name: layer
         for name, layer in layers.items()
+        # The other kinds only rearrange, rescale or pool.
         # Squeeze-and-excitation weighs channels: its one position is no picture.
-        if type(layer).__name__ in LAYER_KINDS and layer.output.shape[1] > 1
+        if type(layer).__name__ in kinds and layer.output.shape[1] > 1
     }
     assert backbone.network is not None  # puts its weights into the layers read here
     outputs = [
@@ -119,4 +110,4 @@ def peakiness_chart(tables: Mapping[str, pd.DataFrame]) -> alt.HConcatChart:
 
 def _sizes(activations: np.ndarray) -> np.ndarray:
     flat = np.asarray(activations, float).reshape(len(activations), -1)
-    return np.asarray(np.abs(flat) + BLANK)
+    return np.asarray(np.abs(flat) + 1e-30)  # All 0 counts as equally large.

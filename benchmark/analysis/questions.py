@@ -22,15 +22,6 @@ EQUAL_OPTIONS = (
 )
 """Options in which runs must equal the last one of their experiment to be compared."""
 
-PICTURE_SIZE = 176
-"""Pixels a side of a picture on the page's sheets."""
-
-METRICS = ("change", "ssim", "grain", "held_out_distance", "recognition")
-"""Columns of the page's tables."""
-
-BASELINE_ROWS = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
-"""Rows of the page's tables besides the runs, by subject."""
-
 
 class Answer(NamedTuple):
     """What the runs say to a question: sentences, tables by caption, charts by file and caption."""
@@ -71,13 +62,14 @@ def runs_of_question(tracker: Tracker, place: Callable[[RunRecord], Place]) -> R
 
 def results_of_runs(runs: RunSet) -> pd.DataFrame:
     """A row a run, and the scores of untouched content pictures and real paintings."""
-    columns = runs.of_metrics(*METRICS)
+    columns = runs.of_metrics("change", "ssim", "grain", "held_out_distance", "recognition")
     rows = [
         {"model": name, "weights": weights_kind(run)}
         | {column.name: runs.text(name, column) for column in columns}
         for name, run in runs.records.items()
     ]
-    for subject, label in BASELINE_ROWS.items():
+    baselines = {CONTENT: "content pictures, untouched", PAINTING: "held-out paintings"}
+    for subject, label in baselines.items():
         means = {c.name: runs.of_subject(c, subject).mean() for c in columns}
         if not all(map(np.isnan, means.values())):
             texts = {name: "-" if np.isnan(mean) else f"{mean:.3g}" for name, mean in means.items()}
@@ -95,7 +87,7 @@ def sheet(runs: RunSet) -> Image.Image:
     images: dict[tuple[str, str], np.ndarray] = {}
     for place, run in runs.places.items():
         image = Image.fromarray(runs.tracker.read_picture(run.run_id, str(example["picture"])))
-        small = image.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
+        small = image.resize((176, 176), Image.Resampling.LANCZOS)
         images[place.row, place.column] = np.asarray(small)
     grid = [[images.get((row, column)) for column in columns] for row in rows]
     return sheets.grid(grid, rows, columns, f"{example['artist']} / {example['content']}")

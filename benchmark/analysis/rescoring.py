@@ -48,11 +48,7 @@ class RescoringRequest:
 
 
 def read_request(overrides: Sequence[str], workspace: Workspace) -> RescoringRequest:
-    """Check the overrides of a command line, its metrics and evaluators.
-
-    Raises:
-        InputError: an option cannot be given, or has a wrong value.
-    """
+    """The overrides of a command line; InputError if one cannot be given, or has a wrong value."""
     wrong = next((one for one in overrides if not one.lstrip("+~").startswith(ALLOWED)), None)
     if wrong:
         raise ConfigError(f"{wrong}: the runs are done; only {', '.join(ALLOWED)} can be given")
@@ -72,8 +68,7 @@ def rescore(
 ) -> RunScores:
     """Score one run and write that into it, beside what it has of other metrics.
 
-    Raises:
-        InputError: the run has no results, or its data are not those it was made with.
+    InputError: the run has no results, or its data are not those it was made with.
     """
     if not {Artifact.CONFIG, Artifact.RESULTS} <= {*tracker.artifacts(run.run_id)}:
         raise ConfigError(f"it has no results to score ({run.status})")

@@ -23,21 +23,13 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def open_store(options: argparse.Namespace, experiment: str | None) -> Tracker:
-    """The store that is asked for.
-
-    Raises:
-        ConfigError: it does not exist, or not with this experiment.
-    """
+    """The store that is asked for; ConfigError if there is none, or none with this experiment."""
     Tracker.check_reachable(options.tracking_uri)
     return Tracker(options.tracking_uri, experiment, create=False)
 
 
 def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunRecord]]:
-    """The store, a title for the runs that are asked for, and these runs.
-
-    Raises:
-        ConfigError: there is nothing of that name, or nothing at all.
-    """
+    """The store, a title for the runs that are asked for, and these; ConfigError if none are."""
     tracker = open_store(options, options.experiment)
     if options.run:
         record = tracker.record(options.run)

@@ -12,16 +12,8 @@ from scipy import stats
 ALPHA = 0.05
 """Level of significance of adjusted p values."""
 
-FEWEST = 8
-"""Values from which on a bootstrap's interval covers nearly what it says; of 4 it covers 78 %."""
-
-RESAMPLES = 1999
-
 SIGNS = {"higher": 1.0, "lower": -1.0, "one": -1.0}
 """Whether more of what `comparable` returns is better, by a metric's direction."""
-
-SMALLEST_RATIO = 1e-12
-"""Ratios are clamped below at this for their logarithm."""
 
 
 class Interval(NamedTuple):
@@ -56,14 +48,12 @@ class BestModels(NamedTuple):
     testable: bool
 
 
-def confidence_interval(
-    values: Sequence[float] | np.ndarray, rate: bool = False, seed: int = 0
-) -> Interval:
+def confidence_interval(values: Sequence[float] | np.ndarray, rate: bool = False) -> Interval:
     """Mean over the examples and its 95 % interval, missing values (NaN) left out.
 
-    The percentile bootstrap over the examples; of fewer than 8, for which that is far too narrow,
-    Student's t, mean ± t √(s² / n); for a rate, of zeros and ones, Wilson's score interval
-    (k + z²/2 ± z √(k (n − k)/n + z²/4)) / (n + z²). One value has no interval.
+    The percentile bootstrap over the examples; of fewer than 8, for which that is far too narrow
+    (of 4 it covers 78 %), Student's t, mean ± t √(s² / n); for a rate, of zeros and ones, Wilson's
+    score interval (k + z²/2 ± z √(k (n − k)/n + z²/4)) / (n + z²). One value has no interval.
 
     Source: Efron, Bootstrap methods, 1979; Student, 1908; Wilson, Probable inference, 1927.
     """
@@ -76,16 +66,12 @@ def confidence_interval(
         bounds = stats.binomtest(round(known.sum()), len(known)).proportion_ci(method="wilson")
     elif np.ptp(known) == 0:
         return Interval(mean, mean, mean)
-    elif len(known) < FEWEST:
+    elif len(known) < 8:
         return Interval(mean, *stats.t.interval(0.95, len(known) - 1, mean, stats.sem(known)))
     else:
-        bounds = stats.bootstrap(
-            (known,),
-            np.mean,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
+        rng = np.random.default_rng(0)
+        drawn = stats.bootstrap((known,), np.mean, n_resamples=1999, method="percentile", rng=rng)
+        bounds = drawn.confidence_interval
     return Interval(mean, float(bounds.low), float(bounds.high))
 
 
@@ -101,17 +87,12 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
-    """Every pair of models tested on the examples that both have.
+    """Every pair of models, a table's columns, tested on the examples, its rows, that both have.
 
     Wilcoxon's signed-rank test, two-sided, zero differences left out, adjusted after Holm for all
-    pairs of the table. Where no example differs p is 1.
-
-    Args:
-        table: a row per example, a column per model.
-
-    Returns:
-        Columns a, b, examples (that both have), difference (mean of a − b), ranks (sign of the
-        sum of signed ranks, which p is about), p, p_holm.
+    pairs of the table. Where no example differs p is 1. Returns columns a, b, examples (that both
+    have), difference (mean of a − b), ranks (sign of the sum of signed ranks, which p is about), p,
+    p_holm.
 
     Source: Wilcoxon, Individual comparisons by ranking methods, 1945.
     """
@@ -149,16 +130,11 @@ def smallest_p(examples: int, tests: int) -> float:
 
 def comparable(table: pd.DataFrame, better: str) -> pd.DataFrame:
     """Values of which more, or less, is better throughout: |log v| where 1 is best, else as is."""
-    return table.clip(lower=SMALLEST_RATIO).map(np.log).abs() if better == "one" else table
+    return table.clip(lower=1e-12).map(np.log).abs() if better == "one" else table
 
 
 def winners(tests: pd.DataFrame, better: str) -> np.ndarray:
-    """Of each pair the significantly better model; "" if neither is, or without a direction.
-
-    Args:
-        tests: `paired_tests` of `comparable` values.
-        better: "higher", "lower", "one" or "none".
-    """
+    """The significantly better model of each pair, or ""; tests are of `comparable` values."""
     a_is_better = tests["difference"].to_numpy(float) * SIGNS.get(better, np.nan) > 0
     better_one = np.where(a_is_better, tests["a"], tests["b"])
     return np.where(significant(tests) & (better in SIGNS), better_one, "")

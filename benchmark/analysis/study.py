@@ -33,11 +33,6 @@ PUBLISHED: Mapping[str, Mapping[str, tuple[str, int]]] = {
 }
 """Best optimiser and its epochs by backbone and aggregation; the study, section 1."""
 
-TEMPLATE = Path(__file__).with_name("study.html.jinja")
-
-SHEET_WIDTH = 1600
-"""Most pixels across of a test sheet inside the HTML page; the PNG beside it has them all."""
-
 
 @dataclass(frozen=True)
 class StudyModel:
@@ -57,17 +52,6 @@ class StudyModel:
     def file(self) -> str:
         """Name of its pictures' files."""
         return f"{image_key(self.title).replace(' ', '_')}.png"
-
-    @property
-    def best(self) -> RunRecord | None:
-        """The training run with the best optimiser."""
-        return selection.best_run(self.training.values())
-
-    def incomplete(self, optimizers: Sequence[str]) -> str:
-        """Which training runs are missing or did not finish."""
-        missing = [f"{name} missing" for name in optimizers if name not in self.training]
-        runs = self.training.items()
-        return ", ".join(missing + [f"{n} {r.status}" for n, r in runs if r.status != "finished"])
 
 
 @dataclass(frozen=True)
@@ -89,11 +73,7 @@ class Study:
 
 
 def select_study(name: str, records: Sequence[RunRecord]) -> Study:
-    """The study to which the last training run of an experiment belongs.
-
-    Raises:
-        ConfigError: there is no training run.
-    """
+    """The study to which the last training run of an experiment belongs; ConfigError if none is."""
     trained = [run for run in records if run.params.get("split") == "train"]
     tested = [run for run in records if run.params.get("split") == "test"]
     if not trained:
@@ -137,10 +117,12 @@ def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
     optimizers = list(dict.fromkeys(name for model in models for name in model.training))
     rows = []
     for model in models:
-        best = model.best
+        best = selection.best_run(model.training.values())
         published = PUBLISHED.get(model.backbone, {}).get(model.agg, (None, None))
         runs = model.training.items()
         losses = {n: r.results.final_total_loss for n, r in runs if r.status == "finished"}
+        incomplete = [f"{name} missing" for name in optimizers if name not in model.training]
+        incomplete += [f"{name} {run.status}" for name, run in runs if name not in losses]
         rows.append(
             {
                 "backbone": model.backbone,
@@ -151,7 +133,7 @@ def study_table(models: Sequence[StudyModel]) -> pd.DataFrame:
                 "published_epochs": published[1],
                 **{f"loss_{name}": losses.get(name) for name in optimizers},
                 "weights": best.weights or None if best else None,
-                "incomplete": model.incomplete(optimizers),
+                "incomplete": ", ".join(incomplete),
             }
         )
     table = pd.DataFrame(rows).astype({"epochs": "Int64", "published_epochs": "Int64"})
@@ -190,12 +172,12 @@ def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
         if model.test and tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
             sheet = Image.fromarray(tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET))
             files[f"tests/{model.file}"] = sheet
-            embedded_sheet = jpeg_uri(sheet, SHEET_WIDTH)
+            embedded_sheet = jpeg_uri(sheet, 1600)  # The PNG beside the page has all pixels.
         pages.append((model, curve, embedded_sheet))
         if model.test is None:  # The sheet of an earlier export would belong to other runs.
             (folder / "tests" / model.file).unlink(missing_ok=True)
     files["study.html"] = render(
-        TEMPLATE,
+        Path(__file__).with_name("study.html.jinja"),
         study=study,
         facts=facts,
         columns=list(cells.columns),

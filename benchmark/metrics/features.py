@@ -91,10 +91,8 @@ def kid(features: Features, reference_features: Features) -> np.ndarray:
     k(x, y) = (x·y / D + 1)³ on mean activations of the content layer, each picture's over their
     root mean square. A result's share is its row of the first and third term and all of the
     second, so that the mean of the shares is MMD². 0: alike in distribution; unbiased, so small
-    negative numbers occur. Lower is better.
-
-    Raises:
-        MissingInputError: there are not two results and two paintings.
+    negative numbers occur. Lower is better. MissingInputError: there are not two results and two
+    paintings.
 
     Source: Bińkowski, Sutherland, Arbel, Gretton, Demystifying MMD GANs, 2018, section 3; on an
     evaluator's own layer, and divided picture by picture, since evaluators differ in scale: two

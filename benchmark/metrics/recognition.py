@@ -29,14 +29,15 @@ class OutsideFeatures(dict[str, Features]):
     @cached_property
     def classifier(self) -> Any:
         """Trained on all paintings; predicts names from statistics (N, D)."""
-        return _untrained().fit(*self._samples)
+        regression = LogisticRegression(C=0.1, max_iter=1000, class_weight="balanced")
+        return make_pipeline(StandardScaler(), regression).fit(*self._samples)
 
     @cached_property
     def recalls(self) -> dict[str, float]:
         """Each artist's share of paintings recognised in stratified five-fold cross-validation."""
         statistics, names = self._samples
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-        predicted = cross_val_predict(_untrained(), statistics, names, cv=folds)
+        predicted = cross_val_predict(self.classifier, statistics, names, cv=folds)
         return {name: float(np.mean(predicted[names == name] == name)) for name in self.known}
 
     @property
@@ -51,9 +52,7 @@ def recognition(features: Features, outside: OutsideFeatures, artist: str) -> np
     """Whether the classifier takes each result for the right artist's: 1 or 0.
 
     The mean is the recognition rate, in [0, 1], by chance 1 / artists; higher is better.
-
-    Raises:
-        MissingInputError: there are not two artists with enough paintings, or not this one.
+    MissingInputError: there are not two artists with enough paintings, or not this one.
 
     Source: the deception rate of Sanakoyeu et al., arXiv 1807.10201, section 4, with a classifier
     of our own.
@@ -71,12 +70,6 @@ def classifier_accuracy(features: Features, outside: OutsideFeatures, artist: st
     """
     _check(outside, artist)
     return np.full(len(features.statistics), outside.recalls[artist])
-
-
-def _untrained() -> Any:
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(C=0.1, max_iter=1000, class_weight="balanced")
-    )
 
 
 def _check(outside: OutsideFeatures, artist: str) -> None:

@@ -48,7 +48,6 @@ class FeatureCache:
     """Image sets and evaluators' features of them; runs that share it compute them once."""
 
     def __init__(self) -> None:
-        """Empty; keeps what was used last."""
         self.load = lru_cache(maxsize=64)(datasets.load_images)
         self.of_contents = lru_cache(maxsize=16)(_features)
         self.of_paintings = lru_cache(maxsize=32)(_features_without_content)

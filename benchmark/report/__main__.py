@@ -15,18 +15,6 @@ from benchmark.user_input.arguments import Parser
 @refusing(OSError)
 def main(arguments: Sequence[str]) -> int:
     """Write the report of one sweep, run or experiment; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    tracker, title, records = select_runs(options)
-    folder = re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
-    default = ROOT / "mlruns" / "reports" / folder / "report.html"
-    file = Path(options.output or default)
-    figures = write_report(tracker, title, records, file)
-    size = file.stat().st_size / 1e6
-    print(f"wrote {file} ({size:.1f} MB) and {len(figures)} figures in {file.parent / 'figures'}")
-    return 0
-
-
-def _parser() -> Parser:
     parser = Parser(
         prog="python -m benchmark.report",
         description="Write one HTML page of the results: a summary, the table with its intervals "
@@ -35,7 +23,15 @@ def _parser() -> Parser:
     )
     add_selection(parser)
     parser.add_argument("--output", help="file (default: mlruns/reports/NAME/report.html)")
-    return parser
+    options = parser.parse_args(arguments)
+    tracker, title, records = select_runs(options)
+    folder = re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
+    default = ROOT / "mlruns" / "reports" / folder / "report.html"
+    file = Path(options.output or default)
+    figures = write_report(tracker, title, records, file)
+    size = file.stat().st_size / 1e6
+    print(f"wrote {file} ({size:.1f} MB) and {len(figures)} figures in {file.parent / 'figures'}")
+    return 0
 
 
 if __name__ == "__main__":

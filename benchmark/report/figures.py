@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.comparison import DAGGER, Column, Place, RunSet
+from benchmark.analysis.comparison import DAGGER, Column, RunSet
 from benchmark.analysis.pages import (
     HEIGHT,
     LABEL_WIDTH,
@@ -22,22 +22,14 @@ from benchmark.analysis.statistics import SIGNS, comparable
 from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import image_key
 
-ROW_HEIGHT = 20
-"""Pixels of a model."""
-
 SPARSE: Mapping[str, Any] = {"tickCount": 6, "labelOverlap": True, "labelSeparation": 4}
 """Axis labels for which a phone has room too."""
-
-FAINT = 0.08
-"""Opacity of what a click on the legend deselects."""
-
-CONTENT_METRICS = ("ms_ssim", "ssim", "content_distance")
-STYLE_METRICS = ("held_out_distance", "style_distance")
-"""Metrics of a trade-off, by preference: content kept and style transferred."""
 
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "one": "1 is best"}
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1"}
 """Which values are good, in words and as a sign."""
+
+MODEL = alt.Tooltip("name:N", title="model")
 
 BASELINES = {CONTENT: "content picture, untouched", PAINTING: "held-out paintings"}
 """Other subjects than results, for comparison."""
@@ -70,15 +62,14 @@ def loss_figure(runs: RunSet) -> Figure | None:
     table = table[np.isfinite(table["loss"].astype(float))]
     if table.empty:
         return None
-    places = pd.DataFrame([_fields(place) for place in runs.places])
-    table = table.merge(places, left_on="run", right_on="model")
+    table = table.rename(columns={"run": "name"}).merge(pd.DataFrame([*runs.places]))
     selection, opacity = _selection_by_legend()
     strokes = legend(symbolType="stroke")
     chart = loss_chart(table, "loss / first loss", color("row", "backbone")).encode(
-        strokeDash=alt.StrokeDash("agg:N", title="aggregation", sort=None, legend=strokes),
-        detail="model:N",
+        strokeDash=alt.StrokeDash("column:N", title="aggregation", sort=None, legend=strokes),
+        detail="name:N",
         opacity=opacity,
-        tooltip=["model:N", "epoch:Q", alt.Tooltip("loss:Q", format=".3g", title="of first loss")],
+        tooltip=[MODEL, "epoch:Q", alt.Tooltip("loss:Q", format=".3g", title="of first loss")],
     )
     title = "Total loss by epoch, of each run's first"
     return Figure("loss_curves", "Training", title, chart.add_params(selection))
@@ -86,9 +77,13 @@ def loss_figure(runs: RunSet) -> Figure | None:
 
 def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     """Content kept against style transferred by one evaluator, a point a model."""
+    by_preference = (
+        ("held_out_distance", "style_distance"),
+        ("ms_ssim", "ssim", "content_distance"),
+    )
     x, y = (
         next((c for c in runs.of_metrics(*metrics) if c.evaluator in ("", evaluator)), None)
-        for metrics in (STYLE_METRICS, CONTENT_METRICS)
+        for metrics in by_preference
     )
     if x is None or y is None:
         return None
@@ -104,8 +99,8 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     points = base.mark_point(filled=True, size=90).encode(
         x=alt.X("x:Q", title=_axis_title(x, runs)).scale(zero=False).axis(**SPARSE),
         y=alt.Y("y:Q", title=_axis_title(y, runs)).scale(zero=False),
-        shape=alt.Shape("agg:N", title="aggregation", sort=None, legend=gray),
-        tooltip=["model:N", *texts],
+        shape=alt.Shape("column:N", title="aggregation", sort=None, legend=gray),
+        tooltip=[MODEL, *texts],
     )
     across = base.mark_rule().encode(x="x_low:Q", x2="x_high:Q", y="y:Q")
     along = base.mark_rule().encode(x="x:Q", y="y_low:Q", y2="y_high:Q")
@@ -121,16 +116,16 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
         return None
     merit = comparable(table[["x"]], better)["x"] * SIGNS.get(better, 1.0)
     table = table.loc[merit.nlargest(MOST_MODELS).index.sort_values()]
-    table["model"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
-    base = alt.Chart(table, width=WIDTH, height=ROW_HEIGHT * len(table)).encode(
-        y=alt.Y("model:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
+    table["name"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
+    base = alt.Chart(table, width=WIDTH, height=20 * len(table)).encode(
+        y=alt.Y("name:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
         color=color("row", None).legend(None),
     )
     x = alt.X("x:Q", title=_axis_title(column, runs)).scale(zero=False).axis(**SPARSE)
     layers: list[alt.Chart] = [
         base.mark_rule(strokeWidth=2).encode(x="x_low:Q", x2="x_high:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(
-            x=x, tooltip=["model:N", alt.Tooltip("x_text:N", title=column.name)]
+            x=x, tooltip=[MODEL, alt.Tooltip("x_text:N", title=column.name)]
         ),
     ]
     baselines = [
@@ -161,15 +156,11 @@ def by_evaluator(evaluator: str, runs: RunSet) -> str:
     return f"by {evaluator}{warning}" if evaluator else "without a network"
 
 
-def _fields(place: Place) -> dict[str, str]:
-    return {"model": place.name, "row": place.row, "agg": place.column}
-
-
 def _table(runs: RunSet, **axes: Column) -> pd.DataFrame:
     """A row per run that has a metric for every axis; without an interval its bounds are equal."""
     rows = []
     for place in runs.places:
-        row: dict[str, Any] = _fields(place)
+        row: dict[str, Any] = place._asdict()
         for axis, column in axes.items():
             mean, *bounds = runs.interval(place.name, column)
             low, high = (mean if np.isnan(bound) else bound for bound in bounds)
@@ -182,7 +173,7 @@ def _table(runs: RunSet, **axes: Column) -> pd.DataFrame:
 def _selection_by_legend() -> tuple[alt.Parameter, Any]:
     """Backbones selected by clicks on the legend, and the opacity that shows it."""
     selection = alt.selection_point(fields=["row"], bind="legend")
-    return selection, alt.when(selection).then(alt.value(1.0)).otherwise(alt.value(FAINT))
+    return selection, alt.when(selection).then(alt.value(1.0)).otherwise(alt.value(0.08))
 
 
 def _axis_title(column: Column, runs: RunSet) -> str:

@@ -18,14 +18,6 @@ Quality = tuple[int, int]
 QUALITIES: Sequence[Quality] = ((512, 90), (384, 82), (256, 74), (128, 60))
 """From the best down."""
 
-FEWEST_EXAMPLES = 6
-"""Quality is lowered to show so many examples; more are left out instead."""
-
-MARKUP = 600
-"""Characters that the page needs around a picture."""
-
-STYLE_SET_QUALITY = (700, 72)
-
 
 class Example(NamedTuple):
     """An artist and a content picture, by name."""
@@ -51,8 +43,8 @@ class Scene(NamedTuple):
 
     @property
     def characters(self) -> int:
-        """How much of the page its pictures take."""
-        return sum(len(one.source) + MARKUP for one in (self.original, *self.results.values()))
+        """How much of the page its pictures take, each with 600 of markup."""
+        return sum(len(one.source) + 600 for one in (self.original, *self.results.values()))
 
 
 class Gallery(NamedTuple):
@@ -73,7 +65,8 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
     """As many examples in as good a quality as a budget of characters allows, of all artists."""
     by_run = {name: examples_of(runs.tracker, r.run_id) for name, r in runs.records.items()}
     examples = in_turn(distinct(chain.from_iterable(by_run.values())))
-    needed, quality = min(len(examples), FEWEST_EXAMPLES), QUALITIES[0]
+    # Quality is lowered to show six examples; more are left out instead.
+    needed, quality = min(len(examples), 6), QUALITIES[0]
     for quality in QUALITIES if examples else []:
         if scene(runs, by_run, examples[0], quality).characters * needed <= budget:
             break
@@ -130,7 +123,7 @@ def scene(
 def embedded_style_set(runs: RunSet, artist: str) -> EmbeddedPicture:
     """The overview of an artist's style set, from the first run that kept it."""
     sources = (
-        embedded(runs.tracker, record.run_id, style_set_file(artist), STYLE_SET_QUALITY)
+        embedded(runs.tracker, record.run_id, style_set_file(artist), (700, 72))
         for record in runs.records.values()
     )
     source = next(filter(None, sources), "")

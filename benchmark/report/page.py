@@ -22,12 +22,6 @@ PAGE_TEMPLATE = Path(__file__).with_name("report.html.jinja")
 MOST_BYTES = 9_500_000
 """Of the page; the pictures have what the rest leaves."""
 
-MOST_FILES = 400
-"""Files whose digests are listed; the runs' own lists have them all."""
-
-EXPOSED = "window.vegaEmbed = vegaEmbed"
-"""What the page's own script takes from the bundle of Vega."""
-
 
 def write_report(
     tracker: Tracker, title: str, records: Sequence[RunRecord], file: Path
@@ -56,7 +50,8 @@ def write_report(
         "directions": DIRECTIONS,
         "evaluators": {n: e for known in runs.evaluators.values() for n, e in known.items()},
         "provenance": provenance(tracker, records),
-        "vega": vl_convert.javascript_bundle(EXPOSED, vl_version=VEGA_LITE),
+        # What the page's own script takes from the bundle.
+        "vega": vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE),
     }
     without_pictures = render(PAGE_TEMPLATE, **context, gallery=Gallery())
     pictures = gallery(runs, MOST_BYTES - len(without_pictures.encode()))
@@ -98,9 +93,8 @@ def options_of(tracker: Tracker, record: RunRecord) -> dict[str, str]:
 
 def provenance_facts(records: Sequence[RunRecord]) -> dict[str, str]:
     """Data, weights, versions, hardware and commit, each with the values that the runs have."""
-    values: dict[str, list[str]] = {}
-    for r in records:
-        of_run = {
+    facts = [
+        {
             "artists": "; ".join(r.artists),
             "contents": "; ".join(r.contents),
             "style digest": r.style_digest,
@@ -111,20 +105,23 @@ def provenance_facts(records: Sequence[RunRecord]) -> dict[str, str]:
             **{f"hardware {part}": value for part, value in sorted(r.hardware.items())},
             **{f"version of {package}": value for package, value in sorted(r.versions.items())},
         }
-        for fact, value in of_run.items():
-            values.setdefault(fact, []).append(value)
-    joined = {fact: " | ".join(distinct(filter(None, v))) for fact, v in values.items()}
+        for r in records
+    ]
+    joined = {
+        str(fact): " | ".join(distinct(filter(None, values)))
+        for fact, values in pd.DataFrame(facts).fillna("").items()
+    }
     return {fact: text for fact, text in joined.items() if text}
 
 
 def data_files(tracker: Tracker, records: Sequence[RunRecord]) -> dict[str, list[tuple[str, str]]]:
-    """File and digest of each set, from the first run that recorded them; none if too many."""
+    """File and digest of each set, from the first run that recorded them; none if over 400."""
     record = next((r for r in records if tracker.has_artifact(r.run_id, Artifact.DATA)), None)
     if record is None:
         return {}
     data = DataFiles.model_validate(tracker.read_json(record.run_id, Artifact.DATA))
     sets = {**data.style, "content pictures": data.content}
-    if sum(map(len, sets.values())) > MOST_FILES:
+    if sum(map(len, sets.values())) > 400:
         return {}
     return {
         name: [(Path(file).name, digest) for file, digest in files.items()]

@@ -59,27 +59,22 @@ class ResultTable(NamedTuple):
         return {cell.mark for cell in cells} | {"dagger" for cell in cells if cell.has_dagger}
 
 
-RUN_HEADINGS = (
-    Heading("ended by", "what ended the run"),
-    Heading("epochs", "epochs done"),
-    Heading("loss", "final over first total loss; not comparable between backbones"),
-)
-"""Columns about how a run ended."""
-
-
 def result_table(runs: RunSet) -> ResultTable:
     """A row per model, then the baselines; a column per metric and evaluator."""
     columns = runs.columns
     evaluators = [column.evaluator for column in columns]
     places = {name: place for place, name in enumerate(dict.fromkeys(evaluators), start=1)}
-    groups = [("run", len(RUN_HEADINGS))]
+    headings = [
+        Heading("ended by", "what ended the run"),
+        Heading("epochs", "epochs done"),
+        Heading("loss", "final over first total loss; not comparable between backbones"),
+    ]
+    groups = [("run", len(headings))]
     groups += [(by_evaluator(name, runs), evaluators.count(name)) for name in places]
-    headings = list(RUN_HEADINGS)
     for column in columns:
-        about, better = runs.metrics[column.metric].about, runs.better(column)
-        arrow = ARROWS.get(better, "")
-        group = places[column.evaluator]
-        headings.append(Heading(runs.label(column), about, better, arrow, group))
+        about, group = runs.metrics[column.metric].about, places[column.evaluator]
+        better = runs.better(column)
+        headings.append(Heading(runs.label(column), about, better, ARROWS.get(better, ""), group))
     rows = []
     for name, record in runs.records.items():
         ended_by = record.stopped_by or record.status
@@ -97,7 +92,7 @@ def result_table(runs: RunSet) -> ResultTable:
             for c, scores in values.items()
         ]
         if any(one.order for one in cells):
-            rows.append(Row(name, [Cell("")] * len(RUN_HEADINGS) + cells, True))
+            rows.append(Row(name, [Cell("")] * groups[0][1] + cells, True))
     return ResultTable(groups, headings, rows)
 
 

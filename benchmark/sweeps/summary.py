@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.analysis.comparison import results_table, varied_overrides
+from benchmark.analysis.comparison import read_runs, results_table
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.runs.progress import announce_weights
@@ -38,13 +38,11 @@ MOST_PATHS = 12
 
 def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
     """All cells side by side: backbones (and what else was swept) down, aggregations across."""
-    varied = varied_overrides(runs)
     cells: dict[tuple[str, str], np.ndarray] = {}
     legend = ""
-    for run in runs:
+    for place, run in read_runs(tracker, runs).places.items():
         if tracker.has_artifact(run.run_id, Artifact.EXAMPLES):
-            row = " ".join([run.backbone, *(f"{k}={v}" for k, v in varied[run.run_id])])
-            cells[row, run.agg], names = _cell_picture(tracker, run)
+            cells[place.row, place.column], names = _cell_picture(tracker, run)
             legend = f"in each cell: {', '.join(names)}"
     if not cells:
         return None
