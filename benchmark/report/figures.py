@@ -29,8 +29,6 @@ DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "one": "
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1"}
 """Which values are good, in words and as a sign."""
 
-MODEL = alt.Tooltip("name:N", title="model")
-
 BASELINES = {CONTENT: "content picture, untouched", PAINTING: "held-out paintings"}
 """Other subjects than results, for comparison."""
 
@@ -62,14 +60,15 @@ def loss_figure(runs: RunSet) -> Figure | None:
     table = table[np.isfinite(table["loss"].astype(float))]
     if table.empty:
         return None
-    table = table.rename(columns={"run": "name"}).merge(pd.DataFrame([*runs.places]))
+    places = pd.DataFrame([*runs.places], columns=["model", "row", "column"])
+    table = table.merge(places, left_on="run", right_on="model")
     selection, opacity = _selection_by_legend()
     strokes = legend(symbolType="stroke")
     chart = loss_chart(table, "loss / first loss", color("row", "backbone")).encode(
         strokeDash=alt.StrokeDash("column:N", title="aggregation", sort=None, legend=strokes),
-        detail="name:N",
+        detail="model:N",
         opacity=opacity,
-        tooltip=[MODEL, "epoch:Q", alt.Tooltip("loss:Q", format=".3g", title="of first loss")],
+        tooltip=["model:N", "epoch:Q", alt.Tooltip("loss:Q", format=".3g", title="of first loss")],
     )
     title = "Total loss by epoch, of each run's first"
     return Figure("loss_curves", "Training", title, chart.add_params(selection))
@@ -100,7 +99,7 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
         x=alt.X("x:Q", title=_axis_title(x, runs)).scale(zero=False).axis(**SPARSE),
         y=alt.Y("y:Q", title=_axis_title(y, runs)).scale(zero=False),
         shape=alt.Shape("column:N", title="aggregation", sort=None, legend=gray),
-        tooltip=[MODEL, *texts],
+        tooltip=["model:N", *texts],
     )
     across = base.mark_rule().encode(x="x_low:Q", x2="x_high:Q", y="y:Q")
     along = base.mark_rule().encode(x="x:Q", y="y_low:Q", y2="y_high:Q")
@@ -116,16 +115,16 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
         return None
     merit = comparable(table[["x"]], better)["x"] * SIGNS.get(better, 1.0)
     table = table.loc[merit.nlargest(MOST_MODELS).index.sort_values()]
-    table["name"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
+    table["model"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
     base = alt.Chart(table, width=WIDTH, height=20 * len(table)).encode(
-        y=alt.Y("name:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
+        y=alt.Y("model:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
         color=color("row", None).legend(None),
     )
     x = alt.X("x:Q", title=_axis_title(column, runs)).scale(zero=False).axis(**SPARSE)
     layers: list[alt.Chart] = [
         base.mark_rule(strokeWidth=2).encode(x="x_low:Q", x2="x_high:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(
-            x=x, tooltip=[MODEL, alt.Tooltip("x_text:N", title=column.name)]
+            x=x, tooltip=["model:N", alt.Tooltip("x_text:N", title=column.name)]
         ),
     ]
     baselines = [
@@ -160,7 +159,7 @@ def _table(runs: RunSet, **axes: Column) -> pd.DataFrame:
     """A row per run that has a metric for every axis; without an interval its bounds are equal."""
     rows = []
     for place in runs.places:
-        row: dict[str, Any] = place._asdict()
+        row: dict[str, Any] = {"model": place.name, "row": place.row, "column": place.column}
         for axis, column in axes.items():
             mean, *bounds = runs.interval(place.name, column)
             low, high = (mean if np.isnan(bound) else bound for bound in bounds)
