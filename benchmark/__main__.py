@@ -30,9 +30,6 @@ from benchmark.runtime.jobs import launcher_kind
 from benchmark.sweeps import application
 from benchmark.user_input import InputError
 
-ALL_QUESTIONS = "experiment=questions"
-"""The experiment that consists of several sweeps."""
-
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def job(config: DictConfig) -> None:
@@ -63,10 +60,11 @@ def main(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", r"\s*'hydra/launcher/ray' is validated", UserWarning)
     process = application.begin()
     process.interrupts.install()
-    if ALL_QUESTIONS in arguments:
+    all_questions = "experiment=questions"  # The experiment that consists of several sweeps.
+    if all_questions in arguments:
         from benchmark import questions
 
-        swept = ("-m", "--multirun", ALL_QUESTIONS)
+        swept = ("-m", "--multirun", all_questions)
         return questions.run_all([argument for argument in arguments if argument not in swept])
     if not any(argument.startswith("tracking.sweep=") for argument in arguments):
         # Once, because every run of a sweep must see the same name.

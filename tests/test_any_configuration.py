@@ -28,7 +28,7 @@ from benchmark.config.schema import Config
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import Output
-from benchmark.runs.tracked_run import RunContext, tracked_run
+from benchmark.sweeps.execution import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer.stopping import ADVICE
 from datasets.selection import Method

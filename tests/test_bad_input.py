@@ -364,7 +364,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.evaluate", ("{uri} --run nope", "--run nope")),
     ("benchmark.questions", ("{uri}", "", "question")),
     ("benchmark.questions", ("--outptu x", "", "Did you mean '--output'?")),
-    ("benchmark.resume", ("{uri} nope", "", "'nope'")),
+    ("benchmark.resume", ("{uri} nope", "tracking.sweep=nope", "no such sweep")),
     ("benchmark.resume", ("{uri} --forse", "", "Did you mean '--force'?")),
     ("benchmark.bench", ("--only nope", "", "--only: invalid choice: 'nope'")),
     ("benchmark.bench", ("--gpu --only step", "--gpu")),

@@ -16,8 +16,8 @@ from benchmark.runtime.jobs import (
     JOB_MODULES,
     Jobs,
     LauncherKind,
-    LocalJobs,
     SlurmJobs,
+    SubmititJobs,
 )
 from benchmark.runtime.workers import Worker
 from tests import slurm as stand_in
@@ -71,7 +71,7 @@ def submitted(folder: Path, job: str) -> Path:
 
 def test_a_local_job_has_ended_when_its_controller_has(tmp_path: Path) -> None:
     with process_of(CONTROLLER_MODULE) as controller, process_of("another") as other:
-        jobs = LocalJobs(tmp_path)
+        jobs = SubmititJobs(tmp_path)
         for process in (controller, other):
             submitted(tmp_path, str(process.pid))
         running = [job for job in jobs.submitted() if not jobs.has_ended(job)]

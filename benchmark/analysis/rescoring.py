@@ -11,8 +11,8 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
 from benchmark.metrics.table import means
 from benchmark.runs.prepare import evaluation_setup, load_content, load_paintings
+from benchmark.runs.run import score
 from benchmark.runs.scores import RunScores, log_scores, read_scores
-from benchmark.runs.scoring import score
 from benchmark.runs.variants import metric_of
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import Artifact, RunFacts, RunRecord, result_file

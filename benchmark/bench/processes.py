@@ -26,8 +26,8 @@ from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
 from benchmark.runs.progress import Output
-from benchmark.runs.tracked_run import RunContext, tracked_run
 from benchmark.runs.workspace import Workspace
+from benchmark.sweeps.execution import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend
 from benchmark.transfer.loop import optimize

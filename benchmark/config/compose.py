@@ -29,13 +29,8 @@ from benchmark.config.schema import SCHEMA, SINGLE_GROUPS, Config, flat
 from benchmark.user_input import InputError, as_override, did_you_mean, in_one_line
 from benchmark.user_input.arguments import Parser
 
-OWN_PACKAGES = ("benchmark", "backbones", "datasets", "__main__")
-
 CompositionError = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for a bad override."""
-
-LAUNCHERS = ("joblib", "ray", "submitit_local", "submitit_slurm")
-"""What Hydra's launchers that come with the extra `cluster` are called."""
 
 PLAIN_OMEGACONF_ERRORS = (
     (r"Value '.*' of type '\w+' could not be converted to Integer", "must be an integer"),
@@ -48,8 +43,6 @@ PLAIN_OMEGACONF_ERRORS = (
     (r"Cannot convert '(?:list|dict)' to string.*", "must be a text"),
 )
 """What OmegaConf says, as patterns, and the same for people who do not know it."""
-
-BEYOND_ASCII = re.compile(r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*")
 
 
 def hydra_parser() -> Parser:
@@ -69,11 +62,7 @@ def hydra_parser() -> Parser:
 
 
 def typed(config: DictConfig) -> Config:
-    """The run's configuration as plain dataclasses, checked.
-
-    Raises:
-        ConfigError: a value is out of its range, or an option unknown or without a value.
-    """
+    """The run's configuration as plain dataclasses; ConfigError if an option or value is wrong."""
     try:
         container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -84,11 +73,7 @@ def typed(config: DictConfig) -> Config:
 
 
 def composed(overrides: Sequence[str]) -> Config:
-    """The configuration that a command line's overrides mean, outside of a Hydra application.
-
-    Raises:
-        ConfigError: a bad override, or a value out of its range.
-    """
+    """What a command line's overrides mean, outside of a Hydra application; else ConfigError."""
     check_choices(overrides)
     given = [quoted(override) for override in overrides]
     with ExitStack() as stack:
@@ -150,7 +135,8 @@ def quoted(override: str) -> str:
     if override.isascii() or "'" in override or '"' in override:
         return override
     option, equals, value = override.partition("=")
-    return option + equals + BEYOND_ASCII.sub(lambda name: f"'{name[0].strip()}'", value)
+    beyond_ascii = r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*"
+    return option + equals + re.sub(beyond_ascii, lambda name: f"'{name[0].strip()}'", value)
 
 
 def check_choices(overrides: Sequence[str]) -> None:
@@ -203,7 +189,7 @@ def explained_imports() -> Iterator[None]:
         frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
         missing = error.name if isinstance(error, ImportError) else None
         package = (missing or frame.f_globals["__name__"]).partition(".")[0]
-        if package in OWN_PACKAGES:
+        if package in ("benchmark", "backbones", "datasets", "__main__"):
             traceback.print_exc()
             raise SystemExit(1) from error
         reason = in_one_line(str(error)) or type(error).__name__
@@ -233,7 +219,8 @@ def as_input_error(error: BaseException) -> InputError:
         return unknown_variant(in_list[1], in_list[2], in_list[1])
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
-        if group == "hydra/launcher" and choice in LAUNCHERS:
+        launchers = ("joblib", "ray", "submitit_local", "submitit_slurm")
+        if group == "hydra/launcher" and choice in launchers:
             return ConfigError("is not installed: pip install -e '.[cluster]'", group, choice)
         return unknown_variant(group, choice, group, [n for n in error.options if n[0] != "_"])
     if isinstance(error, OverrideParseException):

@@ -38,11 +38,7 @@ OmegaConf.register_new_resolver("groups", groups, replace=True)
 
 
 def check_variant(option: str, name: str, group: str) -> None:
-    """Check that a variant that an option names is there.
-
-    Raises:
-        ConfigError: it is not; names the nearest.
-    """
+    """Raise ConfigError, with the nearest name, unless a variant that an option names is there."""
     if name not in variants(group):
         raise unknown_variant(option, name, group)
 

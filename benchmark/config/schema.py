@@ -18,9 +18,6 @@ SINGLE_GROUPS = ("backbone", "agg", "loss", "optimizer", "dataset", "content")
 SWEEP_NAME = re.compile(r"\w[\w.+-]{,79}")
 """It is a folder's name too: none that is hidden, leads out of its place, or is too long."""
 
-LARGEST_SIZE = 8192
-"""Pixels a side; beyond it no machine has the memory, and a typo is likelier."""
-
 LARGEST_COUNT = 2**31 - 1
 """Of epochs and the like, and of the seed, which other libraries take as 32 bits."""
 
@@ -185,7 +182,8 @@ class Config:
     tracking: Tracking
     checkpoint: CheckpointOptions
     seed: NonNegativeInt
-    image_size: Annotated[int, Field(ge=32, le=LARGEST_SIZE)]
+    # Beyond it no machine has the memory, and a typo is likelier.
+    image_size: Annotated[int, Field(ge=32, le=8192)]
     epochs: Count
     steps_per_epoch: Count
     batch: Annotated[int | str, AfterValidator(batch_number)]
@@ -232,9 +230,5 @@ def nested(config: Config) -> dict[str, Any]:
 
 
 def restored(container: dict[str, Any]) -> Config:
-    """A configuration from what `nested` made of it.
-
-    Raises:
-        ConfigError: an option is unknown, missing, or out of its range.
-    """
+    """A configuration from what `nested` made of it; ConfigError if an option is wrong."""
     return validated(SCHEMA, container)

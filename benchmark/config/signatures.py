@@ -14,25 +14,16 @@ from pydantic.errors import PydanticUserError
 from benchmark.config.errors import ConfigError, validated
 from benchmark.user_input import did_you_mean, import_callable
 
-LABELS = ("name", "_target_")
 Function = Callable[..., Any]
 
 
 def function_of(group: str, variant: Mapping[str, Any], key: str = "_target_") -> Function:
-    """The function or class that a variant names under some key.
-
-    Raises:
-        InputError: it cannot be imported, or is neither.
-    """
+    """The function or class that a variant names under some key; InputError if it is neither."""
     return import_callable(str(variant.get(key)), f"{group}.{key}")
 
 
 def check_call(option: str, target: str, function: Function, *given: str, **named: Any) -> None:
-    """Check that a function, which an option names as `target`, can be called with arguments.
-
-    Raises:
-        ConfigError: it cannot.
-    """
+    """Raise ConfigError unless a function, an option's `target`, can be called with arguments."""
     try:
         inspect.signature(function).bind(*given, **named)
     except TypeError as error:
@@ -67,7 +58,7 @@ def arguments_of(
     arguments = {}
     for key, value in variant.items():
         option = f"{group}.{key}"
-        if key in LABELS or key in without:
+        if key in ("name", "_target_", *without):
             continue
         if key in named:
             raise ConfigError("is given by the program, not by the YAML", option)

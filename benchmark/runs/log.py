@@ -31,9 +31,6 @@ from benchmark.transfer.loop import Epoch, Result
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
 
-UNRECORDED = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
-"""Options that shape no result; they are in `Artifact.CONFIG`, not among MLflow's parameters."""
-
 
 def run_title(config: Config, others: Mapping[str, str] | None = None) -> str:
     """A run's name for people, with other options that tell it from its neighbours."""
@@ -48,8 +45,9 @@ def command_line(overrides: Sequence[str], *, sweep: bool) -> str:
 
 
 def logged_options(config: Config) -> dict[str, Any]:
-    """The options, flat, that are MLflow's parameters of a run."""
-    return {key: v for key, v in flat(config).items() if not key.startswith(UNRECORDED)}
+    """The options, flat, that are MLflow's parameters of a run; `Artifact.CONFIG` has all."""
+    shape_no_result = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
+    return {key: v for key, v in flat(config).items() if not key.startswith(shape_no_result)}
 
 
 def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
@@ -163,13 +161,6 @@ def losses_table(prepared: Prepared, outcome: Result) -> pd.DataFrame:
     table["loss_ratio"] = table["total_loss"] / table["first_total_loss"]
     table["picture"] = [result_file(artist, content) for artist, content in prepared.examples]
     return table
-
-
-def outcome_line(outcome: Result) -> str:
-    """How a run ended, for people."""
-    first, last = outcome.first_losses[0].mean(), outcome.losses[0].mean()
-    loss, seconds = f"total loss {first:.4g} → {last:.4g}", f"{outcome.seconds:.1f} s"
-    return f"{outcome.stop_reason.message}; {loss}, {seconds}"
 
 
 def git_commit() -> str:

@@ -9,8 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmark.transfer.loop import Epoch
 
-SECONDS_BETWEEN_LINES = 20.0
-
 
 class Output(Console):
     """Standard output; wide enough for the tables where it is not a terminal."""
@@ -79,13 +77,12 @@ def epoch_progress(
             state += f", {examples / epoch.seconds_per_step:.3g} examples/s"
         bar.update(task, completed=epoch.number, state=state)
         now = monotonic()
-        if not output.is_terminal and now - last_line > SECONDS_BETWEEN_LINES:
+        if not output.is_terminal and now - last_line > 20:
             last_line = now
             left = (now - began) / max(epoch.number - done, 1) * (epochs - epoch.number)
             output.print(
                 f"  {title}: epoch {epoch.number}/{epochs}, {state}, at most {left:.0f} s left",
                 soft_wrap=True,
-                highlight=False,
             )
 
     with bar:

@@ -1,19 +1,23 @@
 """One run, from its prepared inputs to its logged results."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from benchmark.images.pixels import to_uint8
+from benchmark.metrics.scoring import EvaluationSetup, scores
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output, epoch_progress
-from benchmark.runs.scores import log_scores
-from benchmark.runs.scoring import score
+from benchmark.runs.scores import RunScores, log_scores
 from benchmark.tracking.log import RunLog
-from benchmark.tracking.records import RunFacts
+from benchmark.tracking.records import Evaluator, RunFacts
 from benchmark.transfer.loop import Epoch, Result, optimize
+from datasets import LoadedImages
 
 
 def run(
@@ -54,7 +58,7 @@ def run(
         )
     log_results(log, prepared, result, title)
     with output.status("  scoring the pictures …") if output.is_terminal else nullcontext():
-        scores = score(
+        scored = score(
             prepared.evaluation_setup,
             prepared.paintings,
             prepared.content,
@@ -62,6 +66,33 @@ def run(
             prepared.backbone.shared.architecture.model,
             prepared.backbone.weights,
         )
-        log_scores(log, scores, result.epochs)
+        log_scores(log, scored, result.epochs)
     log.end(result.status, *result.stop_reason)
     return result
+
+
+def score(
+    setup: EvaluationSetup,
+    paintings: Sequence[LoadedImages],
+    content: LoadedImages,
+    results: np.ndarray,
+    model: str,
+    weights: str,
+) -> RunScores:
+    """Score results, uint8 (N, S, S, 3), artist by artist.
+
+    They were optimised by the architecture `model`, its dotted name, with these `weights`; trained
+    and random ones make two networks.
+    """
+    table, skipped = scores(setup, paintings, content, results)
+    evaluators = {
+        name: Evaluator(
+            weights=evaluator.weights,
+            digest=evaluator.digest,
+            optimised=evaluator.shared.architecture.model == model
+            and (evaluator.weights == "random") == (weights == "random"),
+        )
+        for name, evaluator in setup.evaluators.items()
+    }
+    descriptions = {metric.name: metric.description for metric in setup.metrics}
+    return RunScores(table, descriptions, evaluators, skipped)

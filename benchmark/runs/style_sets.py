@@ -12,9 +12,6 @@ from benchmark.transfer.features import channel_energies, extract_features
 from datasets import DatasetError, ImageSet
 from datasets import selection as rules
 
-PAINTINGS_AT_ONCE = 30
-"""Paintings of a large group that are in memory at a time."""
-
 
 class Selection(BaseModel, frozen=True):
     """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most."""
@@ -79,8 +76,8 @@ def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray
     layer's part has mean norm 1, so that all layers count alike.
     """
     parts = []
-    for start in range(0, len(group.images), PAINTINGS_AT_ONCE):
-        part = ImageSet(group.name, group.images[start : start + PAINTINGS_AT_ONCE])
+    for start in range(0, len(group.images), 30):  # so many in memory at a time
+        part = ImageSet(group.name, group.images[start : start + 30])
         *grams, content = extract_features(backbone, datasets.load_images(part, size).pixels)
         parts.append(channel_energies(grams, content))
     layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]

@@ -84,11 +84,7 @@ def aggregation(variant: Mapping[str, Any], paintings: Sequence[int]) -> Aggrega
 
 
 def loss_of(options: LossOptions) -> Loss:
-    """The loss that a YAML of `conf/loss/` describes.
-
-    Raises:
-        InputError: one of its functions cannot be imported, or takes other arguments.
-    """
+    """The loss that a YAML of `conf/loss/` describes; InputError if its functions are not such."""
     chosen = vars(options)
     functions = {key: function_of("loss", chosen, key) for key in ("style", "content")}
     for key, function in functions.items():

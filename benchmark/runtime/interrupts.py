@@ -11,16 +11,6 @@ from types import FrameType
 
 EXIT_CODE = 130
 
-GRACE = 1.0
-"""Seconds in which the main thread must begin to shut down; then another thread ends the program.
-
-A signal's Python code waits for the main thread to return from native code, and a step of a large
-network, or its compilation, may take minutes.
-"""
-
-LONGEST_WRITE = 10.0
-"""Seconds for which the program waits for a write in progress all the same."""
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -98,15 +88,18 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _watch(self, reader: int) -> None:
-        """Wait for a signal, then for the main thread; where that is stuck, end the program."""
+        """Wait for a signal, then for the main thread; where that is stuck, end the program.
+
+        A signal's Python code waits for the main thread to return from native code, and a step of a
+        large network, or its compilation, may take minutes.
+        """
         while number := os.read(reader, 1):
             if number[0] not in SIGNALS:
                 continue
             began = monotonic()
-            # A launcher that waits for its jobs looks for signals now and then.
-            while monotonic() - began < (
-                LONGEST_WRITE if self._deferrals or self.before_interrupt else GRACE
-            ):
+            # Longer within a write; and a launcher that waits for its jobs looks for signals now
+            # and then.
+            while monotonic() - began < (10 if self._deferrals or self.before_interrupt else 1):
                 if self.is_shutting_down:
                     return
                 sleep(0.02)

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import sys
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -79,19 +78,26 @@ class Jobs:
 
 
 class SubmititJobs(Jobs):
-    """Jobs that submitit started, for this driver or an earlier one of the same sweep."""
+    """Jobs that submitit started, for this driver or an earlier one of the same sweep.
+
+    Here those on this machine; their names are the numbers of their controllers.
+    """
 
     interval = 1.0
     """Seconds after which one that runs is looked at again."""
 
     def __init__(self, folder: Path) -> None:
-        """Of the sweep with this folder."""
         self._folder = folder / ".submitit"
         self.output = f"The output of the runs is in {self._folder}/*/*_log.out"
 
-    @abstractmethod
     def has_ended(self, job: str) -> bool:
-        """Whether a job has ended for good."""
+        """Whether a job has ended for good: its controller is no more."""
+        try:
+            controller = psutil.Process(int(job))
+            ended = controller.status() == psutil.STATUS_ZOMBIE
+            return ended or not _runs(controller, CONTROLLER_MODULE)
+        except (psutil.Error, ValueError):
+            return True
 
     def wait(self, say: Callable[[str], None]) -> None:
         """Wait for the jobs that are queued or running."""
@@ -107,21 +113,8 @@ class SubmititJobs(Jobs):
         return sorted({path.parent.name for path in self._folder.glob(f"*/{SUBMITTED_FILE}")})
 
 
-class LocalJobs(SubmititJobs):
-    """Submitit's jobs on this machine; their names are the numbers of their controllers."""
-
-    def has_ended(self, job: str) -> bool:
-        """Whether the controller is no more."""
-        try:
-            controller = psutil.Process(int(job))
-            ended = controller.status() == psutil.STATUS_ZOMBIE
-            return ended or not _runs(controller, CONTROLLER_MODULE)
-        except (psutil.Error, ValueError):
-            return True
-
-
 class SlurmJobs(SubmititJobs):
-    """Jobs on a SLURM cluster."""
+    """Those on a SLURM cluster."""
 
     interval = 5.0
 
@@ -190,7 +183,7 @@ class RayJobs(Jobs):
         self._ray.shutdown()
 
 
-SUBMITTED: Mapping[str, type[LocalJobs | SlurmJobs]] = {"local": LocalJobs, "slurm": SlurmJobs}
+SUBMITTED = {"local": SubmititJobs, "slurm": SlurmJobs}
 
 
 def launcher_kind(launcher: Mapping[str, Any]) -> LauncherKind:

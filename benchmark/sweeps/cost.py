@@ -11,8 +11,6 @@ from benchmark.runs.prepare import Prepared
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Optimization
 
-MEASURED_STEPS = 3
-
 
 class StepCost(NamedTuple):
     """What a step of a backbone costs with a batch of so many examples, and compiling it."""
@@ -108,9 +106,9 @@ def measure_step(run: Prepared) -> StepCost:
     optimization = Optimization(run.transfer, [batch])
     optimization.run()
     compiled = perf_counter()
-    part = optimization.parts[0]
-    part.run(steps=MEASURED_STEPS)
-    step_seconds = (perf_counter() - compiled) / MEASURED_STEPS
+    part, steps = optimization.parts[0], 3
+    part.run(steps=steps)
+    step_seconds = (perf_counter() - compiled) / steps
     return StepCost(run.backbone.name, part.examples, step_seconds, compiled - began)
 
 

@@ -95,11 +95,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def finish_sweep(application: Application) -> None:
-    """Close and summarise the sweep.
-
-    Raises:
-        SystemExit: a run did not finish.
-    """
+    """Close and summarise the sweep; SystemExit if a run did not finish."""
     sweep, application.sweep = application.sweep, None
     if sweep is None:
         raise SystemExit(1)

@@ -1,28 +1,53 @@
 """One run, alone or of a sweep."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from benchmark.analysis.model_selection import check_training_data, with_best_optimizers
 from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
-from benchmark.config.schema import Config, Estimate
-from benchmark.runs.checkpoint import BusyError
-from benchmark.runs.fingerprint import fingerprint_of
-from benchmark.runs.log import outcome_line, run_title
+from benchmark.config.schema import Config, Estimate, nested
+from benchmark.runs.checkpoint import BusyError, Checkpoint, fingerprint_of
+from benchmark.runs.log import (
+    check_unchanged,
+    command_line,
+    git_commit,
+    logged_options,
+    run_title,
+)
 from benchmark.runs.prepare import Prepared, checkpoint_of, prepare
 from benchmark.runs.progress import Output, announce_evaluators, announce_weights
-from benchmark.runs.tracked_run import RunContext, tracked_run
+from benchmark.runs.run import run
 from benchmark.runs.workspace import Workspace
+from benchmark.runtime.processes import current_process
 from benchmark.sweeps.application import Application
 from benchmark.sweeps.cost import CostEstimate, print_estimate
 from benchmark.sweeps.plan import SweepPlan, pairs_of
 from benchmark.sweeps.summary import summarise
 from benchmark.sweeps.sweep import is_done, is_running, mark_lost_runs, refuse_known
 from benchmark.tracking.outage import error_summary
+from benchmark.tracking.records import Artifact, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
+from benchmark.transfer import backend
+from benchmark.transfer.loop import Result
 from benchmark.user_input import InputError
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """A run's place in MLflow.
+
+    Attributes:
+        overrides: the command line's, which tell the runs of a sweep apart.
+        number: of the run in its sweep, from 0.
+        parent: MLflow's id of the sweep's run; empty for a single run.
+    """
+
+    title: str
+    overrides: Mapping[str, str]
+    number: int = 0
+    parent: str = ""
 
 
 def tracker_of(config: Config, application: Application) -> Tracker:
@@ -163,16 +188,54 @@ def attempt(
                 say("restarting (its options or the program changed)")
                 tracker.delete(earlier.run_id)
                 earlier = None
-            context = replace(context, earlier=earlier)
-            result = tracked_run(config, prepare, tracker, context, checkpoint, output)
+            result = tracked_run(config, prepare, tracker, context, checkpoint, output, earlier)
+        first, last = result.first_losses[0].mean(), result.losses[0].mean()
+        reason, seconds = result.stop_reason.message, f"{result.seconds:.1f} s"
         style = "red" if result.status == "diverged" else None
-        say(f"{result.status}: {outcome_line(result)}", style)
+        say(f"{result.status}: {reason}; total loss {first:.4g} → {last:.4g}, {seconds}", style)
         return result.status == "finished"
     except BusyError:
         say("already running in another process; skipped", "yellow")
     except Exception as error:
         say(f"failed: {reason_of(error)}", "red")
     return False
+
+
+def tracked_run(
+    config: Config,
+    prepare: Callable[[], Prepared],
+    tracker: Tracker,
+    context: RunContext,
+    checkpoint: Checkpoint,
+    output: Output,
+    earlier: RunRecord | None = None,
+) -> Result:
+    """Open a run in MLflow, or resume it, prepare it and do it; errors are recorded, and raised."""
+    overrides = context.overrides
+    facts = RunFacts(
+        sweep=config.tracking.sweep or "",
+        number=context.number,
+        parent=context.parent,
+        fingerprint=checkpoint.fingerprint,
+        backbone=config.backbone["name"],
+        agg=config.agg["name"],
+        optimizer=config.optimizer["name"],
+        overrides=overrides,
+        command=command_line([f"{key}={value}" for key, value in overrides.items()], sweep=False),
+        commit=git_commit(),
+        owner=current_process(),
+        versions=backend.versions(),
+        hardware=backend.hardware(),
+    )
+    with tracker.run(context.title, facts, earlier, checkpoint.flush) as log:
+        log.params(logged_options(config))
+        log.json(Artifact.CONFIG, nested(config))
+        prepared = prepare()
+        if earlier:
+            check_unchanged(earlier, prepared)
+        result = run(prepared, log, checkpoint, context.title, output)
+    checkpoint.remove()
+    return result
 
 
 def reason_of(error: Exception) -> str:

@@ -14,6 +14,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Tracking, restored
 from benchmark.tracking.records import AnyRecord, Artifact
 from benchmark.tracking.tracker import Tracker
+from benchmark.user_input import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,15 @@ class SweepPlan:
             return cls.unpacked(tracker.read_json(parent.run_id, Artifact.PLAN))
         runs = tracker.runs_of(sweep)
         if not runs:
-            raise ConfigError(f"no such sweep in {tracker.uri}", "tracking.sweep", sweep)
+            known = sorted({run.sweep for run in tracker.all_runs()})
+            hint = f"{did_you_mean(sweep, known)} Known: {', '.join(known[-8:])}" if known else ""
+            raise ConfigError(f"no such sweep in {tracker.uri}.{hint}", "tracking.sweep", sweep)
         _need(tracker, runs[0], Artifact.CONFIG)
         overrides = [f"{key}={value}" for key, value in runs[0].overrides.items()]
         return cls([overrides], [tracker.read_json(runs[0].run_id, Artifact.CONFIG)])
 
     def config(self, number: int) -> Config:
-        """The configuration of a run.
-
-        Raises:
-            ConfigError: there is no run of this number.
-        """
+        """The configuration of a run; ConfigError if there is none of this number."""
         if not 0 <= number < len(self.settings):
             reason = f"the sweep has runs 0 to {len(self.settings) - 1}"
             raise ConfigError(reason, "tracking.run", number)

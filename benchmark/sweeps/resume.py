@@ -11,9 +11,8 @@ from benchmark.runs.progress import Output
 from benchmark.runtime.jobs import earlier_jobs
 from benchmark.sweeps.plan import SweepPlan, pairs_of
 from benchmark.sweeps.sweep import Sweep, is_done, is_running, mark_lost_runs
-from benchmark.tracking.records import AnyRecord, RunRecord, SweepRecord
+from benchmark.tracking.records import AnyRecord, SweepRecord
 from benchmark.tracking.tracker import Tracker
-from benchmark.user_input import did_you_mean
 
 
 def resume_sweep(
@@ -30,7 +29,9 @@ def resume_sweep(
     _check_arguments(name, overrides)
     Tracker.check_reachable(uri)
     tracker = Tracker(uri, None, create=False)
-    name = _chosen(tracker, name)
+    name = name or tracker.last_sweep()
+    if name is None:
+        raise ConfigError(f"{tracker.uri} has no sweeps yet")
     output = Output()
     mark_lost_runs(tracker, output, announce=False)
     plan = SweepPlan.read(tracker, name)
@@ -57,7 +58,11 @@ def resume_sweep(
         arguments = ["-m", *options, *(overrides or plan.hydra)] if parent else options
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", "benchmark", *arguments])
-    return _conclude(tracker, name, plan, list(runs.values()))
+    if parent and parent.status not in ("finished", "failed"):
+        return 0 if Sweep(tracker, name, plan, tracker.log(parent.run_id)).conclude(output) else 1
+    finished = all(run.status == "finished" for run in runs.values())
+    print(f"Sweep {name}: nothing is left; {'all' if finished else 'not all'} runs finished")
+    return 0 if finished else 1
 
 
 def _check_arguments(name: str | None, overrides: Sequence[str]) -> None:
@@ -70,20 +75,6 @@ def _check_arguments(name: str | None, overrides: Sequence[str]) -> None:
                 "and hydra.launcher.… can be given",
                 override,
             )
-
-
-def _chosen(tracker: Tracker, name: str | None) -> str:
-    """The sweep of this name, or the last."""
-    name = name or tracker.last_sweep()
-    if name is None:
-        raise ConfigError(f"{tracker.uri} has no sweeps yet")
-    if tracker.sweep_run(name) is None and not tracker.runs_of(name):
-        known = sorted({run.sweep for run in tracker.all_runs()})
-        raise ConfigError(
-            f"no sweep '{name}' in {tracker.uri}.{did_you_mean(name, known)} "
-            f"Known: {', '.join(known[-8:])}"
-        )
-    return name
 
 
 def _check_not_running(records: Sequence[AnyRecord], *, force: bool) -> None:
@@ -107,14 +98,3 @@ def _store_options(tracker: Tracker, plan: SweepPlan, name: str) -> list[str]:
     values = {"sweep": name, "experiment": tracking.experiment, "uri": tracker.uri}
     quoted = {key: value.replace("'", r"\'") for key, value in values.items()}
     return [f"tracking.{key}='{value}'" for key, value in quoted.items()]
-
-
-def _conclude(tracker: Tracker, name: str, plan: SweepPlan, runs: Sequence[RunRecord]) -> int:
-    """Close a sweep of which nothing is left; the exit code."""
-    finished = all(run.status == "finished" for run in runs)
-    parent = tracker.sweep_run(name)
-    if parent and parent.status not in ("finished", "failed"):
-        sweep = Sweep(tracker, name, plan, tracker.log(parent.run_id))
-        return 0 if sweep.conclude(Output()) else 1
-    print(f"Sweep {name}: nothing is left; {'all' if finished else 'not all'} runs finished")
-    return 0 if finished else 1

@@ -20,18 +20,6 @@ from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.tracking.store import is_server
 from benchmark.tracking.tracker import DEFAULT_URI, Tracker
 
-WORDS = ("stopped_by", "weights")
-
-SUMMARY_COLUMNS = ("stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights")
-
-SUMMARY_METRICS = ("ssim", "grain", "held_out_distance.")
-"""Metrics that the summary shows, each by the first evaluator that has it."""
-
-SHEET_EXAMPLES = 4
-"""Most examples that one cell of a sweep's sheet shows."""
-
-SHEET_CELL = 320
-
 MOST_PATHS = 12
 """Most runs whose pictures' paths the summary prints; the sweep's sheet shows them all."""
 
@@ -63,12 +51,16 @@ def summarise(
 ) -> None:
     """Print the result table, where the pictures are, and how to open the MLflow UI."""
     table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
-    shown = results_table(runs)[list(SUMMARY_COLUMNS)] if runs else pd.DataFrame()
-    for metric in some_metrics(runs):
-        scores = [run.scores.get(metric) for run in runs]
-        shown.insert(len(shown.columns) - 1, metric, scores)
+    columns = ["stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights"]
+    shown = results_table(runs)[columns] if runs else pd.DataFrame()
+    known = dict.fromkeys(name for run in runs for name in sorted(run.scores))
+    for wanted in ("ssim", "grain", "held_out_distance."):
+        # By the first evaluator that has it.
+        if metric := next((name for name in known if name.startswith(wanted)), None):
+            scores = [run.scores.get(metric) for run in runs]
+            shown.insert(len(shown.columns) - 1, metric, scores)
     for column in shown.columns:
-        table.add_column(column, justify="left" if column in WORDS else "right")
+        table.add_column(column, justify="left" if column in ("stopped_by", "weights") else "right")
     for run, row in zip(runs, shown.itertuples(index=False), strict=True):
         table.add_row(run.name, *(_cell_text(value) for value in row))
     output.print(table)
@@ -109,13 +101,6 @@ def print_unfinished(
         output.print(f"resume just these: {command}", soft_wrap=True)
 
 
-def some_metrics(runs: Sequence[RunRecord]) -> list[str]:
-    """Those of `SUMMARY_METRICS` that some run has."""
-    known = dict.fromkeys(name for run in runs for name in sorted(run.scores))
-    first = [next((n for n in known if n.startswith(wanted)), None) for wanted in SUMMARY_METRICS]
-    return [name for name in first if name]
-
-
 def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
     """Print the metrics that were skipped, a line per reason, if not announced at the start."""
     reasons: dict[str, dict[str, None]] = {}
@@ -151,11 +136,11 @@ def _store(tracker: Tracker) -> str:
 
 
 def _cell_picture(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[str]]:
-    """Some examples of a run, spread over its artists, in one square; and their names."""
+    """Four examples of a run at most, spread over its artists, in one square; and their names."""
     table = tracker.read_table(run.run_id, Artifact.EXAMPLES)
-    chosen = np.unique(np.linspace(0, len(table) - 1, SHEET_EXAMPLES).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(table) - 1, 4).round().astype(int))
     pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
-    square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=SHEET_CELL)
+    square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=320)
     return square, [f"{table['artist'][i]}/{table['content'][i]}" for i in chosen]
 
 

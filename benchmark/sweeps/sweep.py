@@ -107,11 +107,7 @@ class Sweep:
 
 
 def refuse_known(tracker: Tracker, name: str) -> None:
-    """Keep two sweeps from sharing a name.
-
-    Raises:
-        ConfigError: there is one of this name.
-    """
+    """Keep two sweeps from sharing a name: ConfigError if there is one of this name."""
     parent, runs = tracker.sweep_run(name), tracker.runs_of(name)
     idle = parent and not runs and not is_running(parent)
     if parent and idle and not tracker.has_artifact(parent.run_id, Artifact.PLAN):

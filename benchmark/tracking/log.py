@@ -38,7 +38,6 @@ class RunLog:
     """
 
     def __init__(self, store: Store, run_id: str, *, resumed: bool = False) -> None:
-        """For a run that exists."""
         self._store = store
         self.run_id = run_id
         self.resumed = resumed
