@@ -44,7 +44,7 @@ def read(tracker: Tracker, run_id: str) -> RunRecord:
 def test_a_run_is_read_as_it_was_written(tracker: Tracker) -> None:
     log = tracker.start("one", FACTS)
     log.metrics({"final_total_loss": 0.5, "loss_ratio": float("nan"), "epochs_done": 3}, 3)
-    log.scores({"ssim": 0.25}, 3)
+    log.metrics({"metrics/ssim": 0.25}, 3)
     record = read(tracker, log.run_id)
     for field in RunFacts.model_fields:
         assert getattr(record, field) == getattr(FACTS, field), field

@@ -89,11 +89,7 @@ def composed(overrides: Sequence[str]) -> Config:
 
 
 def check_config(config: Config) -> None:
-    """Check what the schema cannot express: other options, `conf/`, what is on the disk, encoding.
-
-    Raises:
-        ConfigError: names the first option that is wrong, and why.
-    """
+    """Check what the schema cannot express: other options, `conf/`, the disk; else ConfigError."""
     for option, value in flat(config).items():
         try:
             as_override(value).encode()
@@ -140,11 +136,7 @@ def quoted(override: str) -> str:
 
 
 def check_choices(overrides: Sequence[str]) -> None:
-    """Check what Hydra would mix, or take badly: the choice of variants.
-
-    Raises:
-        ConfigError: what is chosen can be no name, or there are several of what a run has one.
-    """
+    """Raise ConfigError for a choice of variants that Hydra would mix, or take badly."""
     for override in overrides:
         group, equals, choice = override.partition("=")
         if equals and not group.strip("+~ "):

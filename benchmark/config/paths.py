@@ -13,11 +13,7 @@ STORES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks
 
 
 def check_store(option: str, uri: str) -> None:
-    """Check the address of a store, as far as can be told without opening it.
-
-    Raises:
-        ConfigError: MLflow keeps nothing there; it would find that out by trying for minutes.
-    """
+    """Raise ConfigError where MLflow keeps nothing: it would try for minutes to find that out."""
     scheme, separator, place = uri.partition("://")
     known = separator and scheme.partition("+")[0] in STORES
     if not known or (scheme == "sqlite" and len(place) < 2):

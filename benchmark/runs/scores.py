@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.tracking.log import RunLog
-from benchmark.tracking.records import Artifact, Evaluator, RunFacts, RunRecord
+from benchmark.tracking.records import SCORE_PREFIX, Artifact, Evaluator, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
 
 DESCRIPTIONS = TypeAdapter(dict[str, MetricDescription])
@@ -29,7 +29,7 @@ def log_scores(log: RunLog, of_run: RunScores, epoch: int) -> None:
     """Log the table of scores, their means at the last epoch, and how to read them."""
     log.text(Artifact.SCORES, of_run.table.to_csv(index=False, float_format="%.6g"))
     log.json(Artifact.METRICS, DESCRIPTIONS.dump_python(dict(of_run.metrics)))
-    log.scores(means(of_run.table), epoch)
+    log.metrics({f"{SCORE_PREFIX}{n}": mean for n, mean in means(of_run.table).items()}, epoch)
     log.update(RunFacts(evaluators=of_run.evaluators, skipped_metrics=of_run.skipped))
 
 

@@ -55,11 +55,7 @@ def metric_of(name: str, variant: Mapping[str, Any]) -> Metric:
 
 
 def aggregation(variant: Mapping[str, Any], paintings: Sequence[int]) -> Aggregation:
-    """The aggregation that a YAML of `conf/agg/` describes, for sets of so many paintings.
-
-    Raises:
-        InputError: an argument is wrong, or the weights do not fit the number of paintings.
-    """
+    """The aggregation of a YAML of `conf/agg/`, for sets of so many paintings; else InputError."""
     weights = variant.get("weights")
     if weights is not None:
         weights = validated(PAINTING_WEIGHTS, weights, "agg.weights")
@@ -94,11 +90,7 @@ def loss_of(options: LossOptions) -> Loss:
 
 
 def optimizer_choice(variant: Mapping[str, Any]) -> OptimizerChoice:
-    """The optimiser that a YAML of `conf/optimizer/` describes, tried on a single number.
-
-    Raises:
-        InputError: it is not one of Keras's kind, or an argument is wrong.
-    """
+    """The optimiser of a YAML of `conf/optimizer/`, tried on a single number; else InputError."""
     constructor, name = function_of("optimizer", variant), variant["name"]
     check_is_optimizer(constructor, variant["_target_"])
     arguments = arguments_of("optimizer", variant)

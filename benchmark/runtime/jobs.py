@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import psutil
 
@@ -19,14 +19,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.runtime import slurm
 
 LauncherKind = Literal["basic", "joblib", "local", "slurm", "ray"]
-
-LAUNCHER_KINDS: Mapping[str, LauncherKind] = {
-    "JoblibLauncher": "joblib",
-    "LocalLauncher": "local",
-    "SlurmLauncher": "slurm",
-    "RayLauncher": "ray",
-}
-"""Launchers by the class that Hydra makes of them; all others do the runs in the driver."""
+"""Launchers as Hydra calls their classes; one that is not here counts as "basic"."""
 
 # What is known of joblib and submitit beyond their documentation: neither says which processes and
 # files belong to its jobs, and both kill their jobs, or leave them, when the program is
@@ -134,17 +127,10 @@ class SlurmJobs(SubmititJobs):
 
 
 class RayJobs(Jobs):
-    """Tasks on Ray: references to those that the launcher has submitted.
-
-    Ray is imported only where it was chosen.
-    """
+    """Tasks on Ray: references to those submitted. Ray is imported only where it was chosen."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Start Ray on this machine, or join a cluster, with options of `ray.init`.
-
-        Raises:
-            ConfigError: Ray is not installed, or there is no such cluster, or it refuses.
-        """
+        """Start Ray here, or join a cluster, with options of `ray.init`; else ConfigError."""
         self.tasks: list[Any] = []
         # Ray reads these when it is imported. Otherwise equal lines of several tasks appear once.
         os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -188,15 +174,12 @@ SUBMITTED = {"local": SubmititJobs, "slurm": SlurmJobs}
 
 def launcher_kind(launcher: Mapping[str, Any]) -> LauncherKind:
     """Which launcher a configuration, that of `hydra.launcher`, makes."""
-    return LAUNCHER_KINDS.get(str(launcher.get("_target_")).rpartition(".")[2], "basic")
+    name = str(launcher.get("_target_")).rpartition(".")[2].removesuffix("Launcher").lower()
+    return next((kind for kind in get_args(LauncherKind) if kind == name), "basic")
 
 
 def prepare_jobs(launcher: Mapping[str, Any], folder: Path) -> Jobs | None:
-    """Prepare for the jobs of a sweep with this folder; None: the driver itself does the runs.
-
-    Raises:
-        ConfigError: the launcher cannot be used.
-    """
+    """The jobs of a sweep with this folder; None: the driver does its runs; else ConfigError."""
     kind = launcher_kind(launcher)
     if kind == "slurm" and shutil.which("srun") is None:
         reason = "this machine has no srun; start it on one of the cluster's, or try it with "

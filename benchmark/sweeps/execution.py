@@ -65,11 +65,7 @@ def workspace_of(application: Application) -> Workspace:
 
 
 def checked(configs: Sequence[Config], workspace: Workspace, output: Output) -> Iterator[Prepared]:
-    """Prepare every run, check a test's data against its training, and warn of missing weights.
-
-    Raises:
-        InputError: something is wrong in one of them.
-    """
+    """Prepare every run, and warn of missing weights; InputError if something is wrong in one."""
     if any(config.tracking != configs[0].tracking for config in configs):
         raise ConfigError("cannot be swept: the runs of a sweep share one store", "tracking")
     random_weights: dict[str, str] = {}

@@ -30,11 +30,7 @@ class SweepPlan:
 
     @classmethod
     def read(cls, tracker: Tracker, sweep: str) -> Self:
-        """Of a sweep in the store, or of a single run under its own name.
-
-        Raises:
-            ConfigError: there is none, or it ended before its plan was written.
-        """
+        """Of a sweep in the store, or of a single run under its own name; else ConfigError."""
         parent = tracker.sweep_run(sweep)
         if parent:
             _need(tracker, parent, Artifact.PLAN)

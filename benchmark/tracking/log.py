@@ -15,7 +15,6 @@ from PIL import Image
 
 from benchmark.tracking.records import (
     MLFLOW_STATUS,
-    SCORE_PREFIX,
     STATUS,
     Artifact,
     Facts,
@@ -68,10 +67,6 @@ class RunLog:
             if np.isfinite(value) and not (self.resumed and step in self._logged_steps(name))
         ]
         self._store.call(lambda client: client.log_batch(self.run_id, metrics=points))
-
-    def scores(self, means: Mapping[str, float], epoch: int) -> None:
-        """Log the mean of each metric, at the last epoch."""
-        self.metrics({f"{SCORE_PREFIX}{name}": mean for name, mean in means.items()}, epoch)
 
     def data(self, name: str, context: str, source: str, digest: str, pictures: int) -> None:
         """Log a set of pictures as an input, with its digest."""
