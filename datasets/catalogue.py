@@ -73,8 +73,7 @@ def style_sets(
         "nationality": _as_catalogued(catalogue, "nationality", _as_list(nationality)),
     }
     for fact, wanted in facts.items():
-        if wanted:
-            chosen = [artist for artist in chosen if set(wanted) & set(getattr(artist, fact))]
+        chosen = [a for a in chosen if not wanted or set(wanted) & set(getattr(a, fact))]
     conditions = [*facts["genre"], *facts["nationality"]]
     if born is not None:
         chosen = _born_within(catalogue, chosen, born)

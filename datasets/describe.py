@@ -112,12 +112,11 @@ def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -
     if catalogue.published is not None:
         difference = total - catalogue.published
         output.print(f"published: {catalogue.published:,} paintings ({difference:+,})")
-    differing = [
+    if differing := [
         f"{artist.name} {len(artist.images)} ({artist.listed})"
         for artist in present
         if artist.listed not in (None, len(artist.images))
-    ]
-    if differing:
+    ]:
         output.print(f"files that differ from the table's count: {', '.join(differing)}")
     for line in [*catalogue.notes, *(f"unreadable: {text}" for text in unreadable.values())]:
         output.print(line, soft_wrap=True)

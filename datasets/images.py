@@ -18,7 +18,6 @@ from PIL import Image, ImageOps
 
 from benchmark.user_input import InputError
 
-THREADS = min(os.cpu_count() or 1, 8)  # images read at a time; each may be large
 NAMED_FILES = 5  # unreadable files that one error names; the others are counted
 
 Made = TypeVar("Made")
@@ -117,7 +116,8 @@ def read_all(
             reason = f"{type(error).__name__}: {error}"
         return f"{image.source} ({reason})"
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
+    at_a_time = min(os.cpu_count() or 1, 8)  # each may be large
+    with warnings.catch_warnings(), ThreadPoolExecutor(at_a_time) as threads:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield from threads.map(used, images)
 

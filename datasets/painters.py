@@ -153,14 +153,14 @@ SPLASHES = (
 )
 
 
-def bounce(position: Field, side: float) -> Field:
-    """Reflect positions back onto the canvas, a little beyond its edges."""
-    reach = side * 1.1
-    return np.abs((position + side * 0.05) % (2 * reach) - reach) - side * 0.05
-
-
 def pour(rng: Generator, image: Image.Image, colour: Field, thickness: float) -> None:
     """Pour one colour from a moving can: looping lines that swell and thin."""
+
+    def bounce(position: Field, side: float) -> Field:
+        """Reflect positions back onto the canvas, a little beyond its edges."""
+        reach = side * 1.1
+        return np.abs((position + side * 0.05) % (2 * reach) - reach) - side * 0.05
+
     lines, steps, pace = int(rng.integers(4, 9)), 240, 9.0
     bends = rng.normal(0, rng.uniform(0.1, 0.3), (25, lines))
     bend = gradient(bends, np.linspace(0, 1, steps)).T

@@ -14,8 +14,6 @@ from datasets import painters
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.images import ImageSet, LazyImage, to_rgb
 
-BODY_OF_WORK = 60  # paintings by each: a style set of 30, and as many that no run need have seen
-
 # Those that scikit-image, scikit-learn and Matplotlib hold, so that nothing is downloaded.
 PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
     "chelsea": skimage.data.chelsea,
@@ -41,7 +39,7 @@ def catalogue() -> Catalogue:
         source = f"datasets.painters:{painter}/{number}"
         return LazyImage(f"{painter}_{number}", source, partial(painters.paint, painter, number))
 
-    numbers = range(1, BODY_OF_WORK + 1)
+    numbers = range(1, 61)  # a style set of 30, and as many that no run need have seen
     artists = [Artist(p, tuple(painting(p, n) for n in numbers)) for p in painters.PAINTERS]
     return Catalogue("the sample", tuple(artists))
 

@@ -73,8 +73,10 @@ def main(arguments: list[str]) -> int:
 
 def measure(given: argparse.Namespace, size: Size) -> int:
     """All figures wanted, printed as they come and written at the end."""
+    from rich.table import Table
+
     from benchmark.bench import steps
-    from benchmark.bench.figures import terminal_table, write_figures
+    from benchmark.bench.figures import HEADINGS, write_figures
     from benchmark.runs.log import git_commit
     from benchmark.runs.progress import Output
     from benchmark.transfer import backend
@@ -108,7 +110,10 @@ def measure(given: argparse.Namespace, size: Size) -> int:
             growth = f"cost ~ {name} to the {steps.slope(curve):.2f}"
             screen.print(f"{growth}: {points}", soft_wrap=True)
         write_figures(given.output, figures, about)
-    screen.print(terminal_table(figures))
+    table = Table(*HEADINGS)
+    for figure in figures:
+        table.add_row(*figure.cells, style=None if figure.reached else "red")
+    screen.print(table)
     screen.print(f"written: {given.output}", soft_wrap=True)
     return 0 if all(figure.reached for figure in figures) else 1
 

@@ -7,7 +7,6 @@ from statistics import median
 from typing import Any
 
 from pydantic_core import to_json
-from rich.table import Table
 
 HEADINGS = ["figure", "measured", "must be", "aim", "made of"]
 
@@ -48,14 +47,6 @@ def ratio_of_medians(
     over, under = map(median, sides.values())
     detail = f"{over:.{digits}f} s / {under:.{digits}f} s"
     return Measurement(name, title, over / under, detail=detail, measured=sides, **others)
-
-
-def terminal_table(figures: Iterable[Measurement]) -> Table:
-    """All figures for a terminal."""
-    shown = Table(*HEADINGS)
-    for figure in figures:
-        shown.add_row(*figure.cells, style=None if figure.reached else "red")
-    return shown
 
 
 def markdown_table(figures: Iterable[Measurement]) -> str:

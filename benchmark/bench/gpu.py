@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -43,8 +44,6 @@ from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer, estimate_bytes
 from benchmark.user_input import import_callable
 
-POWERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}  # the study's, all power means
-
 
 def measure_accelerator(size: Size, folder: Path) -> int:
     """Measure all figures, print them and write gpu.json; the exit code."""
@@ -58,8 +57,8 @@ def measure_accelerator(size: Size, folder: Path) -> int:
         measured[precision] = one_precision(size, precision, screen)
         lines = figure_lines(size, measured[precision])
         screen.print(f"{precision}:", *lines, sep="\n  ", soft_wrap=True)
-    report = {**about, "quick": size.quick, **measured}
-    (folder / "gpu.json").write_text(json.dumps(report, indent=2))
+    report = json.dumps({**about, "quick": size.quick, **measured}, indent=2)
+    (folder / "gpu.json").write_text(report)
     screen.print(f"written: {folder / 'gpu.json'}", soft_wrap=True)
     return 0
 
@@ -67,11 +66,12 @@ def measure_accelerator(size: Size, folder: Path) -> int:
 def one_precision(size: Size, precision: str, screen: Console) -> dict[str, Any]:
     """All figures in one precision of the activations, in seconds, bytes and operations."""
     runs = {}
+    powers = {"simple": 1.0, "squared": 2.0, "logged": 0.0}  # the study's, all power means
     for name in size.study_backbones:
         study, batches = study_batches(size, name, precision)
-        jobs = [(agg, optimizer) for agg in POWERS for optimizer in size.optimizers]
+        jobs = list(product(powers, size.optimizers))
         for agg, optimizer in track(jobs, f"{precision} {name}", console=screen):
-            mean, choice = Aggregation(power_mean, {"p": POWERS[agg]}), load_optimizer(optimizer)
+            mean, choice = Aggregation(power_mean, {"p": powers[agg]}), load_optimizer(optimizer)
             transfer = replace(study, aggregation=mean, optimizer=choice)
             runs[f"{name} {agg} {optimizer}"] = study_run(transfer, batches, size.study_epochs)
         gc.collect()

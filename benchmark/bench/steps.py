@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmark.bench.baseline import Transfer
 from benchmark.bench.figures import Measurement, ratio_of_medians
@@ -202,7 +202,8 @@ def slope(curve: Curve) -> float:
 
 def plot_curves(curves: Mapping[str, Curve], file: Path) -> None:
     """Draw the curves of time, log-log, each relative to its first value."""
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
     for name, curve in curves.items():
         if "bytes" not in name:
             points = np.array(list(curve.items()))
@@ -213,4 +214,3 @@ def plot_curves(curves: Mapping[str, Curve], file: Path) -> None:
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     figure.savefig(file, dpi=130)
-    plt.close(figure)

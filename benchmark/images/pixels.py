@@ -2,9 +2,6 @@
 
 import numpy as np
 
-LUMA = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue, ITU-R BT.601."""
-
 
 def to_float(images: np.ndarray) -> np.ndarray:
     """Images as float32 in [0, 1]: uint8 ones are divided by 255, float ones stay what they are."""
@@ -18,5 +15,5 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def luma(pictures: np.ndarray) -> np.ndarray:
-    """Luma Y = 0.299 R + 0.587 G + 0.114 B of pictures (…, 3), float64, shape (…)."""
-    return np.asarray(np.asarray(pictures, "float64") @ LUMA)
+    """Luma Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) of pictures (…, 3), float64, (…)."""
+    return np.asarray(np.asarray(pictures, "float64") @ np.array([0.299, 0.587, 0.114]))

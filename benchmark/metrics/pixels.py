@@ -4,8 +4,7 @@ Of pictures and contents (N, S, S, 3), and reference paintings (n, S, S, 3), in 
 S ≥ 11.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -37,9 +36,9 @@ def luma_ssim(x: np.ndarray, y: np.ndarray, **constants: float) -> float:
 
     Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004, equation 13.
     """
-    similarity: Callable[..., Any] = structural_similarity  # scikit-image leaves it untyped
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return float(similarity(x, y, data_range=1.0, **window, **constants))
+    similarity = structural_similarity(x, y, data_range=1.0, **window, **constants)  # type: ignore[no-untyped-call]
+    return float(similarity)
 
 
 def ms_ssim(pictures: np.ndarray, contents: np.ndarray) -> np.ndarray:
