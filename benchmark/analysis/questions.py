@@ -81,16 +81,13 @@ def sheet(runs: RunSet) -> Image.Image:
     """The results of one example in the rows and columns of the runs."""
     first = next(iter(runs.places.values()))
     example = runs.tracker.read_table(first.run_id, Artifact.EXAMPLES).iloc[0]
-    rows = list(dict.fromkeys(place.row for place in runs.places if place.column))
-    rows = rows or [place.row for place in runs.places]
-    columns = list(dict.fromkeys(place.column for place in runs.places if place.row in rows))
     images: dict[tuple[str, str], np.ndarray] = {}
-    for place, run in runs.places.items():
+    shown = {place: run for place, run in runs.places.items() if place.column} or runs.places
+    for place, run in shown.items():
         image = Image.fromarray(runs.tracker.read_picture(run.run_id, str(example["picture"])))
         small = image.resize((176, 176), Image.Resampling.LANCZOS)
         images[place.row, place.column] = np.asarray(small)
-    grid = [[images.get((row, column)) for column in columns] for row in rows]
-    return sheets.grid(grid, rows, columns, f"{example['artist']} / {example['content']}")
+    return sheets.named_grid(images, f"{example['artist']} / {example['content']}")
 
 
 def setting(runs: RunSet) -> str:

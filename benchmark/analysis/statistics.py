@@ -35,12 +35,10 @@ UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 
 class BestModels(NamedTuple):
-    """The best model in a metric, and those that may be as good.
+    """The models with the best mean in a metric, usually one; none if no model has a mean.
 
-    Attributes:
-        best: the one with the best mean, or those that share it; empty if no model has a mean.
-        equal: all that it is not significantly better than, itself included.
-        testable: whether any difference could have been significant.
+    `equal` are all that it is not significantly better than, itself included; `testable` says
+    whether any difference could have been significant.
     """
 
     best: tuple[str, ...]

@@ -1,6 +1,6 @@
 """Pictures of pictures: contact sheets, the sheet of a sweep, loss curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,6 +31,14 @@ def overview(pictures: np.ndarray, names: Sequence[str], caption: str) -> Image.
         small = Image.fromarray(picture).resize((cell, cell))
         sheet.paste(small, (left, upper + line - GAP // 2))
     return sheet
+
+
+def named_grid(cells: Mapping[tuple[str, str], np.ndarray], caption: str) -> Image.Image:
+    """Pictures by the names of their row and column, in the order in which these come first."""
+    rows = list(dict.fromkeys(row for row, _ in cells))
+    columns = list(dict.fromkeys(column for _, column in cells))
+    pictures = [[cells.get((row, column)) for column in columns] for row in rows]
+    return grid(pictures, rows, columns, caption)
 
 
 def grid(

@@ -63,7 +63,8 @@ class Gallery(NamedTuple):
 
 def gallery(runs: RunSet, budget: int) -> Gallery:
     """As many examples in as good a quality as a budget of characters allows, of all artists."""
-    by_run = {name: examples_of(runs.tracker, r.run_id) for name, r in runs.records.items()}
+    run_ids = [record.run_id for record in runs.records.values()]
+    by_run = {run_id: examples_of(runs.tracker, run_id) for run_id in run_ids}
     examples = in_turn(distinct(chain.from_iterable(by_run.values())))
     # Quality is lowered to show six examples; more are left out instead.
     needed, quality = min(len(examples), 6), QUALITIES[0]
@@ -74,7 +75,10 @@ def gallery(runs: RunSet, budget: int) -> Gallery:
     scenes: list[Scene] = []
     for example in examples:
         new = scene(runs, by_run, example, quality)
-        style_set = sets.get(example.artist) or embedded_style_set(runs, example.artist)
+        if not (style_set := sets.get(example.artist)):
+            source = embedded(runs.tracker, run_ids, style_set_file(example.artist), (700, 72))
+            note = "" if source else "no overview was kept"
+            style_set = EmbeddedPicture("style set", source, note)
         budget -= new.characters + (0 if example.artist in sets else len(style_set.source))
         if budget < 0:
             break
@@ -107,32 +111,22 @@ def scene(
 ) -> Scene:
     """The pictures of an example from the runs that have it, by the examples of each run."""
     results: dict[tuple[str, str], EmbeddedPicture] = {}
-    original = ""
+    having = [run_id for run_id, examples in by_run.items() if example in examples]
+    original = embedded(runs.tracker, having, content_file(example.content), quality)
     for place, record in runs.places.items():
-        source, note = "", "" if record.status == "finished" else str(record.status)
-        if example in by_run[place.name]:
-            files = result_file(*example), content_file(example.content)
-            source = embedded(runs.tracker, record.run_id, files[0], quality)
-            original = original or embedded(runs.tracker, record.run_id, files[1], quality)
-        note = note if source else note or "no picture was kept"
+        kept_by = [record.run_id] if record.run_id in having else []
+        source = embedded(runs.tracker, kept_by, result_file(*example), quality)
+        note = "" if source else "no picture was kept"
+        note = note if record.status == "finished" else record.status
         results[place.row, place.column] = EmbeddedPicture(place.name, source, note)
     missing = "" if original else "the content picture was not kept"
     return Scene(example, EmbeddedPicture("content picture", original, missing), results)
 
 
-def embedded_style_set(runs: RunSet, artist: str) -> EmbeddedPicture:
-    """The overview of an artist's style set, from the first run that kept it."""
-    sources = (
-        embedded(runs.tracker, record.run_id, style_set_file(artist), (700, 72))
-        for record in runs.records.values()
-    )
-    source = next(filter(None, sources), "")
-    return EmbeddedPicture("style set", source, "" if source else "no overview was kept")
-
-
-def embedded(tracker: Tracker, run_id: str, file: str, quality: Quality) -> str:
-    """A picture of a run as an address that holds it; nothing if the run has none."""
-    if not tracker.has_artifact(run_id, file):
-        return ""
-    picture = Image.fromarray(tracker.read_picture(run_id, file))
-    return jpeg_uri(picture, quality[0], quality=quality[1], optimize=True)
+def embedded(tracker: Tracker, run_ids: Sequence[str], file: str, quality: Quality) -> str:
+    """A picture of the first run that has it as an address that holds it; nothing if none has."""
+    for run_id in run_ids:
+        if tracker.has_artifact(run_id, file):
+            picture = Image.fromarray(tracker.read_picture(run_id, file))
+            return jpeg_uri(picture, quality[0], quality=quality[1], optimize=True)
+    return ""

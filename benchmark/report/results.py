@@ -22,12 +22,9 @@ class Heading(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A number with its interval.
+    """A number with its interval, and the text by which it is sorted; last without one.
 
-    Attributes:
-        order: by which the column is sorted; empty: last.
-        mark: "best", "equal" (not significantly worse than the best) or "".
-        has_dagger: whether the evaluator is the network that optimised the run's pictures.
+    Its mark is "best", "equal" (not significantly worse than the best) or "".
     """
 
     text: str
@@ -108,8 +105,7 @@ def cell(run: str, column: Column, runs: RunSet) -> Cell:
         and (mark == "best" or best.testable)
     )
     number = number_cell(values[run], runs.interval(run, column), runs.better(column))
-    has_dagger = runs.has_dagger(run, column)
-    return number._replace(mark=mark if is_marked else "", has_dagger=has_dagger)
+    return number._replace(mark=mark if is_marked else "", has_dagger=runs.has_dagger(run, column))
 
 
 def number_cell(values: pd.Series, interval: Interval, better: str) -> Cell:

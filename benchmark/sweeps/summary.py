@@ -4,7 +4,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.analysis.comparison import read_runs, results_table
+from benchmark.analysis.pages import as_text
 from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.runs.progress import announce_weights
@@ -34,16 +34,10 @@ def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | No
             legend = f"in each cell: {', '.join(names)}"
     if not cells:
         return None
-    rows = list(dict.fromkeys(row for row, _ in cells))
-    columns = list(dict.fromkeys(column for _, column in cells))
     kinds = sorted({run.weights or "?" for run in runs})
     warning = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
-    return sheets.grid(
-        [[cells.get((row, column)) for column in columns] for row in rows],
-        rows,
-        columns,
-        f"{runs[0].sweep} · weights: {', '.join(kinds)}{warning}\n{legend}",
-    )
+    caption = f"{runs[0].sweep} · weights: {', '.join(kinds)}{warning}\n{legend}"
+    return sheets.named_grid(cells, caption)
 
 
 def summarise(
@@ -61,8 +55,8 @@ def summarise(
             shown.insert(len(shown.columns) - 1, metric, scores)
     for column in shown.columns:
         table.add_column(column, justify="left" if column in ("stopped_by", "weights") else "right")
-    for run, row in zip(runs, shown.itertuples(index=False), strict=True):
-        table.add_row(run.name, *(_cell_text(value) for value in row))
+    for run, row in zip(runs, as_text(shown).itertuples(index=False), strict=True):
+        table.add_row(run.name, *row)
     output.print(table)
     parent = tracker.sweep_run(sweep) if sweep else None
     print_unfinished(output, tracker, runs, parent.runs if parent else 1)
@@ -142,9 +136,3 @@ def _cell_picture(tracker: Tracker, run: RunRecord) -> tuple[np.ndarray, list[st
     pictures = [tracker.read_picture(run.run_id, table["picture"][i]) for i in chosen]
     square = sheets.mosaic(pictures, columns=2 if len(pictures) > 1 else 1, size=320)
     return square, [f"{table['artist'][i]}/{table['content'][i]}" for i in chosen]
-
-
-def _cell_text(value: Any) -> str:
-    if value is None or pd.isna(value):
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
