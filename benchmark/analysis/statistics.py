@@ -24,7 +24,6 @@ class Interval(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        """As `mean [low, high]`."""
         if np.isnan(self.mean):
             return "-"
         mean, low, high = (f"{value:.3g}" for value in self)

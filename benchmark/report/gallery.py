@@ -12,8 +12,7 @@ from benchmark.report.findings import distinct
 from benchmark.tracking.records import Artifact, content_file, result_file, style_set_file
 from benchmark.tracking.tracker import Tracker
 
-Quality = tuple[int, int]
-"""Most pixels a side, and JPEG's quality."""
+Quality = tuple[int, int]  # Most pixels a side, and JPEG's quality.
 
 QUALITIES: Sequence[Quality] = ((512, 90), (384, 82), (256, 74), (128, 60))
 """From the best down."""
