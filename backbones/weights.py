@@ -38,6 +38,11 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
         model = build()
     except BackboneError:
         raise
+    except PermissionError as error:
+        raise BackboneError(
+            f"ImageNet weights cannot be stored in {_cache()} ({error.strerror}): set KERAS_HOME "
+            "to a folder that can be written, or name a file you have with backbone.weights=PATH"
+        ) from error
     except Exception as error:
         # Keras raises a bare Exception for a failed fetch, with the address in its message.
         reason = " ".join(str(error).split())
@@ -57,8 +62,9 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
 
 
 def _cache() -> Path:
-    """Where Keras keeps the weights that it downloads."""
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    """Where Keras keeps the weights that it downloads: another place if it may not write there."""
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"
 
 
 def _damaged(reason: str) -> str:

@@ -1,9 +1,13 @@
 """Backbones: where weights come from, the cut, and what can be wrong with them."""
 
+import io
+import os
+import pickle
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +18,8 @@ import pytest
 from keras import ops
 
 import backbones
-from backbones import BackboneError, smoothing, weights
+from backbones import BackboneError, eight_bit, smoothing, weights
+from tests.conftest import SHARED
 
 MOBILENET: dict[str, Any] = {
     "name": "mobilenet",
@@ -291,3 +296,88 @@ def test_scale_weighs_down_deep_layers_alone() -> None:
     np.testing.assert_array_equal(same[1], shallow[1])
     assert deep.shape[1] == 4
     np.testing.assert_allclose(small, 0.001 * deep, rtol=1e-6)
+
+
+class Installed:
+    """A package as `importlib.metadata` describes it."""
+
+    def __init__(self, version: str, folder: Path) -> None:
+        self.version, self.folder = version, folder
+
+    def locate_file(self, name: str) -> Path:
+        return self.folder / name
+
+
+@pytest.fixture
+def no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keras's host of VGG19's weights refuses, and its cache is empty."""
+    address = "http://127.0.0.1:9/vgg19_notop.h5"
+    monkeypatch.setattr("keras.src.applications.vgg19.WEIGHTS_PATH_NO_TOP", address)
+    use_empty_cache(monkeypatch, tmp_path)
+
+
+@pytest.mark.usefixtures("no_server")
+def test_without_a_server_auto_takes_the_8_bit_weights_and_imagenet_does_not() -> None:
+    found = backbones.load(**VGG, weights="auto")
+    named = backbones.load(**VGG, weights="imagenet_8bit")
+    assert found.weights == named.weights == "imagenet, 8-bit"
+    assert found.weights_note == ""
+    assert found.digest == named.digest
+    with pytest.raises(BackboneError, match="ImageNet weights are missing"):
+        backbones.load(**VGG, weights="imagenet")
+    with pytest.raises(BackboneError) as raised:
+        backbones.load(**MOBILENET, weights="imagenet_8bit")
+    assert raised.value.option == "backbone.weights"
+
+
+@pytest.mark.usefixtures("no_server")
+@pytest.mark.parametrize("fault", ["missing", "version", "no file", "damaged"])
+def test_a_wrong_package_of_8_bit_weights_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
+) -> None:
+    file = tmp_path / eight_bit.DATA_FILE
+    file.parent.mkdir()
+    if fault != "no file":
+        # One byte of the numbers is another: it would be read without an error.
+        data = bytearray(eight_bit.data_file().read_bytes())
+        data[-1] ^= 1
+        file.write_bytes(data)
+    installed = Installed("1.5.0" if fault == "version" else eight_bit.VERSION, tmp_path)
+
+    def distribution(name: str) -> Installed:
+        if fault == "missing":
+            raise PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(eight_bit, "distribution", distribution)
+    with pytest.raises(BackboneError) as raised:
+        backbones.load(**VGG, weights="imagenet_8bit")
+    assert raised.value.option == "backbone.weights"
+    assert raised.value.value == "imagenet_8bit"
+    assert eight_bit.INSTALL in str(raised.value)
+    fallback = backbones.load(**VGG, weights="auto")
+    assert fallback.weights == "random"
+    assert eight_bit.INSTALL in fallback.weights_note
+
+
+def test_a_pickle_that_names_anything_but_arrays_is_refused_not_run(tmp_path: Path) -> None:
+    class Act:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "acted"),)
+
+    with pytest.raises(pickle.UnpicklingError, match="mkdir"):
+        eight_bit.ArrayUnpickler(io.BytesIO(pickle.dumps(Act()))).load()
+    assert not (tmp_path / "acted").exists()
+
+
+@pytest.mark.real_data
+def test_the_8_bit_weights_are_nearly_those_of_keras() -> None:
+    """Exact float32 kernels of blocks 1 to 3 from another source: under 1 % apart, biases equal."""
+    read = eight_bit.read(eight_bit.data_file())
+    with h5py.File(SHARED / "weights" / "vgg19_imagenet_to_block3_conv4.h5") as file:
+        group = file.get("model_weights", file)
+        for name in [name for name in read if name < "block4"]:
+            kernel, bias = (group[name][key][()] for key in group[name].attrs["weight_names"])
+            assert read[name][0].shape == kernel.shape
+            assert np.linalg.norm(read[name][0] - kernel) < 0.01 * np.linalg.norm(kernel)
+            np.testing.assert_array_equal(read[name][1], bias)

