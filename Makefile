@@ -50,8 +50,7 @@ bench: install ## measure speed and memory against the usual script (up to an ho
 	$(RUN) -m benchmark.bench $(BENCH)
 
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
-	@echo "MLflow UI: http://127.0.0.1:$(PORT)   (Ctrl-C ends it)"
-	$(QUIET) $(VENV)/bin/mlflow ui --backend-store-uri "$(URI)" --host 127.0.0.1 --port $(PORT) --workers 1
+	@$(RUN) -m benchmark.ui --tracking-uri "$(URI)" --port $(PORT)
 
 # Others reach it only where HOST says so, and then only with what keeps strangers out.
 server: $(VENV)/.installed-cluster ## a tracking server, for this machine unless HOST= says more (STORE=, ARTIFACTS=: see docs/server.md)

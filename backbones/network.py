@@ -20,7 +20,7 @@ TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
 
-SOURCES = {"imagenet": "imagenet", "imagenet_8bit": "imagenet, 8-bit"}
+TRAINED_WEIGHTS = {"imagenet": "imagenet", "imagenet_8bit": "imagenet, 8-bit"}
 """Trained weights by the name that a user gives, and what tables call them; the best first."""
 
 Head = Callable[[Sequence[Any]], Sequence[Any]]
@@ -39,6 +39,7 @@ class Architecture:
     image_size: int
     precision: str
     smoothing: Smoothing = "none"
+    padding: int = 0
 
 
 class Network:
@@ -50,24 +51,29 @@ class Network:
         self._preprocess = preprocess = import_callable(
             architecture.preprocessing, "backbone.preprocessing"
         )
-        size = architecture.image_size
+        size, padding = architecture.image_size, architecture.padding
+        if not 0 <= padding < size:
+            raise BackboneError(f"must be from 0 to {size - 1}", "backbone.padding", padding)
+        padded = size + 2 * padding
         with _dtype_policy(architecture.precision):
-            full = build(architecture.model, size)
+            full = build(architecture.model, padded)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
             outputs = outputs_of(architecture.name, full, architecture.layers)
             self.cut = keras.Model(full.input, outputs)
             self.cut.trainable = False
             images = keras.Input((size, size, 3), dtype="float32", name="images")
+            sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+            whole = keras.ops.pad(images, sides, mode="reflect") if padding else images
             try:
                 # Keras casts to the precision only here, after the subtraction of the mean colour.
-                features = self.cut(preprocess(images * 255.0), training=False)
+                features = self.cut(preprocess(whole * 255.0), training=False)
             except (TypeError, ValueError) as error:
                 reason = f"does not turn images into what {architecture.model} takes: {error}"
                 option, value = "backbone.preprocessing", architecture.preprocessing
                 raise BackboneError(reason, option, value) from error
             self.model = keras.Model(
-                images, [smoothed(architecture.smoothing, layer, size) for layer in features]
+                images, [smoothed(architecture.smoothing, layer, padded) for layer in features]
             )
         self._held: object = None
         self._with_heads: dict[Head, keras.Model] = {}
@@ -141,6 +147,7 @@ def load(
     image_size: int = 224,
     precision: str = "float32",
     smoothing: Smoothing = "none",
+    padding: int = 0,
     seed: int = 0,
     cache: "BackboneCache | None" = None,
 ) -> Backbone:
@@ -165,6 +172,9 @@ def load(
         precision: type of the activations, "float32" or "bfloat16".
         smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
             "scale" to weigh deep layers down; see `smoothing.smoothed`.
+        padding: pixels by which images are continued on each side, by reflection, before the
+            network. A network that pads nothing itself, as Inception's first layers, hardly sees
+            the pixels at the border: there the loss leaves colours free, which then glow.
         seed: of the random weights.
         cache: holds what was loaded before; with it the same arguments cost nothing a second time.
 
@@ -178,7 +188,19 @@ def load(
     weights, note = cache.best_available(model) if weights == "auto" else (weights, "")
     layers = (*style_layers, content_layer)
     return cache.backbone(
-        Architecture(name, model, preprocessing, layers, pooling, image_size, precision, smoothing),
+        Architecture(
+            *(
+                name,
+                model,
+                preprocessing,
+                layers,
+                pooling,
+                image_size,
+                precision,
+                smoothing,
+                padding,
+            )
+        ),
         weights,
         note,
         random_scale,
@@ -216,7 +238,7 @@ class BackboneCache:
     def best_available(self, model: str) -> tuple[str, str]:
         """What "auto" stands for, and why it is "random" if it is."""
         reasons = []
-        for source in SOURCES:
+        for source in TRAINED_WEIGHTS:
             trained = self.trained(source, model)
             if not isinstance(trained, BackboneError):
                 return source, ""
@@ -232,13 +254,13 @@ class BackboneCache:
         cut, name, model = shared.cut, architecture.name, architecture.model
         if weights == "random":
             arrays = shared.random_weights(seed, random_scale)
-        elif weights in SOURCES:
+        elif weights in TRAINED_WEIGHTS:
             trained = self.trained(weights, model)
             if isinstance(trained, BackboneError):
                 raise trained
             layers = weight_sources.named_layers(cut)
             arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
-            weights = SOURCES[weights]
+            weights = TRAINED_WEIGHTS[weights]
         else:
             file = weight_sources.file_for(model, Path(weights).expanduser())
             arrays = weight_sources.read_weights(name, cut, file)
@@ -311,7 +333,7 @@ def average_pooled(model: keras.Model) -> keras.Model:
 
 
 def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays] | BackboneError:
-    """The weights of one of `SOURCES` by layer, in float32, or why they are not available."""
+    """Trained weights from a source by layer, in float32, or why they are not available."""
     try:
         return _eight_bit_weights(model) if source == "imagenet_8bit" else _imagenet_weights(model)
     except BackboneError as error:

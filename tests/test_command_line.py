@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pandas as pd
@@ -142,7 +143,14 @@ def test_the_end_tells_what_to_look_at(sweep: Sweep) -> None:
     ]
     assert len(sheets) == 5
     assert all(path.is_file() for path in sheets)
-    assert re.match(r"MLflow UI: .*(make|mlflow) ui .*sqlite:///", lines[-1])
+    assert re.match(
+        r"MLflow UI: (make ui URI=|python -m benchmark.ui --tracking-uri )sqlite:///", lines[-1]
+    )
+    page = urlparse(urlparse(lines[-1].split()[-1]).fragment)
+    query = parse_qs(page.query)
+    shown = sweep.client.search_runs([page.path.split("/")[2]], query["searchFilter"][0])
+    assert {run.info.run_id for run in shown} == {run.info.run_id for run in sweep.runs}
+    assert query["workflowType"] == ["machine_learning"]
     assert "\r" not in sweep.output
 
 

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from benchmark.report.findings import what_was_run
 from benchmark.runtime.processes import current_process
-from benchmark.tracking.records import Evaluator, Results, RunFacts, RunRecord, SweepFacts
+from benchmark.tracking.records import Evaluator, Results, RunFacts, RunRecord, SweepFacts, to_tags
 from benchmark.tracking.tracker import Tracker
 
 OWNER = current_process()
@@ -39,6 +39,12 @@ def read(tracker: Tracker, run_id: str) -> RunRecord:
     record = tracker.record(run_id)
     assert isinstance(record, RunRecord)
     return record
+
+
+def test_a_run_without_a_parent_has_no_tag_of_one() -> None:
+    """MLflow's UI asks for the run that the tag names, and where that fails shows no run at all."""
+    assert "mlflow.parentRunId" in to_tags(FACTS)
+    assert "mlflow.parentRunId" not in to_tags(FACTS.model_copy(update={"parent": ""}))
 
 
 def test_a_run_is_read_as_it_was_written(tracker: Tracker) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from backbones import Backbone, BackboneCache, BackboneError
+from backbones import TRAINED_WEIGHTS, Backbone, BackboneCache, BackboneError
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import check_variant
@@ -50,14 +50,20 @@ class Workspace:
         self.style_targets = lru_cache(maxsize=16)(style_targets)
 
     def _evaluator(self, name: str, weights: str, image_size: int) -> Backbone | str:
-        """A backbone that scores results, or with weights="auto" why not; else ConfigError."""
+        """A backbone that scores results, or with weights="auto" why not; else ConfigError.
+
+        An evaluator without trained weights says nothing, so "auto" does not end in random ones.
+        """
         check_variant("evaluation.evaluators", name, "backbone")
         chosen = composed([f"backbone={name}", f"image_size={image_size}"])
-        variant = {**chosen.backbone, "weights": "imagenet" if weights == "auto" else weights}
-        try:
-            return load_backbone(replace(chosen, backbone=variant), self.backbones)
-        except BackboneError as error:
-            if weights == "auto":
-                return str(error)
-            reason = f"with evaluation.weights={weights}: {error}"
-            raise ConfigError(reason, "evaluation.evaluators", name) from error
+        missing: list[BackboneError] = []
+        for source in TRAINED_WEIGHTS if weights == "auto" else [weights]:
+            variant = {**chosen.backbone, "weights": source}
+            try:
+                return load_backbone(replace(chosen, backbone=variant), self.backbones)
+            except BackboneError as error:
+                missing.append(error)
+        if weights == "auto":
+            return str(missing[0])
+        reason = f"with evaluation.weights={weights}: {missing[0]}"
+        raise ConfigError(reason, "evaluation.evaluators", name) from missing[0]

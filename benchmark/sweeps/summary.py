@@ -74,7 +74,8 @@ def summarise(
     if runs:
         command = f"python -m benchmark.report --sweep {runs[0].sweep}{_store(tracker)}"
         output.print(f"report: {command}", soft_wrap=True)
-    output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
+        page = tracker.runs_page(runs[0].sweep)
+        output.print(f"MLflow UI: {ui_command(tracker)}{page}", soft_wrap=True)
 
 
 def print_unfinished(
@@ -114,14 +115,13 @@ def resume_command(tracker: Tracker, sweep: str) -> str:
 
 
 def ui_command(tracker: Tracker) -> str:
-    """The command that opens the MLflow UI on a store, or a server's address."""
+    """What opens the MLflow UI on a store before its pages can be seen; nothing for a server."""
     if is_server(tracker.uri):
-        return tracker.uri
-    if Path(sys.prefix) == ROOT / ".venv":
-        default = tracker.uri == DEFAULT_URI
-        return "make ui" if default else f"make ui URI={shlex.quote(tracker.uri)}"
-    command = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui"
-    return f"{command} --backend-store-uri {shlex.quote(tracker.uri)}"
+        return ""
+    if Path(sys.prefix) != ROOT / ".venv":
+        return f"python -m benchmark.ui{_store(tracker)}, then "
+    uri = "" if tracker.uri == DEFAULT_URI else f" URI={shlex.quote(tracker.uri)}"
+    return f"make ui{uri}, then "
 
 
 def _store(tracker: Tracker) -> str:

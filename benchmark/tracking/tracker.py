@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
-from urllib.parse import urlparse
+from urllib.parse import quote, urlencode, urlparse
 from urllib.request import url2pathname, urlopen
 from uuid import uuid4
 
@@ -44,6 +44,9 @@ from benchmark.tracking.records import (
 from benchmark.tracking.store import Store, is_server
 
 DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
+
+UI_PORT = 5000
+"""On which MLflow's UI is opened on this machine."""
 
 RunKind = TypeVar("RunKind", RunRecord, SweepRecord)
 
@@ -179,6 +182,29 @@ class Tracker:
         """Name of the sweep, or of the single run, that started last."""
         last = self._records(f"tags.sweep != '' AND tags.{KIND} != ''", 1)
         return last[0].sweep if last else None
+
+    def runs_page(self, sweep: str, port: int = UI_PORT) -> str:
+        """The address at which MLflow's UI compares a sweep's runs, on a server or opened here.
+
+        MLflow's own address of a run shows its mode for language models, where no run is.
+
+        Raises:
+            ConfigError: there is no such sweep.
+        """
+        condition = f"tags.sweep = '{sweep}'"
+        runs = self._store.call(
+            lambda client: client.search_runs(self._experiment_ids, condition, max_results=1)
+        )
+        if not runs:
+            raise NotFoundError(f"{self.uri} has no sweep '{sweep}'")
+        page = {
+            "workflowType": "machine_learning",
+            "searchFilter": f"{condition} AND tags.{KIND} = '{RunRecord.kind}'",
+            "compareRunsMode": "CHART",
+        }
+        server = self.uri.rstrip("/") if is_server(self.uri) else f"http://127.0.0.1:{port}"
+        query = urlencode(page, quote_via=quote)
+        return f"{server}/#/experiments/{runs[0].info.experiment_id}/runs?{query}"
 
     def runs_of(self, sweep: str) -> list[RunRecord]:
         """The runs of a sweep, in its order."""

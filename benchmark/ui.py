@@ -1,0 +1,62 @@
+"""MLflow's UI, with the address of the last sweep's runs: `python -m benchmark.ui --help`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from benchmark.config.compose import refuse
+from benchmark.tracking.store import is_server
+from benchmark.tracking.tracker import DEFAULT_URI, UI_PORT, Tracker
+from benchmark.user_input import InputError
+from benchmark.user_input.arguments import Parser
+
+USAGE = """\
+Opens MLflow's UI on what was run, and prints the address at which it shows the last sweep's runs,
+or those of a named one, side by side. Ctrl-C ends it.
+
+    python -m benchmark.ui
+    python -m benchmark.ui NAME --port 5001
+"""
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+"""No telemetry, and none of the processes that only MLflow's jobs need."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the address, then become MLflow's server; returns 2 if there is nothing to show."""
+    options = parser().parse_args(arguments)
+    uri = options.tracking_uri or DEFAULT_URI
+    try:
+        tracker = Tracker(uri, None, create=False)
+        address = tracker.runs_page(options.sweep or tracker.last_sweep() or "", options.port)
+    except InputError as error:
+        return refuse(error)
+    print(f"MLflow UI: {address}", flush=True)
+    if not is_server(uri):
+        command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(options.port)]
+        os.environ.update(QUIET)
+        program = [sys.executable, *command, "--workers", "1", "--backend-store-uri", uri]
+        os.execv(sys.executable, program)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's."""
+    arguments = Parser(
+        prog="python -m benchmark.ui",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    arguments.add_argument("sweep", nargs="?", metavar="NAME", help="of a sweep; default: the last")
+    arguments.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    arguments.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())
