@@ -20,6 +20,7 @@ from benchmark.runs.progress import Output, announce_weights
 from benchmark.runs.variants import optimizer_choice
 from benchmark.runs.workspace import Workspace
 from benchmark.transfer.batch import Optimization
+from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import optimize
 
 CALIBRATION_FOLDER = Path("mlruns", "calibration")
@@ -43,12 +44,14 @@ class Trial(NamedTuple):
         style_weight: in units of the content weight; infinite where that is 0.
         style_ratio: final style loss over the first, in [0, 1] unless it rose.
         content_kept: SSIM to the content picture, as the metric has it.
+        balance: final content loss over final style loss.
         pictures: results, (N, S, S, 3) in [0, 1].
     """
 
     style_weight: float
     style_ratio: float
     content_kept: float
+    balance: float
     pictures: np.ndarray
 
     @property
@@ -89,6 +92,8 @@ def calibrate(overrides: Sequence[str]) -> None:
     factor = STEP / first_step(replace(prepared, transfer=replace(transfer, loss=loss)))
     backbone = prepared.backbone
     output.print(f"{backbone.name} with weights {backbone.weights}, loss={config.loss.name}:")
+    listed = ", ".join(f"{layer} {share:.0%}" for layer, share in layer_shares(prepared).items())
+    output.print(f"  style loss of the content pictures by layer: {listed}", soft_wrap=True)
     output.print(f"  content_weight: {balanced.content * factor:.1e}")
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
     file = ROOT / CALIBRATION_FOLDER / f"{backbone.name}.png"
@@ -107,8 +112,7 @@ def search(prepared: Prepared) -> Iterator[Trial]:
             "content loss: lower optimizer.learning_rate, or raise epochs"
         )
     wanted = SHARE * free.drop
-    weights = prepared.transfer.loss.weights
-    weight = weights.style / weights.content
+    weight = free.balance
     low = high = 0.0
     while not (low and high and np.log10(high / low) < TOLERANCE):
         one = trial(prepared, weight)
@@ -144,8 +148,28 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
     outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
     contents = np.concatenate([batch.start for batch in batches])
     kept = float(ssim(outcome.images, contents).mean())
-    ratio = outcome.losses[1].mean() / outcome.first_losses[1].mean()
-    return Trial(style_weight, float(ratio), kept, outcome.images)
+    _, style, content = (float(loss.mean()) for loss in outcome.losses)
+    ratio = style / float(outcome.first_losses[1].mean())
+    return Trial(style_weight, ratio, kept, content / style, outcome.images)
+
+
+def layer_shares(prepared: Prepared) -> dict[str, float]:
+    """Each style layer's share of the style loss between content pictures and paintings.
+
+    L_l / Σ_k L_k, each a mean over examples and paintings; the layers have equal weights, so that
+    a share says how much of the loss is that layer's by the scale of its activations.
+    """
+    *grams, _ = extract_features(prepared.backbone, prepared.content.pixels)
+    losses = [
+        [
+            float(np.mean(prepared.loss.functions.style(*pair)))
+            for pair in zip(grams, target, strict=True)
+        ]
+        for batch in prepared.batches()
+        for target in batch.style
+    ]
+    shares = np.mean(losses, axis=0) / np.mean(losses, axis=0).sum()
+    return dict(zip(prepared.backbone.style_layers, shares.tolist(), strict=True))
 
 
 def first_step(prepared: Prepared) -> float:
