@@ -11,6 +11,7 @@ from benchmark.analysis import calibration as calibrate
 from benchmark.analysis.calibration import SHARE, TOLERANCE, Trial
 from benchmark.config.errors import ConfigError
 from benchmark.runs.prepare import Prepared
+from benchmark.transfer.losses import STUDY_LOSSES, PaintingGrams
 from tests.commands import TINY
 from tests.workspace import prepared_run
 
@@ -30,7 +31,7 @@ def test_the_weight_found_is_the_least_that_drops_far_enough(
 
     def invented(_: Prepared, weight: float) -> Trial:
         share = 1.0 if np.isinf(weight) else weight / (weight + half)
-        return Trial(weight, float(np.exp(-2 * share)), 0.5, np.zeros((1, 2, 2, 3)))
+        return Trial(weight, float(np.exp(-2 * share)), 0.5, 1.0, np.zeros((1, 2, 2, 3)))
 
     monkeypatch.setattr(calibrate, "trial", invented)
     found = calibrate.chosen(list(calibrate.search(prepared)))
@@ -41,7 +42,7 @@ def test_the_weight_found_is_the_least_that_drops_far_enough(
 def test_a_style_loss_that_never_falls_is_told(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rose = Trial(float("inf"), 1.2, 0.5, np.zeros((1, 2, 2, 3)))
+    rose = Trial(float("inf"), 1.2, 0.5, 1.0, np.zeros((1, 2, 2, 3)))
     monkeypatch.setattr(calibrate, "trial", lambda *_: rose)
     with pytest.raises(ConfigError, match="does not fall even without a content loss"):
         list(calibrate.search(prepared))
@@ -60,6 +61,20 @@ def test_the_command_really_calibrates(
     with pytest.raises(SystemExit, match="2"):
         command.main([*OVERRIDES, "init=noise"])
     assert "calibration starts at the content pictures" in capsys.readouterr().err
+
+
+def test_a_layers_share_is_its_part_of_the_style_loss(prepared: Prepared) -> None:
+    """With C for the loss of a layer of C channels, whatever the pictures."""
+
+    def channels(grams: np.ndarray, _: PaintingGrams) -> np.ndarray:
+        return np.full((len(grams), 1), grams.shape[-1])
+
+    loss = prepared.loss._replace(functions=STUDY_LOSSES._replace(style=channels))
+    shares = calibrate.layer_shares(replace(prepared, loss=loss))
+    # Channels of MobileNet's layers, from its paper (arXiv 1704.04861, table 1).
+    known = {"conv1": 32, "conv_pw_1": 64, "conv_pw_2": 128, "conv_pw_4": 256, "conv_pw_6": 512}
+    expected = {layer: known[layer] / sum(known[name] for name in shares) for layer in shares}
+    assert shares == pytest.approx(expected)
 
 
 def test_the_first_step_of_sgd_follows_the_weights(prepared: Prepared) -> None:
