@@ -11,7 +11,7 @@ from benchmark.analysis import calibration as calibrate
 from benchmark.analysis.calibration import SHARE, TOLERANCE, Trial
 from benchmark.config.errors import ConfigError
 from benchmark.runs.prepare import Prepared
-from benchmark.transfer.losses import STUDY_LOSSES, PaintingGrams
+from benchmark.transfer.losses import PaintingGrams
 from tests.commands import TINY
 from tests.workspace import prepared_run
 
@@ -69,7 +69,7 @@ def test_a_layers_share_is_its_part_of_the_style_loss(prepared: Prepared) -> Non
     def channels(grams: np.ndarray, _: PaintingGrams) -> np.ndarray:
         return np.full((len(grams), 1), grams.shape[-1])
 
-    loss = prepared.loss._replace(functions=STUDY_LOSSES._replace(style=channels))
+    loss = prepared.loss._replace(style=channels)
     shares = calibrate.layer_shares(replace(prepared, loss=loss))
     # Channels of MobileNet's layers, from its paper (arXiv 1704.04861, table 1).
     known = {"conv1": 32, "conv_pw_1": 64, "conv_pw_2": 128, "conv_pw_4": 256, "conv_pw_6": 512}
