@@ -101,7 +101,7 @@ def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
     reasons: dict[str, dict[str, None]] = {}
     for run in runs:
         missing = run.skipped_metrics
-        announced = {reason for name, reason in missing.items() if name.startswith("through ")}
+        announced = {reason for name, reason in missing.items() if name.startswith("metrics by ")}
         for metric, reason in missing.items():
             if reason not in announced:
                 reasons.setdefault(reason, {})[metric] = None
