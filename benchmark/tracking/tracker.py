@@ -200,6 +200,9 @@ class Tracker:
         page = {
             "workflowType": "machine_learning",
             "searchFilter": f"{condition} AND tags.{KIND} = '{RunRecord.kind}'",
+            # In the order of time its list would show the parent run alone, folded.
+            "orderByKey": "tags.`mlflow.runName`",
+            "orderByAsc": "true",
             "compareRunsMode": "CHART",
         }
         server = self.uri.rstrip("/") if is_server(self.uri) else f"http://127.0.0.1:{port}"
