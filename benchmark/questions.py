@@ -18,15 +18,15 @@ Four questions about style transfer from many paintings, answered with the metri
     python -m benchmark -m experiment=questions           runs all sweeps, then writes the page
     python -m benchmark.questions                         only the page, from what was run
 
-Each question is a sweep or two of its own (experiment=questions_findings, questions_means,
-questions_one_painting, questions_smoothing, questions_shallow, questions_weights), which can also
-be run alone and with other options; of equal runs the page takes the last. It is written to
-mlruns/questions/: questions.md with its pictures.
+Each question is a sweep or two of its own (experiment=questions_findings, questions_normalised,
+questions_means, questions_one_painting, questions_smoothing, questions_shallow, questions_weights),
+which can also be run alone and with other options; of equal runs the page takes the last. It is
+written to mlruns/questions/: questions.md with its pictures.
 """
 
 SWEEPS = (
-    *("questions_findings", "questions_means", "questions_one_painting", "questions_smoothing"),
-    *("questions_shallow", "questions_weights"),
+    *("questions_findings", "questions_normalised", "questions_means", "questions_one_painting"),
+    *("questions_smoothing", "questions_shallow", "questions_weights"),
 )
 """Overlays of `conf/experiment/`, in the order in which they are run."""
 

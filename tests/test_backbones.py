@@ -118,6 +118,16 @@ def test_without_a_network_imagenet_says_what_to_do(
     assert fallback.weights_note == message
 
 
+def test_a_cache_that_cannot_be_written_is_not_named(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras then uses /tmp/.keras, as its `get_file` says."""
+    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", f"{server}nowhere/")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BackboneError, match=r"into /tmp/\.keras/models,"):
+        backbones.load(**MOBILENET, weights="imagenet")
+
+
 def test_a_missing_or_truncated_download_is_not_used(
     server: str, published: tuple[keras.Model, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +368,21 @@ def test_a_wrong_package_of_8_bit_weights_is_refused(
     fallback = backbones.load(**VGG, weights="auto")
     assert fallback.weights == "random"
     assert eight_bit.INSTALL in fallback.weights_note
+
+
+def test_padding_continues_images_by_reflection() -> None:
+    """As NumPy does it; and as far as a layer sees, the picture is as before."""
+    picture = np.random.default_rng(3).random((1, 32, 32, 3), dtype=np.float32)
+    padded = backbones.load(**MOBILENET, weights="random", padding=8)
+    whole = backbones.load(**(MOBILENET | {"image_size": 48}), weights="random")
+    sides = [(0, 0), (8, 8), (8, 8), (0, 0)]
+    whole.shared.cut.set_weights(padded.arrays)
+    expected = whole.shared.model(np.pad(picture, sides, mode="reflect"))
+    for one, other in zip(padded.network(picture), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    with pytest.raises(BackboneError) as raised:
+        backbones.load(**MOBILENET, weights="random", padding=32)
+    assert raised.value.option == "backbone.padding"
 
 
 def test_a_pickle_that_names_anything_but_arrays_is_refused_not_run(tmp_path: Path) -> None:

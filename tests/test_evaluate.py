@@ -261,6 +261,6 @@ def test_the_questions_are_one_command_that_stops_at_wrong_input(
 ) -> None:
     assert here("benchmark", "-m", "experiment=questions", "backbone=vgh") == 2
     output, error = capfd.readouterr()
-    assert "sweep 1 of 6: questions_findings" in output
+    assert "sweep 1 of 7: questions_findings" in output
     assert error.startswith("error: backbone=vgh: there is no such backbone. Did you mean 'vgg'?")
     assert len(error.strip().splitlines()) == 1

@@ -252,8 +252,11 @@ QUESTIONS = (
         "questions-findings",
         "Does ResNet leave the picture unchanged, are Inception and MobileNet pixel-y, is VGG "
         "logged grainy?",
-        "backbones down, aggregations across",
-        lambda run: _place(f"{run.backbone} ({weights_kind(run)})", run.agg),
+        "backbones down, aggregations and loss across",
+        lambda run: _place(
+            f"{run.backbone} ({weights_kind(run)})",
+            f"{run.agg} {run.params['loss.name']}".removesuffix(" study"),
+        ),
         answer_findings,
     ),
     Question(

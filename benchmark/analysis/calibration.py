@@ -161,10 +161,7 @@ def layer_shares(prepared: Prepared) -> dict[str, float]:
     """
     *grams, _ = extract_features(prepared.backbone, prepared.content.pixels)
     losses = [
-        [
-            float(np.mean(prepared.loss.style(*pair)))
-            for pair in zip(grams, target, strict=True)
-        ]
+        [float(np.mean(prepared.loss.style(*pair))) for pair in zip(grams, target, strict=True)]
         for batch in prepared.batches()
         for target in batch.style
     ]
