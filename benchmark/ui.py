@@ -5,10 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmark.config.compose import refuse
+from benchmark.config.compose import refusing
 from benchmark.tracking.store import is_server
 from benchmark.tracking.tracker import DEFAULT_URI, UI_PORT, Tracker
-from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser
 
 USAGE = """\
@@ -27,15 +26,21 @@ QUIET = {
 """No telemetry, and none of the processes that only MLflow's jobs need."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the address, then become MLflow's server; returns 2 if there is nothing to show."""
-    options = parser().parse_args(arguments)
+@refusing()
+def main(arguments: Sequence[str]) -> int:
+    """Print the address, then become MLflow's server."""
+    parser = Parser(
+        prog="python -m benchmark.ui",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sweep", nargs="?", metavar="NAME", help="of a sweep; default: the last")
+    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    parser.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
+    options = parser.parse_args(arguments)
     uri = options.tracking_uri or DEFAULT_URI
-    try:
-        tracker = Tracker(uri, None, create=False)
-        address = tracker.runs_page(options.sweep or tracker.last_sweep() or "", options.port)
-    except InputError as error:
-        return refuse(error)
+    tracker = Tracker(uri, None, create=False)
+    address = tracker.runs_page(options.sweep or tracker.last_sweep() or "", options.port)
     print(f"MLflow UI: {address}", flush=True)
     if not is_server(uri):
         command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(options.port)]
@@ -45,18 +50,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line's."""
-    arguments = Parser(
-        prog="python -m benchmark.ui",
-        description=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    arguments.add_argument("sweep", nargs="?", metavar="NAME", help="of a sweep; default: the last")
-    arguments.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
-    arguments.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
-    return arguments
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
