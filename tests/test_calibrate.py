@@ -69,8 +69,9 @@ def test_a_layers_share_is_its_part_of_the_style_loss(prepared: Prepared) -> Non
     def channels(grams: np.ndarray, _: PaintingGrams) -> np.ndarray:
         return np.full((len(grams), 1), grams.shape[-1])
 
-    loss = prepared.loss._replace(style=channels)
-    shares = calibrate.layer_shares(replace(prepared, loss=loss))
+    transfer = prepared.transfer
+    counting = replace(transfer, loss=transfer.loss._replace(style=channels))
+    shares = calibrate.layer_shares(replace(prepared, transfer=counting))
     # Channels of MobileNet's layers, from its paper (arXiv 1704.04861, table 1).
     known = {"conv1": 32, "conv_pw_1": 64, "conv_pw_2": 128, "conv_pw_4": 256, "conv_pw_6": 512}
     expected = {layer: known[layer] / sum(known[name] for name in shares) for layer in shares}

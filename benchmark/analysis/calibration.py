@@ -160,8 +160,9 @@ def layer_shares(prepared: Prepared) -> dict[str, float]:
     a share says how much of the loss is that layer's by the scale of its activations.
     """
     *grams, _ = extract_features(prepared.backbone, prepared.content.pixels)
+    style = prepared.transfer.loss.style
     losses = [
-        [float(np.mean(prepared.loss.style(*pair))) for pair in zip(grams, target, strict=True)]
+        [float(np.mean(style(*layer))) for layer in zip(grams, target, strict=True)]
         for batch in prepared.batches()
         for target in batch.style
     ]
