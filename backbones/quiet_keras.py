@@ -26,8 +26,8 @@ def _silent_stderr() -> Iterator[None]:
 # Both are needed: the first notes are written before the log level is read, others when the
 # backend first looks for its devices.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Each network that is compiled counts for TensorFlow as retracing, of which it warns.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
+# Each further network that is compiled counts for TensorFlow as retracing, of which it warns.
+logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in str(record.msg))
 try:
     with _silent_stderr():
         import keras

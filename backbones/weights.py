@@ -19,6 +19,9 @@ from benchmark.user_input import InputError, did_you_mean
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download is given up; Keras itself waits for ever."""
 
+WEIGHTS = "imagenet, imagenet_8bit, random, auto"
+"""What may be given instead of a file."""
+
 Arrays = list[np.ndarray]
 
 
@@ -40,7 +43,7 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
         raise
     except PermissionError as error:
         raise BackboneError(
-            f"ImageNet weights cannot be stored in {_cache()} ({error.strerror}): set KERAS_HOME "
+            f"ImageNet weights cannot be kept in {_cache()} ({error.strerror}): set KERAS_HOME "
             "to a folder that can be written, or name a file you have with backbone.weights=PATH"
         ) from error
     except Exception as error:
@@ -145,10 +148,8 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
         BackboneError: no such file, or not of this layout, as may turn out only when it is read.
     """
     if not path.is_file():
-        hint = did_you_mean(str(path), ("imagenet", "random", "auto"))
-        raise _wrong_file(
-            path, f"no such file.{hint} Give imagenet, random, auto or a *_notop.h5 file"
-        )
+        hint = did_you_mean(str(path), WEIGHTS.split(", "))
+        raise _wrong_file(path, f"no such file.{hint} Give {WEIGHTS} or a *_notop.h5 file")
     try:
         with h5py.File(path, "r") as file:
             group = file.get("model_weights", file)

@@ -17,9 +17,10 @@ def main(overrides: Sequence[str]) -> int:
         print(__doc__)
         return 0
     config = composed(overrides)
-    layers = list_layers(model=config.backbone["model"], image_size=config.image_size)
     backbone = config.backbone
-    title = f"{backbone['name']} ({backbone['model']}), {config.image_size} pixels"
+    size = config.image_size + 2 * backbone.get("padding", 0)
+    layers = list_layers(model=backbone["model"], image_size=size)
+    title = f"{backbone['name']} ({backbone['model']}), {size} pixels"
     table = Table("layer", "kind", "output (H, W, C)", "weights", "used as", title=title)
     for layer in layers:
         used = "style" if layer.name in backbone["style_layers"] else ""

@@ -5,9 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from benchmark.analysis.run_selection import add_store, open_store
 from benchmark.config.compose import refusing
+from benchmark.config.errors import ConfigError
 from benchmark.tracking.store import is_server
-from benchmark.tracking.tracker import DEFAULT_URI, UI_PORT, Tracker
+from benchmark.tracking.tracker import UI_PORT
 from benchmark.user_input.arguments import Parser
 
 USAGE = """\
@@ -35,17 +37,18 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("sweep", nargs="?", metavar="NAME", help="of a sweep; default: the last")
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+    add_store(parser)
     parser.add_argument("--port", type=int, default=UI_PORT, help=f"default: {UI_PORT}")
     options = parser.parse_args(arguments)
-    uri = options.tracking_uri or DEFAULT_URI
-    tracker = Tracker(uri, None, create=False)
-    address = tracker.runs_page(options.sweep or tracker.last_sweep() or "", options.port)
+    if not 0 < options.port < 2**16:
+        raise ConfigError("must be from 1 to 65535", "--port", options.port)
+    tracker = open_store(options, None)
+    address = tracker.runs_page(options.sweep or tracker.last_sweep(), options.port)
     print(f"MLflow UI: {address}", flush=True)
-    if not is_server(uri):
+    if not is_server(tracker.uri):
         command = ["-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(options.port)]
         os.environ.update(QUIET)
-        program = [sys.executable, *command, "--workers", "1", "--backend-store-uri", uri]
+        program = [sys.executable, *command, "--workers", "1", "--backend-store-uri", tracker.uri]
         os.execv(sys.executable, program)
     return 0
 

@@ -1,5 +1,6 @@
 """Backbones: where weights come from, the cut, and what can be wrong with them."""
 
+import errno
 import io
 import os
 import pickle
@@ -119,13 +120,19 @@ def test_without_a_network_imagenet_says_what_to_do(
 
 
 def test_a_cache_that_cannot_be_written_is_not_named(
-    server: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Keras then uses /tmp/.keras, as its `get_file` says."""
-    monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", f"{server}nowhere/")
+    """Keras then uses /tmp/.keras, as the documentation of its `get_file` says."""
+    use_empty_cache(monkeypatch, tmp_path)
+
+    def denied() -> keras.Model:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(BackboneError, match=str(tmp_path / "models")):
+        weights.fetch_imagenet(denied)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(BackboneError, match=r"into /tmp/\.keras/models,"):
-        backbones.load(**MOBILENET, weights="imagenet")
+    with pytest.raises(BackboneError, match=r"in /tmp/\.keras/models \(Permission denied\)"):
+        weights.fetch_imagenet(denied)
 
 
 def test_a_missing_or_truncated_download_is_not_used(
@@ -308,6 +315,9 @@ def test_scale_weighs_down_deep_layers_alone() -> None:
     np.testing.assert_allclose(small, 0.001 * deep, rtol=1e-6)
 
 
+DIGEST_OF_8_BIT = "ea8c0af5d1c0736e8d2f6fa73b1ce37de1cca71b1a08be041b4629fd6597454b"
+
+
 class Installed:
     """A package as `importlib.metadata` describes it."""
 
@@ -365,6 +375,7 @@ def test_a_wrong_package_of_8_bit_weights_is_refused(
     assert raised.value.option == "backbone.weights"
     assert raised.value.value == "imagenet_8bit"
     assert eight_bit.INSTALL in str(raised.value)
+    assert ("--force-reinstall" in str(raised.value)) == (fault in ("no file", "damaged"))
     fallback = backbones.load(**VGG, weights="auto")
     assert fallback.weights == "random"
     assert eight_bit.INSTALL in fallback.weights_note
@@ -383,6 +394,19 @@ def test_padding_continues_images_by_reflection() -> None:
     with pytest.raises(BackboneError) as raised:
         backbones.load(**MOBILENET, weights="random", padding=32)
     assert raised.value.option == "backbone.padding"
+
+
+def test_the_8_bit_weights_are_all_of_vgg19() -> None:
+    """Layers and shapes as Keras builds them; the digest is of a reader that heeds strides too."""
+    model = keras.applications.VGG19(include_top=False, weights=None)
+    read = eight_bit.read(eight_bit.data_file())
+    expected = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    assert {name: [a.shape for a in arrays] for name, arrays in read.items()} == {
+        name: [a.shape for a in arrays] for name, arrays in expected.items()
+    }
+    arrays = [array for name in expected for array in read[name]]
+    assert {array.dtype for array in arrays} == {np.dtype("float32")}
+    assert weights.digest(arrays) == DIGEST_OF_8_BIT
 
 
 def test_a_pickle_that_names_anything_but_arrays_is_refused_not_run(tmp_path: Path) -> None:

@@ -35,10 +35,10 @@ def test_known_activations(activations: list[float], entropy: float, peak: float
     np.testing.assert_allclose(peakiness.peak(both), [peak, 1.0])
 
 
-@pytest.mark.parametrize("smoothing", ["none", "softmax"])
-def test_by_depth_is_measured_in_the_backbones_own_layers(smoothing: str) -> None:
+@pytest.mark.parametrize("changed", ["smoothing=none", "smoothing=softmax", "padding=8"])
+def test_by_depth_is_measured_in_the_backbones_own_layers(changed: str) -> None:
     """Where the network gives a layer's activations itself, they are what was measured."""
-    config = composed([*TINY, "backbone=resnet", f"backbone.smoothing={smoothing}"])
+    config = composed([*TINY, "backbone=resnet", f"backbone.{changed}"])
     pictures = np.random.default_rng(6).random((2, 48, 48, 3), dtype=np.float32)
     backbone = load_backbone(config, WORKSPACE.backbones)
     table = peakiness.by_depth(backbone, pictures)

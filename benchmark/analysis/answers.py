@@ -23,6 +23,9 @@ CHANGE, GRAIN = Column("change"), Column("grain")
 
 ONE_PAINTING = "one painting"
 
+MEANS = (" simple", " squared", " logged")
+"""Aggregations of the study."""
+
 Pair = tuple[str, str, Column]  # Two runs, by name, and the metric in which they are compared.
 
 
@@ -76,8 +79,11 @@ def comparisons(runs: RunSet, pairs: Sequence[Pair]) -> list[str]:
 def answer_findings(runs: RunSet) -> Answer:
     """What the study found by eye."""
     names = [*runs.records]
-    resnet = [name for name in names if name.startswith("resnet")]
-    pixelated = [name for name in names if name.startswith(("inception", "mobilenet"))]
+    # The published runs had the study's loss and layers.
+    published = [name for name in names if name.endswith(MEANS) and "_" not in name.split()[0]]
+    others = [name for name in names if name not in published]
+    resnet = [name for name in published if name.startswith("resnet")]
+    pixelated = [name for name in published if name.startswith(("inception", "mobilenet"))]
     logged = [name for name in names if name.startswith("vgg") and name.endswith(" logged")]
     pairs = [
         (name, other, GRAIN)
@@ -92,6 +98,11 @@ def answer_findings(runs: RunSet) -> Answer:
             *claims(runs, "Very pixel-y", pixelated, GRAIN, 1.0, below=False),
             *claims(runs, "VGG logged is very grainy", logged, GRAIN, 1.0, below=False),
             *comparisons(runs, pairs),
+            *(
+                f"With another loss or other layers, {name}: change {runs.text(name, CHANGE)}, "
+                f"grain {runs.text(name, GRAIN)}."
+                for name in others
+            ),
         ]
     )
 

@@ -112,7 +112,7 @@ def search(prepared: Prepared) -> Iterator[Trial]:
             "content loss: lower optimizer.learning_rate, or raise epochs"
         )
     wanted = SHARE * free.drop
-    weight = free.balance
+    weight = float(np.clip(np.nan_to_num(free.balance, nan=1.0), 1e-11, 1e17))
     low = high = 0.0
     while not (low and high and np.log10(high / low) < TOLERANCE):
         one = trial(prepared, weight)
@@ -148,16 +148,18 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
     outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
     contents = np.concatenate([batch.start for batch in batches])
     kept = float(ssim(outcome.images, contents).mean())
-    _, style, content = (float(loss.mean()) for loss in outcome.losses)
-    ratio = style / float(outcome.first_losses[1].mean())
-    return Trial(style_weight, ratio, kept, content / style, outcome.images)
+    with np.errstate(all="ignore"):  # Where there is no style loss at all.
+        _, style, content = outcome.losses.mean(axis=1)
+        ratio = float(style / outcome.first_losses[1].mean())
+        balance = float(content / style)
+    return Trial(style_weight, ratio, kept, balance, outcome.images)
 
 
 def layer_shares(prepared: Prepared) -> dict[str, float]:
     """Each style layer's share of the style loss between content pictures and paintings.
 
-    L_l / Σ_k L_k, each a mean over examples and paintings; the layers have equal weights, so that
-    a share says how much of the loss is that layer's by the scale of its activations.
+    L_l / Σ_k L_k, each a mean over examples and paintings, before any step; all layers weigh
+    alike in the loss.
     """
     *grams, _ = extract_features(prepared.backbone, prepared.content.pixels)
     style = prepared.transfer.loss.style

@@ -13,7 +13,6 @@ from backbones.quiet_keras import keras
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
 from benchmark.analysis.pages import HEIGHT, WIDTH, color
-from benchmark.user_input import import_callable
 
 
 def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
@@ -35,14 +34,13 @@ def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
     }
     assert backbone.network is not None  # puts its weights into the layers read here
     outputs = [
-        smoothed(architecture.smoothing, layer.output, architecture.image_size)
+        smoothed(architecture.smoothing, layer.output, architecture.padded_size)
         for layer in measured.values()
     ]
     model = keras.Model(shared.cut.input, outputs)
-    preprocess = import_callable(architecture.preprocessing)
     values = []
     for picture in pictures:
-        inputs = preprocess(keras.ops.convert_to_tensor(255.0 * picture[None]))
+        inputs = shared.preprocessed(keras.ops.convert_to_tensor(picture[None]))
         activations = model.predict_on_batch(inputs)
         values.append([(entropy(one)[0], peak(one)[0]) for one in activations])
     rows = [

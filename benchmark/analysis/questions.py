@@ -117,10 +117,12 @@ def open_points(answered: Iterable[RunSet]) -> list[str]:
     trained = {run.backbone for run in runs if run.weights != "random"}
     untrained = [backbone for backbone in backbones if backbone not in trained]
     files = sorted({run.weights for run in runs if run.weights.endswith(".h5")})
+    reduced = list(dict.fromkeys(r.backbone for r in runs if r.weights == "imagenet, 8-bit"))
     absent = [b for b in ("vgg", "resnet", "inception", "mobilenet") if b not in backbones]
     points = {
         f"{', '.join(untrained)} had random weights only. What is said of them above is no "
         "answer about trained networks: ImageNet weights still have to show it.": untrained,
+        f"{', '.join(reduced)} had ImageNet weights in 8 bits.": reduced,
         f"Weights from files ({', '.join(files)}) may hold a part of the network, and then "
         "only layers up to there were used, by backbones and by evaluators.": files,
         "The painters are procedural. Their paintings have more grain than photographs have; "

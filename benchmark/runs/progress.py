@@ -30,10 +30,11 @@ class Output(Console):
 def announce_weights(output: Console, reasons: Mapping[str, str]) -> None:
     """Print one conspicuous line if backbones have random instead of ImageNet weights."""
     if reasons:
+        # A reason ends in a remedy, which may be another for each.
+        listed = "; ".join(f"{backbone}: {reason}" for backbone, reason in reasons.items())
         output.print(
             f"WARNING: {', '.join(reasons)} with RANDOM weights: the results are not those of "
-            f"trained networks; {next(iter(reasons.values()))}"
-            f"{' (the same for the others)' if len(reasons) > 1 else ''}.",
+            f"trained networks. {listed}.",
             style="bold red",
             soft_wrap=True,
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from backbones import TRAINED_WEIGHTS, Backbone, BackboneCache, BackboneError
+from backbones import Backbone, BackboneCache, BackboneError
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import check_variant
@@ -56,14 +56,13 @@ class Workspace:
         """
         check_variant("evaluation.evaluators", name, "backbone")
         chosen = composed([f"backbone={name}", f"image_size={image_size}"])
-        missing: list[BackboneError] = []
-        for source in TRAINED_WEIGHTS if weights == "auto" else [weights]:
-            variant = {**chosen.backbone, "weights": source}
-            try:
-                return load_backbone(replace(chosen, backbone=variant), self.backbones)
-            except BackboneError as error:
-                missing.append(error)
-        if weights == "auto":
-            return str(missing[0])
-        reason = f"with evaluation.weights={weights}: {missing[0]}"
-        raise ConfigError(reason, "evaluation.evaluators", name) from missing[0]
+        if weights == "auto" and "model" in chosen.backbone:
+            weights, missing = self.backbones.best_available(chosen.backbone["model"])
+            if missing:
+                return missing
+        try:
+            variant = {**chosen.backbone, "weights": weights}
+            return load_backbone(replace(chosen, backbone=variant), self.backbones)
+        except BackboneError as error:
+            reason = f"with evaluation.weights={weights}: {error.reason}"
+            raise ConfigError(reason, "evaluation.evaluators", name) from error

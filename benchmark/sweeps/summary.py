@@ -75,7 +75,8 @@ def summarise(
         command = f"python -m benchmark.report --sweep {runs[0].sweep}{_store(tracker)}"
         output.print(f"report: {command}", soft_wrap=True)
         page = tracker.runs_page(runs[0].sweep)
-        output.print(f"MLflow UI: {ui_command(tracker)}{page}", soft_wrap=True)
+        output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
+        output.print(f"then open: {page}", soft_wrap=True)
 
 
 def print_unfinished(
@@ -115,13 +116,12 @@ def resume_command(tracker: Tracker, sweep: str) -> str:
 
 
 def ui_command(tracker: Tracker) -> str:
-    """What opens the MLflow UI on a store before its pages can be seen; nothing for a server."""
+    """What serves the MLflow UI on a store; of a server its address."""
     if is_server(tracker.uri):
-        return ""
+        return tracker.uri
     if Path(sys.prefix) != ROOT / ".venv":
-        return f"python -m benchmark.ui{_store(tracker)}, then "
-    uri = "" if tracker.uri == DEFAULT_URI else f" URI={shlex.quote(tracker.uri)}"
-    return f"make ui{uri}, then "
+        return f"python -m benchmark.ui{_store(tracker)}"
+    return "make ui" + ("" if tracker.uri == DEFAULT_URI else f" URI={shlex.quote(tracker.uri)}")
 
 
 def _store(tracker: Tracker) -> str:

@@ -209,7 +209,7 @@ def to_tags(facts: Facts) -> dict[str, str]:
     tags: dict[str, str] = {}
     for field in facts.model_fields_set:
         value = getattr(facts, field)
-        if field in TAGS and not value:
+        if field == "parent" and not value:
             continue  # MLflow's UI shows no run at all where one's parent is empty.
         if field in TAG_GROUPS:
             entries = value._asdict() if isinstance(value, Owner) else value

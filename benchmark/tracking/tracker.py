@@ -26,6 +26,7 @@ from PIL import Image
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT, check_store, local_file, nearest_there
+from benchmark.config.schema import SWEEP_NAME
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.outage import OutageError, access_advice, error_summary
@@ -183,20 +184,21 @@ class Tracker:
         last = self._records(f"tags.sweep != '' AND tags.{KIND} != ''", 1)
         return last[0].sweep if last else None
 
-    def runs_page(self, sweep: str, port: int = UI_PORT) -> str:
+    def runs_page(self, sweep: str | None, port: int = UI_PORT) -> str:
         """The address at which MLflow's UI compares a sweep's runs, on a server or opened here.
 
-        MLflow's own address of a run shows its mode for language models, where no run is.
-
-        Raises:
-            ConfigError: there is no such sweep.
+        MLflow's own address of a run shows its mode for language models, where no run is. Of no
+        sweep, the address of the UI; ConfigError if there is none of this name.
         """
+        server = self.uri.rstrip("/") if is_server(self.uri) else f"http://127.0.0.1:{port}"
+        if sweep is None:
+            return server
         condition = f"tags.sweep = '{sweep}'"
-        runs = self._store.call(
+        runs = SWEEP_NAME.fullmatch(sweep) and self._store.call(
             lambda client: client.search_runs(self._experiment_ids, condition, max_results=1)
         )
         if not runs:
-            raise NotFoundError(f"{self.uri} has no sweep '{sweep}'")
+            raise NotFoundError(f"{self.uri} has no sweep of this name", "tracking.sweep", sweep)
         page = {
             "workflowType": "machine_learning",
             "searchFilter": f"{condition} AND tags.{KIND} = '{RunRecord.kind}'",
@@ -205,7 +207,6 @@ class Tracker:
             "orderByAsc": "true",
             "compareRunsMode": "CHART",
         }
-        server = self.uri.rstrip("/") if is_server(self.uri) else f"http://127.0.0.1:{port}"
         query = urlencode(page, quote_via=quote)
         return f"{server}/#/experiments/{runs[0].info.experiment_id}/runs?{query}"
 
