@@ -191,7 +191,7 @@ def test_wrong_weight_files(published: tuple[keras.Model, Path], tmp_path: Path)
 def test_unknown_layers_and_small_pictures() -> None:
     with pytest.raises(BackboneError, match=r"no layer 'conv_pw_02'. Did you mean 'conv_pw_2'\?"):
         backbones.load(**{**MOBILENET, "content_layer": "conv_pw_02"}, weights="random")
-    with pytest.raises(BackboneError, match=r"image_size=32: .* at least 75"):
+    with pytest.raises(BackboneError, match=r"32 pixels a side: .* at least 75"):
         backbones.list_layers(model="keras.applications.inception_v3.InceptionV3", image_size=32)
 
 

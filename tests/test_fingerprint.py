@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
-from benchmark.runs.checkpoint import SOURCES, fingerprint_of
+from benchmark.runs.fingerprint import SOURCES, fingerprint_of
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from benchmark.analysis.model_selection import check_training_data, with_best_op
 from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Estimate, nested
-from benchmark.runs.checkpoint import BusyError, Checkpoint, fingerprint_of
+from benchmark.runs.checkpoint import BusyError, Checkpoint
+from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.log import (
     check_unchanged,
     command_line,
