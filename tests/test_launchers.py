@@ -402,7 +402,12 @@ def fake_ray(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "launcher",
-    [pytest.param((JOBLIB[0], "hydra.launcher.n_jobs=1"), marks=needs("joblib")), RAY],
+    [
+        pytest.param(
+            (JOBLIB[0], "hydra.launcher.n_jobs=1"), marks=[needs("joblib"), pytest.mark.cluster]
+        ),
+        RAY,
+    ],
     ids=["joblib", "ray"],
 )
 def test_a_launcher_that_works_in_the_driver(
