@@ -136,7 +136,7 @@ VARIANTS: list[Row] = [
     "backbone.weights=''",
     "backbone.random_scale=0",
     ("backbone.pooling=mean", "backbone.pooling", "must be max or avg"),
-    ("backbone.padding=224", "backbone.padding=224"),
+    ("backbone.padding=224", "backbone.padding", "from 0 to"),
     "backbone.smoothing=sofmax",
     ("backbone.loss.content_weight=x", "loss.content_weight", "must be a number"),
     ("backbone.loss.style_weight=-1", "loss.style_weight", "must be ≥ 0"),

@@ -144,7 +144,7 @@ def test_the_end_tells_what_to_look_at(sweep: Sweep) -> None:
     assert len(sheets) == 5
     assert all(path.is_file() for path in sheets)
     assert re.match(
-        r"MLflow UI: (make ui URI=|python -m benchmark.ui --tracking-uri )sqlite:///", lines[-1]
+        r"MLflow UI: (make ui URI=|python -m benchmark.ui --tracking-uri )sqlite:///", lines[-2]
     )
     page = urlparse(urlparse(lines[-1].split()[-1]).fragment)
     query = parse_qs(page.query)
@@ -291,7 +291,7 @@ def test_help_names_every_option_and_config_shows_the_resolved_one() -> None:
     for option in ("style_layers", "patience", "snapshots", "agg.p", "keep=", "tracking.uri"):
         assert option in shown
     config = command("benchmark", "--cfg", "job", "--resolve", "backbone=resnet").stdout
-    assert "content_weight: 10.0" in config
+    assert "content_weight: 940.0" in config
 
 
 def test_layers_lists_what_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,14 @@ class Interrupts:
             return
         for number in SIGNALS:
             signal.signal(number, self.handle_signal)
+        report = sys.unraisablehook
+
+        def unless_interrupt(dropped: "sys.UnraisableHookArgs") -> None:
+            # `check` raises it again.
+            if dropped.exc_type is not KeyboardInterrupt:
+                report(dropped)
+
+        sys.unraisablehook = unless_interrupt
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -52,8 +60,8 @@ class Interrupts:
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal came and its exception was lost.
 
-        An exception raised while native code or a finaliser calls back into Python is printed and
-        dropped; without this check such a run would continue to its end.
+        An exception raised while native code or a finaliser calls back into Python is dropped;
+        without this check such a run would continue to its end.
         """
         if self._raised and not self.is_shutting_down:
             raise KeyboardInterrupt
