@@ -1,7 +1,7 @@
 """Which training runs belong together, and which of them won: on a store of invented runs."""
 
-from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -10,9 +10,12 @@ from benchmark.analysis.model_selection import with_best_optimizers
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, flat
-from benchmark.sweeps.cost import CostEstimate, StepCost, duration
+from benchmark.runs.progress import Output
+from benchmark.sweeps.cost import CostEstimate, StepCost, duration, print_estimate
 from benchmark.tracking.records import RunFacts, Status
 from benchmark.tracking.tracker import Tracker
+from benchmark.transfer.batch import BatchPlan
+from benchmark.transfer.stopping import Stopping
 from tests.commands import store as empty_store
 
 MODEL = ["backbone=mobilenet", "agg=simple"]
@@ -168,15 +171,22 @@ def test_the_study_is_what_was_published() -> None:
     assert (config.early_stopping.min_improvement, config.early_stopping.patience) == (0.001, 1)
 
 
-def test_an_estimate_counts_and_then_learns_from_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimate_counts_and_then_learns_from_the_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Two runs estimated 100 s each; the first took 50 s, so the second is expected to."""
-    costs = [StepCost("vgg", batch=4, step_seconds=0.8, compile_seconds=5.0)]
-    estimated = CostEstimate(costs, 8, 800, [100.0, 100.0], 2**31, began=1000.0)
-    assert (
-        "2 runs, 8 examples, at most 800 steps of one example; about 3 min"
-        in (estimated.lines()[0])
-    )
-    assert "vgg 0.2 s" in estimated.lines()[1]
+    cost = StepCost("vgg", batch=4, step_seconds=0.8, compile_seconds=5.0)
+    monkeypatch.setattr("benchmark.sweeps.cost.measure_step", lambda run: cost)
+    monkeypatch.setattr("benchmark.sweeps.cost.backend.peak_memory", lambda: 2**31)
+    run = MagicMock(examples=range(4), stopping=Stopping(125))
+    run.plans.return_value = [BatchPlan([0], range(4))]
+    estimated = print_estimate([run, run], Output())
+    text = capsys.readouterr().out
+    assert "2 runs, 8 examples, at most 1,000 steps of one example; about 3 min" in text
+    assert "without logging; 2.0 GiB of main memory\n" in text
+    assert "  measured per step of one example: vgg 0.2 s\n" in text
+    assert estimated.seconds == [100.0, 100.0]
+    estimated = CostEstimate(estimated.seconds, began=1000.0)
     monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1050.0)
     assert estimated.progress(1) == "1 of 2 runs done in 50 s, about 50 s left"
     monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1120.0)
@@ -188,4 +198,6 @@ def test_an_estimate_counts_and_then_learns_from_the_runs(monkeypatch: pytest.Mo
         "1 h 00 min",
         "2 h 01 min",
     ]
-    assert replace(estimated, memory=None).lines()[0].endswith("without logging")
+    monkeypatch.setattr("benchmark.sweeps.cost.backend.peak_memory", lambda: None)
+    print_estimate([run, run], Output())
+    assert "converges early, without logging\n" in capsys.readouterr().out

@@ -23,33 +23,10 @@ class StepCost(NamedTuple):
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """The estimated cost of a sweep.
+    """How long each run's optimisation takes if none stops early; logging comes on top."""
 
-    Attributes:
-        examples: in all runs together.
-        steps: at most, counted for each example.
-        seconds: of each run's optimisation, if none stops early; logging comes on top.
-        memory: peak of this process's main memory in bytes, after a step of every backbone.
-        began: when the sweep started, as `perf_counter` has it.
-    """
-
-    costs: Sequence[StepCost]
-    examples: int
-    steps: int
     seconds: Sequence[float]
-    memory: int | None
-    began: float = field(default_factory=perf_counter)
-
-    def lines(self) -> list[str]:
-        """The estimate for people."""
-        measured = ", ".join(f"{c.backbone} {c.step_seconds / c.batch:.3g} s" for c in self.costs)
-        memory = f"; {self.memory / 2**30:.1f} GiB of main memory" if self.memory else ""
-        return [
-            f"Estimated: {len(self.seconds)} runs, {self.examples} examples, at most "
-            f"{self.steps:,} steps of one example; about {duration(sum(self.seconds))} on this "
-            f"machine if no run converges early, without logging{memory}",
-            f"  measured per step of one example: {measured}",
-        ]
+    began: float = field(default_factory=perf_counter)  # when the sweep started
 
     def progress(self, done: int) -> str:
         """How long the first runs of a sweep took, and about how long the others will take."""
@@ -93,10 +70,16 @@ def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
         compiled.add(kind)
         steps += updates * len(run.examples)
         examples += len(run.examples)
-    memory = backend.peak_memory()
-    estimate = CostEstimate(list(costs.values()), examples, steps, seconds, memory)
-    output.print(*estimate.lines(), sep="\n", soft_wrap=True)
-    return estimate
+    peak = backend.peak_memory()  # in bytes, after a step of every backbone
+    memory = f"; {peak / 2**30:.1f} GiB of main memory" if peak else ""
+    each = (f"{c.backbone} {c.step_seconds / c.batch:.3g} s" for c in costs.values())
+    output.print(
+        f"Estimated: {len(seconds)} runs, {examples} examples, at most {steps:,} steps of one "
+        f"example; about {duration(sum(seconds))} on this machine if no run converges early, "
+        f"without logging{memory}\n  measured per step of one example: {', '.join(each)}",
+        soft_wrap=True,
+    )
+    return CostEstimate(seconds)
 
 
 def measure_step(run: Prepared) -> StepCost:
