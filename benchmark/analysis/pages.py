@@ -68,6 +68,11 @@ def markdown(table: pd.DataFrame) -> str:
     return str(text)
 
 
+def with_noun(number: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def jpeg_uri(picture: Image.Image, side: int, **options: Any) -> str:
     """A picture, at most `side` pixels a side, as an address that holds it as JPEG."""
     small = picture.copy()

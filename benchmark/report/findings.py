@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from benchmark.analysis.comparison import DAGGER, HARDLY_CHANGED, Column, RunSet
+from benchmark.analysis.pages import with_noun
 from benchmark.analysis.statistics import ALPHA, smallest_p
 from benchmark.tracking.records import RunRecord
 
@@ -192,11 +193,6 @@ def listed(names: Sequence[str], most: int | None = None) -> str:
     if most is None or len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
-
-
-def with_noun(number: int, noun: str) -> str:
-    """A number with its noun, in the plural unless it is 1."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _findings(title: str, names: Sequence[str], about: str) -> list[Finding]:

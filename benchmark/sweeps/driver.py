@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.analysis.model_selection import with_best_optimizers
+from benchmark.analysis.pages import with_noun
 from benchmark.config.compose import CompositionError, composed, refuse
 from benchmark.config.paths import check_folder
 from benchmark.config.schema import Config, Estimate
@@ -63,7 +64,7 @@ def _new_sweep(
     output: Output,
 ) -> Sweep:
     configs = with_best_optimizers([composed(overrides) for overrides in jobs], jobs)
-    output.print(f"Preparing {_counted(len(configs), 'run')} …")
+    output.print(f"Preparing {with_noun(len(configs), 'run')} …")
     workspace = workspace_of(application)
     examples = sum(len(run.examples) for run in checked(configs, workspace, output))
     runs = (prepare(config, workspace) for config in configs)
@@ -71,8 +72,8 @@ def _new_sweep(
     sweep = Sweep.begin(tracker, configs, jobs, hydra_config)
     sweep.estimate = estimate
     output.print(
-        f"Sweep {sweep.name}: {_counted(len(configs), 'run')}, "
-        f"{_counted(examples, 'picture')}, MLflow {tracker.uri}",
+        f"Sweep {sweep.name}: {with_noun(len(configs), 'run')}, "
+        f"{with_noun(examples, 'picture')}, MLflow {tracker.uri}",
         soft_wrap=True,
     )
     return sweep
@@ -88,10 +89,6 @@ def _resumed_sweep(
     for _ in checked(configs, workspace_of(application), output):
         pass
     return Sweep.reopen(tracker, name, plan)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def finish_sweep(application: Application) -> None:
