@@ -12,20 +12,12 @@ class MissingInputError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """An evaluator's features of n pictures.
+    """An evaluator's features of n pictures."""
 
-    Attributes:
-        grams: Gram matrices at each style layer, (n, C, C).
-        pooled: mean activation of each channel of its content layer, (n, C).
-        content: activations of its content layer, (n, H, W, C); None of paintings.
-        statistics: root mean square of each channel of the style layers and the content layer,
-            (n, D).
-    """
-
-    grams: tuple[np.ndarray, ...]
-    pooled: np.ndarray
-    content: np.ndarray | None
-    statistics: np.ndarray
+    grams: tuple[np.ndarray, ...]  # Gram matrices at each style layer, (n, C, C)
+    pooled: np.ndarray  # mean activation of each channel of its content layer, (n, C)
+    content: np.ndarray | None  # activations of its content layer, (n, H, W, C); None of paintings
+    statistics: np.ndarray  # root mean square of each channel of all these layers, (n, D)
 
 
 def concatenated(parts: list[Features]) -> Features:

@@ -59,22 +59,14 @@ class FeatureCache:
 
 @dataclass(frozen=True)
 class EvaluationSetup:
-    """How a run's results are scored.
-
-    Attributes:
-        evaluators: pretrained networks whose features metrics compare, by name.
-        unavailable: why other evaluators cannot be loaded, by name.
-        held_out: for each style set, paintings of the same artist outside every style set.
-        others: other artists' paintings.
-        size: pixels a side at which paintings are read.
-    """
+    """How a run's results are scored."""
 
     metrics: Sequence[Metric]
-    evaluators: Mapping[str, Backbone]
-    unavailable: Mapping[str, str]
-    held_out: Sequence[ImageSet]
-    others: Sequence[ImageSet]
-    size: int
+    evaluators: Mapping[str, Backbone]  # whose features metrics compare, by name
+    unavailable: Mapping[str, str]  # why other evaluators cannot be loaded, by name
+    held_out: Sequence[ImageSet]  # for each style set, its artist's paintings outside all of them
+    others: Sequence[ImageSet]  # other artists' paintings
+    size: int  # pixels a side at which paintings are read
     cache: FeatureCache = field(default_factory=FeatureCache)
 
     @property
@@ -120,22 +112,16 @@ def others(
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """What metrics may ask for about N pictures of one artist, computed when one does.
-
-    Attributes:
-        subject: what the pictures are; see `metrics.table`.
-        pixels: uint8, (N, S, S, 3), by which an evaluator has `features`.
-        contents: the content pictures; a painting has none.
-    """
+    """What metrics may ask for about N pictures of one artist, computed when one does."""
 
     setup: EvaluationSetup
     style_set: LoadedImages
     held_out: ImageSet
-    subject: str
+    subject: str  # what the pictures are; see `metrics.table`
     names: Sequence[str]
-    pixels: np.ndarray
-    features: Callable[[Backbone], Features]
-    contents: LoadedImages | None
+    pixels: np.ndarray  # uint8, (N, S, S, 3)
+    features: Callable[[Backbone], Features]  # those that an evaluator has of the pixels
+    contents: LoadedImages | None  # the content pictures; a painting has none
 
     def tables(self, metric: Metric, evaluator: str) -> list[pd.DataFrame]:
         """A metric of each picture, and its parts by layer; MissingInputError if it lacks some."""

@@ -16,23 +16,16 @@ the artist, as what real paintings score."""
 
 
 class MetricDescription(BaseModel, frozen=True):
-    """The keys of a metric's YAML that are not for its function.
+    """The keys of a metric's YAML that are not for its function."""
 
-    Attributes:
-        reference: the paintings it compares with.
-        label: a heading; empty: the metric's name.
-        better: which values are good: "one" those near 1, "none" neither high nor low ones.
-        rate: whether values are 0 or 1, so that their mean is a rate.
-        interval: whether values vary by example, so that their mean has an interval.
-    """
-
-    reference: Literal["style_set", "held_out", "others"] | None = None
-    label: str = ""
+    reference: Literal["style_set", "held_out", "others"] | None = None  # what it compares with
+    label: str = ""  # a heading; empty: the metric's name
+    # Which values are good: "one" those near 1, "none" neither high nor low ones.
     better: Literal["higher", "lower", "one", "none"] = "none"
     range: str = ""
     about: str = ""
-    rate: bool = False
-    interval: bool = True
+    rate: bool = False  # whether values are 0 or 1, so that their mean is a rate
+    interval: bool = True  # whether values vary by example, so that their mean has an interval
 
 
 def means(table: pd.DataFrame) -> dict[str, float]:

@@ -42,32 +42,21 @@ class ContentChoice(BaseModel):
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a run needs.
+    """All that a run needs."""
 
-    Attributes:
-        paintings: one set an artist.
-        batch: most examples to optimise together.
-        from_noise: whether images start from noise instead of their content, by `seed`.
-        keep_best: whether each example's image of lowest total loss is kept, not the last.
-        snapshots: epochs whose images are logged.
-        original_size: whether results are also logged at their content images' own sizes.
-        cache: folder for style targets.
-        workspace: what it shares with the other runs of the process.
-    """
-
-    paintings: Sequence[LoadedImages]
+    paintings: Sequence[LoadedImages]  # one set an artist
     content: LoadedImages
     transfer: StyleTransfer
     stopping: Stopping
-    batch: int
-    from_noise: bool
+    batch: int  # most examples to optimise together
+    from_noise: bool  # whether images start from noise instead of their content, by `seed`
     seed: int
-    keep_best: bool
-    snapshots: Sequence[int]
-    original_size: bool
-    cache: Path | None
+    keep_best: bool  # whether each example's image of lowest total loss is kept, not the last
+    snapshots: Sequence[int]  # epochs whose images are logged
+    original_size: bool  # whether results are also logged at their content images' own sizes
+    cache: Path | None  # folder for style targets
     evaluation_setup: EvaluationSetup
-    workspace: Workspace
+    workspace: Workspace  # what it shares with the other runs of the process
 
     @property
     def backbone(self) -> Backbone:

@@ -12,19 +12,13 @@ State = Literal["current", "alive", "dead", "remote"]
 
 
 class Owner(NamedTuple):
-    """A process of a machine.
-
-    Attributes:
-        started: seconds from the machine's start to its own: setting the clock does not change it.
-        job: SLURM's number of the job that it does; empty without one.
-        restarts: how often SLURM had requeued that job.
-    """
+    """A process of a machine."""
 
     host: str
     process: int
-    started: float
-    job: str = ""
-    restarts: int = 0
+    started: float  # seconds from the machine's start to its own, whatever the clock is set to
+    job: str = ""  # SLURM's number of the job that it does; empty without one
+    restarts: int = 0  # how often SLURM had requeued that job
 
     def state(self) -> State:
         """This process itself, another that runs, one that ended, or one on another machine."""

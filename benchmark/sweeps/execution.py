@@ -37,18 +37,12 @@ from benchmark.user_input import InputError
 
 @dataclass(frozen=True)
 class RunContext:
-    """A run's place in MLflow.
-
-    Attributes:
-        overrides: the command line's, which tell the runs of a sweep apart.
-        number: of the run in its sweep, from 0.
-        parent: MLflow's id of the sweep's run; empty for a single run.
-    """
+    """A run's place in MLflow."""
 
     title: str
-    overrides: Mapping[str, str]
-    number: int = 0
-    parent: str = ""
+    overrides: Mapping[str, str]  # the command line's, which tell the runs of a sweep apart
+    number: int = 0  # of the run in its sweep, from 0
+    parent: str = ""  # MLflow's id of the sweep's run; empty for a single run
 
 
 def tracker_of(config: Config, application: Application) -> Tracker:

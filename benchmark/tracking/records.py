@@ -63,75 +63,52 @@ class Record(BaseModel):
 
 
 class Facts(Record):
-    """What is recorded of a run or a sweep in tags; a field that is not set is not written.
-
-    Attributes:
-        stopped_by: "epochs", "converged", "diverged", "error", "interrupted", "lost" or "complete".
-        reason: the same in a sentence.
-        times_lost: how often its process ended without recording that.
-    """
+    """What is recorded of a run or a sweep in tags; a field that is not set is not written."""
 
     kind: ClassVar[str]
     sweep: str = ""
     command: str = ""
     owner: Owner | None = None
+    # "epochs", "converged", "diverged", "error", "interrupted", "lost" or "complete".
     stopped_by: str = ""
-    reason: str = ""
+    reason: str = ""  # the same in a sentence
     times_resumed: int = 0
-    times_lost: int = 0
+    times_lost: int = 0  # how often its process ended without recording that
 
 
 class Evaluator(Record):
-    """A pretrained network by which a run was scored.
+    """A pretrained network by which a run was scored."""
 
-    Attributes:
-        weights: "imagenet", "random" or a file.
-        optimised: whether the run's pictures were optimised with the same network.
-    """
-
-    weights: str = "?"
+    weights: str = "?"  # "imagenet", "random" or a file
     digest: str = ""
-    optimised: bool = False
+    optimised: bool = False  # whether the run's pictures were optimised with the same network
 
 
 class RunFacts(Facts):
-    """What is recorded of a run in tags.
-
-    Attributes:
-        parent: MLflow's id of the sweep's run; empty for a single run.
-        number: position in the sweep, from 0.
-        fingerprint: hash of all that shapes its losses but its data.
-        overrides: value by option, from the command line.
-        weights: "imagenet", "random" or a file; empty until they are loaded.
-        weights_note: why ImageNet weights were replaced by random ones.
-        artists: names; empty until the images are loaded, as are `contents`.
-        reference_digest: of the paintings that metrics compare with.
-        batch: most examples that are optimised together.
-        skipped_metrics: reason by metric.
-    """
+    """What is recorded of a run in tags."""
 
     kind = "run"
-    parent: str = ""
-    number: int = 0
-    fingerprint: str = ""
+    parent: str = ""  # MLflow's id of the sweep's run; empty for a single run
+    number: int = 0  # position in the sweep, from 0
+    fingerprint: str = ""  # hash of all that shapes its losses but its data
     backbone: str = ""
     agg: str = ""
     optimizer: str = ""
-    overrides: Mapping[str, str] = {}
+    overrides: Mapping[str, str] = {}  # value by option, from the command line
     commit: str = ""
     versions: Mapping[str, str] = {}
     hardware: Mapping[str, str] = {}
-    weights: str = ""
-    weights_note: str = ""
+    weights: str = ""  # "imagenet", "random" or a file; empty until they are loaded
+    weights_note: str = ""  # why ImageNet weights were replaced by random ones
     weights_digest: str = ""
-    artists: tuple[str, ...] = ()
-    contents: tuple[str, ...] = ()
+    artists: tuple[str, ...] = ()  # names; empty until the images are loaded
+    contents: tuple[str, ...] = ()  # likewise
     style_digest: str = ""
     content_digest: str = ""
-    reference_digest: str = ""
-    batch: int | None = None
+    reference_digest: str = ""  # of the paintings that metrics compare with
+    batch: int | None = None  # most examples that are optimised together
     evaluators: Mapping[str, Evaluator] = {}
-    skipped_metrics: Mapping[str, str] = {}
+    skipped_metrics: Mapping[str, str] = {}  # reason by metric
 
 
 class SweepFacts(Facts):
@@ -169,30 +146,20 @@ class DataFiles(Record):
 
 
 class Stored(Record):
-    """What a store has of each run.
-
-    Attributes:
-        status: MLflow's, where "diverged" is told from "failed".
-        started: seconds since 1970.
-    """
+    """What a store has of each run."""
 
     run_id: str
     name: str
-    status: Status
-    started: float
+    status: Status  # MLflow's, where "diverged" is told from "failed"
+    started: float  # seconds since 1970
 
 
 class RunRecord(RunFacts, Stored):
-    """A run as the store has it.
+    """A run as the store has it."""
 
-    Attributes:
-        params: the resolved configuration, flat, as text.
-        scores: mean of each metric, "NAME" or "NAME.EVALUATOR".
-    """
-
-    params: Mapping[str, str]
+    params: Mapping[str, str]  # the resolved configuration, flat, as text
     results: Results
-    scores: Mapping[str, float]
+    scores: Mapping[str, float]  # mean of each metric, "NAME" or "NAME.EVALUATOR"
 
 
 class SweepRecord(SweepFacts, Stored):

@@ -22,17 +22,11 @@ LARGEST_POWER = 1e30
 
 @dataclass(frozen=True)
 class Aggregation:
-    """How the losses against the paintings become one.
+    """How the losses against the paintings become one."""
 
-    Attributes:
-        function: `(losses (N, n), weights (n,), **arguments) -> (N,)`.
-        arguments: its further ones.
-        weights: one positive weight a painting, in order; None: all alike.
-    """
-
-    function: Callable[..., Tensor]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    weights: tuple[float, ...] | None = None
+    function: Callable[..., Tensor]  # `(losses (N, n), weights (n,), **arguments) -> (N,)`
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # its further ones
+    weights: tuple[float, ...] | None = None  # a positive one a painting, in order; None: all alike
 
     @property
     def numbers(self) -> dict[str, float]:

@@ -20,17 +20,11 @@ from benchmark.transfer.style_transfer import StyleTransfer
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples that are optimised together, artist by artist, equally many of each.
+    """Examples that are optimised together, artist by artist, equally many of each."""
 
-    Attributes:
-        style: the targets of each artist.
-        content: the content layer's activations of the content images, (N, H, W, C).
-        start: the images to start from, (N, S, S, 3) in [0, 1].
-    """
-
-    style: Sequence[StyleTargets]
-    content: np.ndarray
-    start: np.ndarray
+    style: Sequence[StyleTargets]  # the targets of each artist
+    content: np.ndarray  # the content layer's activations of the content images, (N, H, W, C)
+    start: np.ndarray  # the images to start from, (N, S, S, 3) in [0, 1]
 
 
 class BatchPlan(NamedTuple):
@@ -89,16 +83,12 @@ def make_batches(
 
 
 class BatchOptimization:
-    """The optimisation of one batch: its own state, and a compiled step that others share.
-
-    Attributes:
-        state: the images and the optimiser's variables; empty before the beginning.
-    """
+    """The optimisation of one batch: its own state, and a compiled step that others share."""
 
     def __init__(self, transfer: StyleTransfer, batch: Batch, state: Sequence[Tensor] = ()) -> None:
         self.transfer = transfer
         self._batch = batch
-        self.state = state
+        self.state = state  # the images and the optimiser's variables; empty before the beginning
         self._begun: tuple[Stylization, StepInputs] | None = None
 
     @property
@@ -178,11 +168,7 @@ class BatchOptimization:
 
 
 class Optimization:
-    """The optimisation of several batches, each halved when it does not fit into memory.
-
-    Attributes:
-        parts: of each batch, or of its halves, in order.
-    """
+    """The optimisation of several batches, each halved when it does not fit into memory."""
 
     def __init__(
         self,
@@ -190,6 +176,7 @@ class Optimization:
         batches: Sequence[Batch],
         on_smaller_batch: Callable[[int], None] = lambda batch_size: None,
     ) -> None:
+        # Of each batch, or of its halves, in order.
         self.parts = [BatchOptimization(transfer, batch) for batch in batches]
         self._transfer = transfer
         self._on_smaller_batch = on_smaller_batch

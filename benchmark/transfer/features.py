@@ -34,11 +34,7 @@ def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]
 
 
 def check_images(backbone: Backbone, images: np.ndarray) -> None:
-    """Check that images are such as `extract_features` takes.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Raise ValueError unless images are such as `extract_features` takes."""
     size = backbone.shared.architecture.image_size
     if images.ndim != 4 or len(images) == 0 or images.shape[1:] != (size, size, 3):
         raise ValueError(f"images must have shape (n, {size}, {size}, 3), not {images.shape}")

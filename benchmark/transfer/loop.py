@@ -18,16 +18,13 @@ from benchmark.transfer.style_transfer import StyleTransfer
 class Epoch:
     """The state after an epoch; number 0 is that before the first update.
 
-    Attributes:
-        losses: rows as in `LOSS_NAMES`, one column an example: (3, N).
-        images: fetches the images that these are the losses of, (N, S, S, 3) float32 in [0, 1].
-        seconds_per_step: time of one step over all examples in the epoch before, without
-            compilation and callbacks; NaN at number 0.
+    `seconds_per_step` is the time of one step over all examples in the epoch before, without
+    compilation and callbacks; NaN at number 0.
     """
 
     number: int
-    losses: np.ndarray
-    images: Callable[[], np.ndarray]
+    losses: np.ndarray  # rows as in `LOSS_NAMES`, one column an example: (3, N)
+    images: Callable[[], np.ndarray]  # fetches those of the losses, (N, S, S, 3) float32 in [0, 1]
     seconds_per_step: float
 
 
@@ -44,39 +41,24 @@ class LoopState:
     """All that an optimisation needs to be resumed after an epoch and to end the same.
 
     There is no random state in it: all randomness is used up before the first step.
-
-    Attributes:
-        history: losses of every epoch so far, rows as in `LOSS_NAMES`, (epochs + 1, 3, N).
-        kept: what it would return now.
-        batches: of each batch in order, its images and its optimiser's variables.
-        seconds: spent in steps, and of these in the last epoch.
     """
 
-    history: np.ndarray
-    kept: KeptImages
-    batches: Sequence[Sequence[Tensor]]
-    seconds: tuple[float, float]
+    history: np.ndarray  # losses of every epoch so far, as in `Result`
+    kept: KeptImages  # what it would return now
+    batches: Sequence[Sequence[Tensor]]  # each batch's images and optimiser's variables, in order
+    seconds: tuple[float, float]  # spent in steps, and of these in the last epoch
 
 
 @dataclass(frozen=True)
 class Result:
-    """How an optimisation ended.
+    """How an optimisation ended."""
 
-    Attributes:
-        images: the images kept, (N, S, S, 3) float32 in [0, 1].
-        losses: their losses, rows as in `LOSS_NAMES`, (3, N).
-        kept_epochs: the epoch of each image kept, (N,).
-        history: losses of every epoch, (epochs + 1, 3, N).
-        stop_reason: why it ended; with advice where it diverged.
-        seconds: spent in steps, without compilation and callbacks.
-    """
-
-    images: np.ndarray
-    losses: np.ndarray
-    kept_epochs: np.ndarray
-    history: np.ndarray
-    stop_reason: StopReason
-    seconds: float
+    images: np.ndarray  # the images kept, (N, S, S, 3) float32 in [0, 1]
+    losses: np.ndarray  # their losses, rows as in `LOSS_NAMES`, (3, N)
+    kept_epochs: np.ndarray  # the epoch of each image kept, (N,)
+    history: np.ndarray  # losses of every epoch, rows as in `LOSS_NAMES`, (epochs + 1, 3, N)
+    stop_reason: StopReason  # why it ended; with advice where it diverged
+    seconds: float  # spent in steps, without compilation and callbacks
 
     @property
     def first_losses(self) -> np.ndarray:

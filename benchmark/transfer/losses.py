@@ -31,19 +31,12 @@ def gram_matrix(features: Tensor) -> Tensor:
 
 
 class PaintingGrams(NamedTuple):
-    """Gram matrices of artists' paintings at one layer, n each, centred on each artist's mean.
+    """Gram matrices of artists' paintings at one layer, n each, centred on each artist's mean."""
 
-    Attributes:
-        mean: mean matrix Ā of each artist, shape (artists, C, C).
-        deviations: A_i − Ā, flattened, shape (artists, n, C·C).
-        squared_deviations: ‖A_i − Ā‖², shape (artists, n).
-        squared_norms: ‖A_i‖², shape (artists, n).
-    """
-
-    mean: Tensor
-    deviations: Tensor
-    squared_deviations: Tensor
-    squared_norms: Tensor
+    mean: Tensor  # mean matrix Ā of each artist, (artists, C, C)
+    deviations: Tensor  # A_i − Ā, flattened, (artists, n, C·C)
+    squared_deviations: Tensor  # ‖A_i − Ā‖², (artists, n)
+    squared_norms: Tensor  # ‖A_i‖², (artists, n)
 
 
 def centre(grams: Tensor) -> PaintingGrams:

@@ -32,17 +32,11 @@ ADAM = OptimizerChoice(keras.optimizers.Adam, learning_rate=0.01)
 
 
 class StepInputs(NamedTuple):
-    """All that a step needs besides the images; inputs, so that runs share its compiled form.
+    """All that a step needs besides the images; inputs, so that runs share its compiled form."""
 
-    Attributes:
-        style: the artists' Gram matrices, one entry a style layer.
-        content: the content layer's target, (N, H, W, C).
-        painting_weights: (n,), positive, summing to 1.
-    """
-
-    style: list[PaintingGrams]
-    content: Tensor
-    painting_weights: Tensor
+    style: list[PaintingGrams]  # the artists' Gram matrices, one entry a style layer
+    content: Tensor  # the content layer's target, (N, H, W, C)
+    painting_weights: Tensor  # (n,), positive, summing to 1
     numbers: dict[str, Tensor]
     loss_weights: LossWeights
 

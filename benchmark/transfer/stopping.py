@@ -12,21 +12,13 @@ ADVICE = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
 
 @dataclass(frozen=True)
 class Stopping:
-    """When the optimisation ends.
+    """When the optimisation ends, by its total loss, averaged over the examples."""
 
-    Attributes:
-        epochs: at the latest after so many.
-        min_improvement: relative improvement of the average total loss under which an epoch
-            counts as no progress.
-        patience: epochs without progress, one after the other, that end the run; None: never.
-        divergence_factor: multiple of the first average total loss that counts as divergence.
-    """
-
-    epochs: int
+    epochs: int  # at the latest after so many
     steps_per_epoch: int = 1
-    min_improvement: float = 0.001
-    patience: int | None = 1
-    divergence_factor: float = 100.0
+    min_improvement: float = 0.001  # the relative one under which an epoch counts as no progress
+    patience: int | None = 1  # epochs in a row without progress that end the run; None: never
+    divergence_factor: float = 100.0  # multiple of the first loss that counts as divergence
 
 
 class StopReason(NamedTuple):

@@ -96,17 +96,10 @@ class Session:
 
 @dataclass(frozen=True)
 class StyleTransfer:
-    """A network, an aggregation, a loss and an optimiser; by default the study's with Adam.
-
-    Attributes:
-        aggregation: over the paintings, after the mean over layers (the study, section 1).
-        loss: of content, style and total variation.
-        optimizer: every batch has its own state of it.
-        session: keeps compiled steps; to be shared with other transfers.
-    """
+    """A network, an aggregation, a loss and an optimiser; by default the study's with Adam."""
 
     backbone: Backbone
-    aggregation: Aggregation = SIMPLE
-    loss: Loss = STUDY_LOSS
-    optimizer: OptimizerChoice = ADAM
-    session: Session = field(default_factory=Session, repr=False)
+    aggregation: Aggregation = SIMPLE  # after the mean over layers (the study, section 1)
+    loss: Loss = STUDY_LOSS  # of content, style and total variation
+    optimizer: OptimizerChoice = ADAM  # every batch has its own state of it
+    session: Session = field(default_factory=Session, repr=False)  # to be shared with others
