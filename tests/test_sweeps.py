@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,17 @@ def test_a_lost_interrupt_is_raised_again_until_the_program_shuts_down() -> None
         interrupts.check()
     interrupts.is_shutting_down = True
     interrupts.check()
+
+
+def test_an_interrupt_is_the_main_threads_alone() -> None:
+    """The thread that ends a stuck program writes to the store, which checks for interrupts."""
+    interrupts = Interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.handle_signal(2, None)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(interrupts.check).exception() is None
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
 
 
 def test_a_signal_within_a_write_is_raised_at_its_end() -> None:

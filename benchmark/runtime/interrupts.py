@@ -58,12 +58,13 @@ class Interrupts:
             self._raise()
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal came and its exception was lost.
+        """Raise KeyboardInterrupt in the main thread if a signal came and its exception was lost.
 
         An exception raised while native code or a finaliser calls back into Python is dropped;
         without this check such a run would continue to its end.
         """
-        if self._raised and not self.is_shutting_down:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if self._raised and not self.is_shutting_down and in_main_thread:
             raise KeyboardInterrupt
 
     @contextmanager
