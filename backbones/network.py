@@ -167,9 +167,8 @@ def load(
         style_layers: layers whose Gram matrices are matched.
         content_layer: layer whose activations are matched.
         weights: "imagenet" (Keras's, from its cache or server), "imagenet_8bit" (VGG19's, see
-            `eight_bit`), "random", "auto" (the first of these that can be had), or the path of an
-            HDF5 file in the layout of Keras's `*_notop.h5`, which may stop after the deepest layer
-            used, or of a folder of such files.
+            `eight_bit`), "random", "auto" (the first of these), or the path of an HDF5 file in
+            Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or of a folder.
         random_scale: root mean square that random weights give to every layer's activations.
         pooling: "max" for the network as published, "avg" to replace its max pooling by average
             pooling, which Gatys et al. found slightly better.
@@ -178,34 +177,22 @@ def load(
         smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
             "scale" to weigh deep layers down; see `smoothing.smoothed`.
         padding: pixels by which images are continued on each side, by reflection, before the
-            network. A network that pads nothing itself, as Inception's first layers, hardly sees
-            the pixels at the border: there the loss leaves colours free, which then glow.
+            network. Inception's first layers pad nothing, so that the loss hardly sees the pixels
+            at the border, whose colours then glow.
         seed: of the random weights.
         cache: holds what was loaded before; with it the same arguments cost nothing a second time.
 
     Raises:
         BackboneError: no such model, layer, file or package, or no network to download from.
     """
-    check_load_arguments(weights, style_layers, random_scale)
-    if not (isinstance(padding, int) and 0 <= padding < image_size):
-        reason = f"must be a whole number from 0 to {image_size - 1}"
-        raise BackboneError(reason, "backbone.padding", padding)
+    check_load_arguments(weights, style_layers, random_scale, padding, image_size)
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
     weights, note = cache.best_available(model) if weights == "auto" else (weights, "")
+    described = name, model, preprocessing, (*style_layers, content_layer)
     return cache.backbone(
-        Architecture(
-            name=name,
-            model=model,
-            preprocessing=preprocessing,
-            layers=(*style_layers, content_layer),
-            pooling=pooling,
-            image_size=image_size,
-            precision=precision,
-            smoothing=smoothing,
-            padding=padding,
-        ),
+        Architecture(*described, pooling, image_size, precision, smoothing, padding),
         weights,
         note,
         random_scale,
@@ -214,18 +201,19 @@ def load(
     )
 
 
-def check_load_arguments(weights: str, style_layers: Sequence[str], random_scale: float) -> None:
-    """Check arguments of `load`.
-
-    Raises:
-        BackboneError: weights or style layers are empty, or the scale is out of range.
-    """
+def check_load_arguments(
+    weights: str, style_layers: Sequence[str], random_scale: float, padding: int, image_size: int
+) -> None:
+    """Check arguments of `load`; BackboneError if one is empty or out of range."""
     if not weights:
         raise BackboneError(f"give {WEIGHTS} or a path", "backbone.weights", weights)
     if not style_layers:
         raise BackboneError("name at least one", "backbone.style_layers", [])
     if not 0 < random_scale < np.finfo("float32").max:
         raise BackboneError("must be > 0 and finite", "backbone.random_scale", random_scale)
+    if not (isinstance(padding, int) and 0 <= padding < image_size):
+        reason = f"must be a whole number from 0 to {image_size - 1}"
+        raise BackboneError(reason, "backbone.padding", padding)
 
 
 class BackboneCache:
@@ -249,7 +237,7 @@ class BackboneCache:
                 return source, ""
             reasons.append(str(trained))
         # That there are no 8-bit weights of an architecture explains nothing.
-        return "random", "; ".join(reasons if model == eight_bit.MODEL else reasons[:1])
+        return "random", "; ".join(reasons if model == eight_bit.ARCHITECTURE else reasons[:1])
 
     def _backbone(
         self, architecture: Architecture, weights: str, note: str, random_scale: float, seed: int
