@@ -168,7 +168,7 @@ def load(
         content_layer: layer whose activations are matched.
         weights: "imagenet" (Keras's, from its cache or server), "imagenet_8bit" (VGG19's, see
             `eight_bit`), "random", "auto" (the first of these), or the path of an HDF5 file in
-            Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or of a folder.
+            Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or a folder.
         random_scale: root mean square that random weights give to every layer's activations.
         pooling: "max" for the network as published, "avg" to replace its max pooling by average
             pooling, which Gatys et al. found slightly better.
