@@ -81,10 +81,10 @@ def answer_findings(runs: RunSet) -> Answer:
     names = [*runs.records]
     # The published runs had the study's loss and layers.
     published = [name for name in names if name.endswith(MEANS) and "_" not in name.split()[0]]
-    others = [name for name in names if name not in published]
     resnet = [name for name in published if name.startswith("resnet")]
     pixelated = [name for name in published if name.startswith(("inception", "mobilenet"))]
     logged = [name for name in names if name.startswith("vgg") and name.endswith(" logged")]
+    others = [name for name in names if name not in (*published, *logged)]
     pairs = [
         (name, other, GRAIN)
         for name in logged

@@ -1,7 +1,4 @@
-"""What a run has done so far, kept on disk, so that it is resumed from there, and under one hash.
-
-The hash is of what shapes its images: only under the same one is a run resumed.
-"""
+"""What a run has done so far, kept on disk, so that it is resumed from there."""
 
 import json
 import logging
