@@ -1,116 +1,39 @@
 """The command line: `python -m benchmark --help`."""
 
-import os
 import secrets
 import sys
-import traceback
-import warnings
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from benchmark.user_input.refusal import explained_imports, refusing
 
-from benchmark.config.compose import (
-    CompositionError,
-    check_choices,
-    explained_imports,
-    hydra_parser,
-    quoted,
-    refuse,
-    refusing,
-    typed,
-)
-from benchmark.config.paths import ROOT
-from benchmark.runtime.interrupts import EXIT_CODE
-from benchmark.runtime.jobs import launcher_kind
-from benchmark.sweeps import application
-from benchmark.user_input import InputError
-
-
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
-def job(config: DictConfig) -> None:
-    """Do one run: alone, or as one of a sweep."""
-    with refusing():
-        plain = typed(config)
-    settings = HydraConfig.get()
-    overrides = list(settings.overrides.task)
-    process = application.current()
-    in_sweep = settings.mode is RunMode.MULTIRUN
-    kind = launcher_kind(settings.launcher) if in_sweep else "basic"
-    with process.job(kind, settings.runtime.cwd):
-        # Imported only now, so that --help and misspelt options are answered at once, and a worker
-        # has its GPU by then.
-        with explained_imports():
-            from benchmark.sweeps import execution
-        if in_sweep:
-            execution.run_in_sweep(plain, overrides, settings.job.num, process)
-        elif not execution.run_alone(plain, overrides, process):
-            sys.exit(1)
+with explained_imports():
+    from benchmark.config import command_line
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the arguments say; returns the exit code."""
-    # Hydra prints errors in several lines with exit code 1; with this it raises them.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    # The package hydra-ray-launcher, where it is installed too, has a schema of the same name.
-    warnings.filterwarnings("ignore", r"\s*'hydra/launcher/ray' is validated", UserWarning)
-    process = application.begin()
-    process.interrupts.install()
     all_questions = "experiment=questions"  # The experiment that consists of several sweeps.
     if all_questions in arguments:
         from benchmark import questions
 
         swept = ("-m", "--multirun", all_questions)
         return questions.run_all([argument for argument in arguments if argument not in swept])
+    # Argparse wants the overrides in one row; people write -m wherever they think of it.
+    arguments = sorted(map(command_line.quoted, arguments), key=command_line.is_override)
+    options = command_line.hydra_parser().parse_args(arguments)
+    if options.help:
+        print(command_line.help_text(options.config_dir), end="")
+        return 0
+    with refusing():
+        command_line.check(options)
+    with explained_imports():
+        from benchmark.sweeps import command
     if not any(argument.startswith("tracking.sweep=") for argument in arguments):
         # Once, because every run of a sweep must see the same name.
         name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
-        arguments = [*arguments, f"tracking.sweep={name}"]
-    # Argparse wants the overrides in one row; people write -m wherever they think of it.
-    sys.argv[1:] = sorted(map(quoted, arguments), key=is_override)
-    hydra_parser().parse_args(sys.argv[1:])
-    try:
-        return run_hydra(process)
-    except KeyboardInterrupt:
-        process.interrupts.is_shutting_down = True
-        process.close_sweep()
-        if process.jobs:
-            process.jobs.release()
-        sys.stdout.flush()
-        os._exit(EXIT_CODE)  # An orderly exit of TensorFlow takes seconds.
-
-
-def run_hydra(process: application.Application) -> int:
-    """Do what `sys.argv` says; returns the exit code."""
-    try:
-        check_choices(sys.argv[1:])
-        with process.interrupts.on_forced_exit(process.close_sweep):
-            job()
-    except Exception as error:
-        if process.sweep is None:
-            if from_options(error):
-                return refuse(error)
-            raise
-        from benchmark.sweeps import driver
-
-        return driver.recover(process, error)
-    return 0
-
-
-def is_override(argument: str) -> bool:
-    """Whether an argument is option=value, or an addition or a removal."""
-    return not argument.startswith("-") and ("=" in argument or argument.startswith(("~", "+")))
-
-
-def from_options(error: Exception) -> bool:
-    """Whether an error is due to the options: Hydra lets errors of many kinds through for those."""
-    _, *inner = traceback.extract_tb(error.__traceback__)
-    ours = any(Path(frame.filename).is_relative_to(ROOT / "benchmark") for frame in inner)
-    return isinstance(error, (InputError, *CompositionError)) or not ours
+        arguments.append(f"tracking.sweep={name}")
+    return command.run(arguments)
 
 
 if __name__ == "__main__":

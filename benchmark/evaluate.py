@@ -3,15 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from rich.progress import track
-
-from benchmark.analysis.rescoring import read_request, rescore, summary
-from benchmark.analysis.run_selection import add_selection, select_runs
-from benchmark.config.compose import refusing
-from benchmark.runs.progress import Output
-from benchmark.runs.workspace import Workspace
 from benchmark.user_input import InputError
-from benchmark.user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser, add_selection
+from benchmark.user_input.refusal import explained_imports, refusing
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,6 +25,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     add_selection(parser)
     options = parser.parse_args(arguments)
+    with explained_imports():
+        from rich.progress import track
+
+        from benchmark.analysis.rescoring import read_request, rescore, summary
+        from benchmark.analysis.run_selection import select_runs
+        from benchmark.runs.progress import Output
+        from benchmark.runs.workspace import Workspace
+
     output, workspace = Output(), Workspace()
     with refusing(OSError):
         request = read_request(options.overrides, workspace)

@@ -5,14 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.analysis.comparison import export_files, read_runs, results_table
-from benchmark.analysis.pages import markdown, write_files
-from benchmark.analysis.run_selection import add_selection, open_store, select_runs
-from benchmark.analysis.study import select_study, study_table, with_headings, write_study
-from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser, add_selection
+from benchmark.user_input.refusal import explained_imports, refusing
 
 PRINTED = ["backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio"]
 """Columns that are printed; the files have them all."""
@@ -41,6 +37,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def export_runs(options: argparse.Namespace) -> list[Path]:
     """Write the tables of the runs that are asked for; returns the files."""
+    with explained_imports():
+        from benchmark.analysis.comparison import export_files, read_runs, results_table
+        from benchmark.analysis.pages import markdown, write_files
+        from benchmark.analysis.run_selection import select_runs
+
     tracker, title, records = select_runs(options)
     files = export_files(read_runs(tracker, records))
     print(markdown(results_table(records)[PRINTED]))
@@ -52,6 +53,11 @@ def export_study(options: argparse.Namespace) -> list[Path]:
     for name in ("sweep", "run", "experiment"):
         if getattr(options, name):
             raise ConfigError("cannot go with a study: leave one out", option=f"--{name}")
+    with explained_imports():
+        from benchmark.analysis.pages import markdown
+        from benchmark.analysis.run_selection import open_store
+        from benchmark.analysis.study import select_study, study_table, with_headings, write_study
+
     tracker = open_store(options, options.study)
     study = select_study(options.study, tracker.all_runs())
     paths = write_study(tracker, study, _folder(options, options.study))

@@ -3,11 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from rich.table import Table
-
-from backbones import list_layers
-from benchmark.config.compose import composed, refusing
-from benchmark.runs.progress import Output
+from benchmark.user_input.refusal import explained_imports, refusing
 
 
 @refusing()
@@ -16,7 +12,14 @@ def main(overrides: Sequence[str]) -> int:
     if {"-h", "--help"} & set(overrides):
         print(__doc__)
         return 0
+    with explained_imports():
+        from benchmark.config.compose import composed
     config = composed(overrides)
+    with explained_imports():
+        from rich.table import Table
+
+        from backbones import list_layers
+        from benchmark.runs.progress import Output
     backbone = config.backbone
     size = config.image_size + 2 * backbone.get("padding", 0)
     layers = list_layers(model=backbone["model"], image_size=size)

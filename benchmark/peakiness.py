@@ -13,16 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from benchmark.analysis.pages import to_png, write_files
-from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
-from benchmark.config.compose import composed, one_by_one, refusing
 from benchmark.config.paths import ROOT, check_folder
-from benchmark.images.pixels import to_float
-from benchmark.runs.prepare import load_content
-from benchmark.runs.progress import Output
-from benchmark.runs.workspace import Workspace, load_backbone
+from benchmark.user_input.refusal import explained_imports, refusing
 
 FOLDER = Path("mlruns", "peakiness")
 
@@ -33,10 +25,24 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    output, workspace = Output(), Workspace()
     check_folder("mlruns", str(ROOT / FOLDER))
+    with explained_imports():
+        from benchmark.config.compose import composed, one_by_one
+    configs = [composed(overrides) for overrides in one_by_one(arguments)]
+    with explained_imports():
+        import pandas as pd
+
+        from benchmark.analysis.charts import to_png
+        from benchmark.analysis.pages import write_files
+        from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
+        from benchmark.images.pixels import to_float
+        from benchmark.runs.prepare import load_content
+        from benchmark.runs.progress import Output
+        from benchmark.runs.workspace import Workspace, load_backbone
+
+    output, workspace = Output(), Workspace()
     tables = {}
-    for config in [composed(overrides) for overrides in one_by_one(arguments)]:
+    for config in configs:
         backbone = load_backbone(config, workspace.backbones)
         pictures = to_float(load_content(config, workspace).pixels)
         table = by_depth(backbone, pictures)

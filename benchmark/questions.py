@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.analysis.run_selection import add_store, open_store
-from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser, add_store
+from benchmark.user_input.refusal import explained_imports, refusing
 
 USAGE = """\
 Four questions about style transfer from many paintings, answered with the metrics:
@@ -42,8 +41,10 @@ def main(arguments: Sequence[str]) -> int:
     add_store(parser)
     parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
     options = parser.parse_args(arguments)
-    from benchmark.analysis.answers import QUESTIONS
-    from benchmark.analysis.questions import write_answers
+    with explained_imports():
+        from benchmark.analysis.answers import QUESTIONS
+        from benchmark.analysis.questions import write_answers
+        from benchmark.analysis.run_selection import open_store
 
     folder = Path(options.output or ROOT / "mlruns" / "questions")
     files = write_answers(QUESTIONS, lambda name: open_store(options, name), folder)

@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmark.config.compose import refusing
-from benchmark.sweeps.resume import resume_sweep
 from benchmark.user_input.arguments import Parser
+from benchmark.user_input.refusal import explained_imports, refusing
 
 USAGE = """\
 Resumes a sweep, or a single run, that did not come to its end, whatever the reason: Ctrl-C, a
@@ -41,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
         help="resume what seems to be running on another machine, because you know it is not",
     )
     options = parser.parse_args(arguments)
+    with explained_imports():
+        from benchmark.sweeps.resume import resume_sweep
+
     return resume_sweep(options.tracking_uri, options.sweep, options.overrides, force=options.force)
 
 

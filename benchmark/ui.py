@@ -5,12 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmark.analysis.run_selection import add_store, open_store
-from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
-from benchmark.tracking.store import is_server
-from benchmark.tracking.tracker import UI_PORT
-from benchmark.user_input.arguments import Parser
+from benchmark.config.paths import UI_PORT
+from benchmark.user_input.arguments import Parser, add_store
+from benchmark.user_input.refusal import explained_imports, refusing
 
 USAGE = """\
 Opens MLflow's UI on what was run, and prints the address at which it shows the last sweep's runs,
@@ -42,6 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if not 0 < options.port < 2**16:
         raise ConfigError("must be from 1 to 65535", "--port", options.port)
+    with explained_imports():
+        from benchmark.analysis.run_selection import open_store
+        from benchmark.tracking.store import is_server
+
     tracker = open_store(options, None)
     address = tracker.runs_page(options.sweep or tracker.last_sweep(), options.port)
     print(f"MLflow UI: {address}", flush=True)

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.metrics import pairwise_distances
 
 from datasets.images import DatasetError, ImageSet, LazyImage
 from datasets.names import chosen_names
@@ -31,7 +29,7 @@ def nearest_places(features: np.ndarray, count: int) -> list[int]:
     Source: the genre variant in the study's reference, section 2, where sets of neighbours worked
     and random ones failed; it starts from a classifier's most certain painting instead.
     """
-    distances = pairwise_distances(features)
+    distances = _distances(features)
     return [int(i) for i in np.argsort(distances[_medoid(distances)], kind="stable")[:count]]
 
 
@@ -40,7 +38,7 @@ def diverse_places(features: np.ndarray, count: int) -> list[int]:
 
     Source: Gonzalez, Clustering to minimize the maximum intercluster distance, 1985.
     """
-    distances = pairwise_distances(features)
+    distances = _distances(features)
     chosen = [_medoid(distances)]
     while len(chosen) < count:
         to_nearest_chosen = distances[:, chosen].min(axis=1)
@@ -54,6 +52,8 @@ def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> 
 
     Clusters are in the order of their first painting.
     """
+    from sklearn.cluster import KMeans
+
     kmeans = KMeans(number, n_init=10, random_state=seed).fit(features)
     chosen = []
     for cluster, centre in enumerate(kmeans.cluster_centers_):
@@ -61,6 +61,12 @@ def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> 
         nearest = np.argsort(np.linalg.norm(features[rows] - centre, axis=1), kind="stable")
         chosen.append(rows[nearest[:count]].tolist())
     return sorted(filter(None, chosen), key=min)
+
+
+def _distances(features: np.ndarray) -> np.ndarray:
+    from sklearn.metrics import pairwise_distances  # It takes a second, which few runs need.
+
+    return np.asarray(pairwise_distances(features))
 
 
 def _medoid(distances: np.ndarray) -> int:

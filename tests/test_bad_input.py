@@ -30,8 +30,7 @@ from PIL import Image
 import backbones
 from backbones.weights import named_layers
 from benchmark.config.paths import ROOT
-from benchmark.config.registry import owners
-from benchmark.config.schema import leaves
+from benchmark.config.registry import leaves, owners
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError, as_override

@@ -1,5 +1,6 @@
 """The search for loss weights, on an invented backbone whose answer is known."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,14 @@ import pytest
 
 from benchmark import calibrate as command
 from benchmark.analysis import calibration as calibrate
-from benchmark.analysis.calibration import SHARE, TOLERANCE, Trial
+from benchmark.analysis.calibration import SHARE, STEP, TOLERANCE, Trial
 from benchmark.config.errors import ConfigError
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer.losses import PaintingGrams
 from tests.commands import TINY
 from tests.workspace import prepared_run
 
-OVERRIDES = ["backbone=mobilenet", *TINY, *calibrate.TRIAL, "epochs=2", "content.train=2"]
+OVERRIDES = ["backbone=mobilenet", *TINY, *command.TRIAL, "epochs=2", "content.train=2"]
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +52,13 @@ def test_a_style_loss_that_never_falls_is_told(
 def test_the_command_really_calibrates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (command, calibrate):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    assert {f"by {SHARE:.0%}", f"by {STEP:g}"} <= {*re.findall(r"by [\d.]+%?", command.USAGE)}
     assert command.main([*OVERRIDES, "-m"]) == 0
     told = capsys.readouterr().out
     assert "trial 1: inf" in told
     assert "mobilenet with weights random, loss=study:" in told
-    assert (tmp_path / "mlruns" / "calibration" / "mobilenet.png").is_file()
+    assert (tmp_path / "mobilenet.png").is_file()
     with pytest.raises(SystemExit, match="2"):
         command.main([*OVERRIDES, "init=noise"])
     assert "calibration starts at the content pictures" in capsys.readouterr().err

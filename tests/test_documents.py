@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.config.compose import composed
-from benchmark.config.schema import SINGLE_GROUPS, nested
+from benchmark.config.registry import SINGLE_GROUPS
+from benchmark.config.schema import nested
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {

@@ -13,7 +13,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from benchmark.config.compose import hydra_parser
+from benchmark.config.command_line import hydra_parser
 from benchmark.config.errors import ConfigError
 from benchmark.runtime import jobs
 from benchmark.runtime.interrupts import Interrupts
@@ -128,5 +128,5 @@ def test_a_package_that_cannot_be_imported_is_named(
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr == f"error: cannot import {reason}; run make install\n"
+    assert done.stderr == f"error: cannot import {reason}; run make install, or pip install -e .\n"
     assert not (tmp_path / "mlflow.db").exists()

@@ -62,7 +62,7 @@ def test_a_new_backbone_is_a_few_lines_over_the_base(tmp_path: Path) -> None:
         composed(["backbone=_base"])
     assert (raised.value.option, raised.value.value) == ("backbone", "_base")
     assert "_base" not in raised.value.reason
-    assert "_base" not in groups([{"schema": "file", "path": str(CONF)}])
+    assert "_base" not in groups(str(CONF))
 
 
 @pytest.mark.parametrize("choice", choices("backbone"))

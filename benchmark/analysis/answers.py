@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.analysis import peakiness
+from benchmark.analysis.charts import HEIGHT, color, legend
 from benchmark.analysis.comparison import HARDLY_CHANGED, Column, Place, RunSet
-from benchmark.analysis.pages import HEIGHT, color, legend
 from benchmark.analysis.questions import Answer, Question, weights_kind
 from benchmark.analysis.statistics import holm, paired_tests, significant
 from benchmark.config.schema import restored

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
-from benchmark.config.paths import ROOT
 from benchmark.images import sheets
 from benchmark.images.pixels import to_uint8
 from benchmark.metrics.pixels import ssim
@@ -23,15 +22,9 @@ from benchmark.transfer.batch import Optimization
 from benchmark.transfer.features import extract_features
 from benchmark.transfer.loop import optimize
 
-CALIBRATION_FOLDER = Path("mlruns", "calibration")
-"""What is drawn of the trials."""
-
 SHARE = 0.97
 
 STEP = 0.003
-
-TRIAL = ("split=train", "content.train=3", "content.test=1", "epochs=40", "metrics=[]")
-"""What a trial is unless the command line says otherwise."""
 
 TOLERANCE = 0.15
 """Decades of the style weight to which it is found."""
@@ -65,8 +58,8 @@ class Trial(NamedTuple):
         return [f"{self.style_weight:.3g}", f"{self.style_ratio:.3f}", f"{self.content_kept:.3f}"]
 
 
-def calibrate(overrides: Sequence[str]) -> None:
-    """Find the weights of one backbone, and print and draw how."""
+def calibrate(overrides: Sequence[str], folder: Path) -> None:
+    """Find the weights of one backbone, and print how and draw it into a folder."""
     config = composed(overrides)
     prepared = prepare(config, Workspace())
     transfer = prepared.transfer
@@ -96,7 +89,7 @@ def calibrate(overrides: Sequence[str]) -> None:
     output.print(f"  style loss of the content pictures by layer: {listed}", soft_wrap=True)
     output.print(f"  content_weight: {balanced.content * factor:.1e}")
     output.print(f"  style_weight: {balanced.style * factor:.1e}")
-    file = ROOT / CALIBRATION_FOLDER / f"{backbone.name}.png"
+    file = folder / f"{backbone.name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
     trial_sheet(prepared, by_weight).save(file)
     output.print(f"pictures of the trials: {file}", soft_wrap=True)

@@ -12,7 +12,7 @@ from backbones import Backbone
 from backbones.quiet_keras import keras
 from backbones.smoothing import smoothed
 from backbones.weights import named_layers
-from benchmark.analysis.pages import HEIGHT, WIDTH, color
+from benchmark.analysis.charts import HEIGHT, WIDTH, color
 
 
 def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:

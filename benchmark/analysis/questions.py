@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from benchmark.analysis.charts import to_png
 from benchmark.analysis.comparison import DAGGER_NOTE, Place, RunSet
-from benchmark.analysis.pages import Content, markdown, to_png, write_files
+from benchmark.analysis.pages import Content, markdown, write_files
 from benchmark.images import sheets
 from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import Artifact, RunRecord

@@ -9,19 +9,6 @@ from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import did_you_mean
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Give a command the options by which `select_runs` chooses runs."""
-    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
-    parser.add_argument("--run", help="MLflow's id of one run")
-    parser.add_argument("--experiment", help="all runs of an experiment")
-    add_store(parser)
-
-
-def add_store(parser: argparse.ArgumentParser) -> None:
-    """Give a command the option by which `open_store` opens a store."""
-    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
-
-
 def open_store(options: argparse.Namespace, experiment: str | None) -> Tracker:
     """The store that is asked for; ConfigError if there is none, or none with this experiment."""
     Tracker.check_reachable(options.tracking_uri)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 ALPHA = 0.05
 """Level of significance of adjusted p values."""
@@ -54,6 +53,8 @@ def confidence_interval(values: Sequence[float] | np.ndarray, rate: bool = False
 
     Source: Efron, Bootstrap methods, 1979; Student, 1908; Wilson, Probable inference, 1927.
     """
+    from scipy import stats  # Takes as long to import as all else of an export.
+
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]
     mean = float(known.mean()) if len(known) else np.nan
@@ -93,6 +94,7 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
 
     Source: Wilcoxon, Individual comparisons by ranking methods, 1945.
     """
+    from scipy import stats
 
     @cache  # Rates tie, and among ties SciPy takes permutations.
     def p_value(signed_ranks: tuple[float, ...]) -> float:

@@ -8,17 +8,14 @@ import pandas as pd
 from PIL import Image
 
 from benchmark.analysis import model_selection as selection
+from benchmark.analysis.charts import color, loss_chart, loss_histories, to_png
 from benchmark.analysis.pages import (
     Content,
     as_text,
-    color,
     data_uri,
     jpeg_uri,
-    loss_chart,
-    loss_histories,
     render,
     table_files,
-    to_png,
     write_files,
 )
 from benchmark.config.errors import ConfigError

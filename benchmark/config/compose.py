@@ -1,10 +1,8 @@
 """From a command line to a typed, checked configuration, or to one line about what is wrong."""
 
 import re
-import sys
-import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -22,12 +20,12 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from benchmark.config.command_line import check_choices, quoted
 from benchmark.config.errors import ConfigError, validated
 from benchmark.config.paths import check_folder, check_store, local_file, may_write
-from benchmark.config.registry import CONF, check_variant, known_options, owners, unknown_variant
-from benchmark.config.schema import SCHEMA, SINGLE_GROUPS, Config, flat
-from benchmark.user_input import InputError, as_override, did_you_mean, in_one_line
-from benchmark.user_input.arguments import Parser
+from benchmark.config.registry import CONF, check_variant, unknown_option, unknown_variant
+from benchmark.config.schema import SCHEMA, Config, flat
+from benchmark.user_input import InputError, as_override, in_one_line
 
 CompositionError = (HydraException, OmegaConfBaseException)
 """What Hydra and OmegaConf raise for a bad override."""
@@ -43,22 +41,6 @@ PLAIN_OMEGACONF_ERRORS = (
     (r"Cannot convert '(?:list|dict)' to string.*", "must be a text"),
 )
 """What OmegaConf says, as patterns, and the same for people who do not know it."""
-
-
-def hydra_parser() -> Parser:
-    """Of Hydra's flags, as its documentation lists them, and overrides."""
-    parser = Parser(add_help=False)
-    switches = "--help -h|--hydra-help|--version|--resolve|--run -r|--multirun -m"
-    for names in f"{switches}|--shell-completion -sc".split("|"):
-        parser.add_argument(*names.split(), action="store_true")
-    with_values = "--package -p|--config-path -cp|--config-name -cn|--config-dir -cd"
-    for names in f"{with_values}|--experimental-rerun".split("|"):
-        parser.add_argument(*names.split())
-    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
-    parts = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
-    parser.add_argument("--info", "-i", nargs="?", const="all", choices=parts)
-    parser.add_argument("overrides", nargs="*")
-    return parser
 
 
 def typed(config: DictConfig) -> Config:
@@ -126,69 +108,6 @@ def one_by_one(arguments: Sequence[str]) -> Iterator[list[str]]:
         yield [f"backbone={backbone}", *others]
 
 
-def quoted(override: str) -> str:
-    """An override whose names with accents need no quotes: Hydra's grammar knows only ASCII."""
-    if override.isascii() or "'" in override or '"' in override:
-        return override
-    option, equals, value = override.partition("=")
-    beyond_ascii = r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*"
-    return option + equals + re.sub(beyond_ascii, lambda name: f"'{name[0].strip()}'", value)
-
-
-def check_choices(overrides: Sequence[str]) -> None:
-    """Raise ConfigError for a choice of variants that Hydra would mix, or take badly."""
-    for override in overrides:
-        group, equals, choice = override.partition("=")
-        if equals and not group.strip("+~ "):
-            raise ConfigError(f"'{override}' cannot be read as option=value")
-        if group not in (*SINGLE_GROUPS, "metrics"):
-            continue
-        if group in SINGLE_GROUPS and choice.startswith("["):
-            reason = f"a run has one {group}; several make a sweep: -m {group}=A,B"
-            raise ConfigError(reason, group, choice)
-        if re.fullmatch(r"null|true|false|[\d._-].*", choice):
-            raise unknown_variant(group, choice, group)
-
-
-def refuse(error: BaseException) -> int:
-    """Print what is wrong with the input as one line; returns the exit code for it, 2."""
-    GlobalHydra.instance().clear()
-    print(f"error: {as_input_error(error)}", file=sys.stderr)
-    return 2
-
-
-@contextmanager
-def refusing(*others: type[Exception]) -> Iterator[None]:
-    """Wrong input, and these other errors, end the program in one line; for a command's `main`."""
-    errors: tuple[type[Exception], ...] = (InputError, *others)
-    try:
-        yield
-    except errors as error:
-        raise SystemExit(refuse(error)) from error
-
-
-@contextmanager
-def explained_imports() -> Iterator[None]:
-    """Around imports: one that fails ends the program, naming the package in one line.
-
-    A defect of the project's own modules is shown with its traceback. Neither is raised as what it
-    was, because Hydra turns the exceptions of a callback into warnings.
-    """
-    try:
-        with refusing():
-            yield
-    except Exception as error:
-        frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
-        missing = error.name if isinstance(error, ImportError) else None
-        package = (missing or frame.f_globals["__name__"]).partition(".")[0]
-        if package in ("benchmark", "backbones", "datasets", "__main__"):
-            traceback.print_exc()
-            raise SystemExit(1) from error
-        reason = in_one_line(str(error)) or type(error).__name__
-        print(f"error: cannot import {package}: {reason}; run make install", file=sys.stderr)
-        raise SystemExit(2) from error
-
-
 def as_input_error(error: BaseException) -> InputError:
     """An error of Hydra, OmegaConf or our own as one line that says what to do."""
     text, cause = str(error), error
@@ -224,25 +143,13 @@ def as_input_error(error: BaseException) -> InputError:
         cause = error.__cause__ or error
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)):
         name = re.search(r"'([^']+)'", text)
-        return _unknown_option(str(cause.full_key or (name[1] if name else error)))
+        return unknown_option(str(cause.full_key or (name[1] if name else error)))
     if isinstance(cause, MissingMandatoryValue):
         option = str(cause.full_key)
         return ConfigError(f"must be given: add {option}=… to the command", option)
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return _wrong_type(cause)
     return ConfigError(text)
-
-
-def _unknown_option(option: str) -> ConfigError:
-    group, of = option.partition(".")[0], owners()
-    if option in of:
-        choices = " or ".join(f"{group}={name}" for name in of[option])
-        reason = f"not in the YAML of this {group}: choose {choices}, or write +{option}=… if "
-        return ConfigError(reason + "its function has this argument", option)
-    known = known_options()
-    ending = [name for name in known if name.rpartition(".")[2] == option]
-    hint = f" Did you mean '{min(ending, key=len)}'?" if ending else did_you_mean(option, known)
-    return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
 
 
 def _wrong_type(error: OmegaConfBaseException) -> ConfigError:

@@ -1,11 +1,12 @@
 """What a user can get wrong, as one clear line each."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.user_input import InputError, did_you_mean
+
+if TYPE_CHECKING:  # A command line can be refused without it.
+    from pydantic import TypeAdapter
 
 Kind = TypeVar("Kind")
 
@@ -35,12 +36,14 @@ class ConfigError(InputError):
     """An option has a value that it cannot have."""
 
 
-def validated(kind: TypeAdapter[Kind], value: Any, option: str = "") -> Kind:
+def validated(kind: "TypeAdapter[Kind]", value: Any, option: str = "") -> Kind:
     """The value of an option, or of all below it ("": of all there are), converted to a type.
 
     Raises:
         ConfigError: it is not of that type; names the option, or the one below it.
     """
+    from pydantic import ValidationError
+
     try:
         return kind.validate_python(value)
     except ValidationError as error:

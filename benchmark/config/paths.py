@@ -8,6 +8,9 @@ from benchmark.config.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[2]
 """The folder of the application, which holds `conf/` and `mlruns/`."""
 
+UI_PORT = 5000
+"""On which MLflow's UI is opened on this machine."""
+
 STORES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")
 """Where MLflow can keep runs, by the beginning of the address."""
 

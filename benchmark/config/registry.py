@@ -5,14 +5,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.config.schema import leaves
 from benchmark.user_input import did_you_mean
 
 CONF = ROOT / "conf"
+
+SINGLE_GROUPS = ("backbone", "agg", "loss", "optimizer", "dataset", "content")
+"""Groups of which a run has one variant."""
+
+# PyYAML's loader in C, ten times as fast, is there where it was built with it.
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 KINDS = {"metrics": "metric", "agg": "aggregation", "content": "content dataset"}
 """What a variant of a group is called, where not as the group."""
@@ -23,18 +28,13 @@ def variants(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
-def groups(sources: Sequence[Mapping[str, str]]) -> str:
-    """For help, every group in Hydra's sources of configuration with its variants, a line each."""
-    folders = [Path(source["path"]) for source in sources if source["schema"] == "file"]
+def groups(*folders: str) -> str:
+    """For help, every group in folders of configuration with its variants, a line each."""
     by_group = defaultdict(list)
-    for file in sorted(path for folder in folders for path in folder.glob("*/[!_]*.yaml")):
+    for file in sorted(path for folder in folders for path in Path(folder).glob("*/[!_]*.yaml")):
         by_group[file.parent.name].append(file.stem)
     lines = (f"{name}: {', '.join(sorted(names))}" for name, names in sorted(by_group.items()))
     return "\n".join(lines)
-
-
-# For conf/hydra/help, because Hydra's own $APP_CONFIG_GROUPS lists the parts too.
-OmegaConf.register_new_resolver("groups", groups, replace=True)
 
 
 def check_variant(option: str, name: str, group: str) -> None:
@@ -50,6 +50,19 @@ def unknown_variant(
     known = variants(group) if known is None else known
     reason = f"there is no such {KINDS.get(group, group)}.{did_you_mean(name, known)}"
     return ConfigError(f"{reason} Known: {', '.join(known)}", option, name)
+
+
+def unknown_option(option: str) -> ConfigError:
+    """The error for an option that is not there, with the nearest, or with who has it."""
+    group, of = option.partition(".")[0], owners()
+    if option in of:
+        choices = " or ".join(f"{group}={name}" for name in of[option])
+        reason = f"not in the YAML of this {group}: choose {choices}, or write +{option}=… if "
+        return ConfigError(reason + "its function has this argument", option)
+    known = known_options()
+    ending = [name for name in known if name.rpartition(".")[2] == option]
+    hint = f" Did you mean '{min(ending, key=len)}'?" if ending else did_you_mean(option, known)
+    return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
 
 
 def owners() -> dict[str, list[str]]:
@@ -80,7 +93,16 @@ def variant_yaml(group: str, name: str) -> dict[str, Any]:
 def yaml_of(path: Path) -> dict[str, Any]:
     """What a YAML holds; nothing where it is broken, which is reported where it is chosen."""
     try:
-        container = OmegaConf.to_container(OmegaConf.load(path))
-    except Exception:  # OmegaConf and PyYAML raise errors of many kinds.
+        container = Loader(path.read_text(encoding="utf-8")).get_single_data()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
-    return dict(container) if isinstance(container, dict) else {}  # type: ignore[arg-type]
+    return container if isinstance(container, dict) else {}
+
+
+def leaves(node: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """The values in nested dictionaries by their dotted names."""
+    values: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        values |= leaves(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return values

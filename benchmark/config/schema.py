@@ -1,7 +1,6 @@
 """The typed schema of a run's configuration, with its ranges as pydantic's constraints."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,9 +10,7 @@ from omegaconf import OmegaConf
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from benchmark.config.errors import validated
-
-SINGLE_GROUPS = ("backbone", "agg", "loss", "optimizer", "dataset", "content")
-"""Groups of which a run has one variant."""
+from benchmark.config.registry import leaves
 
 SWEEP_NAME = re.compile(r"\w[\w.+-]{,79}")
 """It is a folder's name too: none that is hidden, leads out of its place, or is too long."""
@@ -211,15 +208,6 @@ ConfigStore.instance().store(name="schema", node=Config)
 def flat(config: Config) -> dict[str, Any]:
     """Every resolved option by its dotted name, lists as they are."""
     return {key: value for key, value in leaves(nested(config)).items() if key != "experiment"}
-
-
-def leaves(node: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """The values in nested dictionaries by their dotted names."""
-    values: dict[str, Any] = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        values |= leaves(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return values
 
 
 def nested(config: Config) -> dict[str, Any]:

@@ -5,11 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.analysis.run_selection import add_selection, select_runs
-from benchmark.config.compose import refusing
 from benchmark.config.paths import ROOT
-from benchmark.report.page import write_report
-from benchmark.user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser, add_selection
+from benchmark.user_input.refusal import explained_imports, refusing
 
 
 @refusing(OSError)
@@ -24,6 +22,10 @@ def main(arguments: Sequence[str]) -> int:
     add_selection(parser)
     parser.add_argument("--output", help="file (default: mlruns/reports/NAME/report.html)")
     options = parser.parse_args(arguments)
+    with explained_imports():
+        from benchmark.analysis.run_selection import select_runs
+        from benchmark.report.page import write_report
+
     tracker, title, records = select_runs(options)
     folder = re.sub(r"[^\w.+-]+", "_", title).strip(".") or "report"
     default = ROOT / "mlruns" / "reports" / folder / "report.html"

@@ -7,8 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.comparison import DAGGER, Column, RunSet
-from benchmark.analysis.pages import (
+from benchmark.analysis.charts import (
     HEIGHT,
     LABEL_WIDTH,
     MOST_MODELS,
@@ -18,6 +17,7 @@ from benchmark.analysis.pages import (
     loss_chart,
     loss_histories,
 )
+from benchmark.analysis.comparison import DAGGER, Column, RunSet
 from benchmark.analysis.statistics import SIGNS, comparable
 from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import image_key

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import vl_convert
 
+from benchmark.analysis.charts import VEGA_LITE, to_png, to_svg
 from benchmark.analysis.comparison import DAGGER_NOTE, read_runs
-from benchmark.analysis.pages import VEGA_LITE, Content, render, to_png, to_svg, write_files
+from benchmark.analysis.pages import Content, render, write_files
 from benchmark.report.figures import DIRECTIONS, figures
 from benchmark.report.findings import distinct, findings, warnings
 from benchmark.report.gallery import Gallery, gallery

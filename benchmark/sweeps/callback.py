@@ -8,8 +8,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from benchmark.config.compose import explained_imports
 from benchmark.sweeps import application
+from benchmark.user_input.refusal import explained_imports
 
 
 class SweepCallback(Callback):

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.analysis.model_selection import with_best_optimizers
 from benchmark.analysis.pages import with_noun
-from benchmark.config.compose import CompositionError, composed, refuse
+from benchmark.config.compose import CompositionError, as_input_error, composed
 from benchmark.config.paths import check_folder
 from benchmark.config.schema import Config, Estimate
 from benchmark.runs.prepare import prepare
@@ -23,6 +23,7 @@ from benchmark.sweeps.sweep import Sweep, end_lost_runs, is_done
 from benchmark.tracking.outage import error_summary
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
+from benchmark.user_input.refusal import refuse
 
 
 def start(hydra_config: DictConfig, application: Application) -> None:
@@ -51,7 +52,7 @@ def start(hydra_config: DictConfig, application: Application) -> None:
             output.print(application.jobs.output, soft_wrap=True)
     except (InputError, *CompositionError) as error:
         # Hydra turns a callback's exceptions into warnings, but not SystemExit.
-        raise SystemExit(refuse(error)) from error
+        raise SystemExit(refuse(as_input_error(error))) from error
     except Exception as error:
         traceback.print_exc()
         raise SystemExit(1) from error

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmark.analysis.model_selection import check_training_data, with_best_optimizers
-from benchmark.config.compose import refusing
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Estimate, nested
 from benchmark.runs.checkpoint import BusyError, Checkpoint
@@ -33,6 +32,7 @@ from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend
 from benchmark.transfer.loop import Result
 from benchmark.user_input import InputError
+from benchmark.user_input.refusal import refusing
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from mlflow.store.entities import PagedList
 from PIL import Image
 
 from benchmark.config.errors import ConfigError
-from benchmark.config.paths import ROOT, check_store, local_file, nearest_there
+from benchmark.config.paths import ROOT, UI_PORT, check_store, local_file, nearest_there
 from benchmark.config.schema import SWEEP_NAME
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.tracking.log import RunLog
@@ -45,9 +45,6 @@ from benchmark.tracking.records import (
 from benchmark.tracking.store import Store, is_server
 
 DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
-
-UI_PORT = 5000
-"""On which MLflow's UI is opened on this machine."""
 
 RunKind = TypeVar("RunKind", RunRecord, SweepRecord)
 

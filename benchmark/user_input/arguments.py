@@ -1,4 +1,4 @@
-"""Command lines: a wrong argument ends in one line with the nearest right one."""
+"""Command lines: a wrong argument ends in one line with the nearest right one; shared options."""
 
 import argparse
 import re
@@ -15,3 +15,16 @@ class Parser(argparse.ArgumentParser):
         unknown = message.partition("unrecognized arguments: ")[2].partition("=")[0]
         hint = did_you_mean(unknown, re.findall(r"--[\w-]+", self.format_usage()), cutoff=0.6)
         self.exit(2, f"error: {' '.join(message.split())}.{hint} --help lists what there is.\n")
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options by which `run_selection.select_runs` chooses runs."""
+    parser.add_argument("--sweep", help="name of a sweep, as printed when it started")
+    parser.add_argument("--run", help="MLflow's id of one run")
+    parser.add_argument("--experiment", help="all runs of an experiment")
+    add_store(parser)
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option by which `run_selection.open_store` opens a store."""
+    parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
