@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,21 @@ def test_the_last_state_is_written_when_a_run_ends_early(tmp_path: Path) -> None
     saved = read(tmp_path)
     assert saved is not None
     assert len(saved.state.history) == 5
+
+
+def test_one_that_is_due_waits_for_what_was_logged(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path, "f", every_epochs=1)
+    waiting: list[Callable[[], None]] = []
+    checkpoint.save(state(3), 2, waiting.append)
+    checkpoint.save(state(4), 2, waiting.append)  # One at a time, for a state takes memory.
+    assert read(tmp_path) is None
+    [write] = waiting
+    write()
+    saved = read(tmp_path)
+    assert saved is not None
+    assert len(saved.state.history) == 4
+    checkpoint.save(state(5), 2, waiting.append)
+    assert len(waiting) == 2
 
 
 def test_without_room_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

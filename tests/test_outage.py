@@ -355,3 +355,5 @@ def test_only_the_engine_of_a_store_waits_briefly_for_locks(tmp_path: Path) -> N
         with engine.connect() as connection:
             connection.execute(text("PRAGMA busy_timeout = 20000"))
             assert connection.execute(text("PRAGMA busy_timeout")).scalar() == milliseconds
+            # Only while it was created did it not wait for the disk.
+            assert connection.execute(text("PRAGMA synchronous")).scalar() == 2

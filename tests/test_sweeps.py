@@ -108,6 +108,16 @@ def test_a_signal_within_a_write_is_raised_at_its_end() -> None:
     assert steps == ["written"]
 
 
+def test_a_write_in_another_thread_holds_no_signal_back() -> None:
+    interrupts = Interrupts()
+    with ThreadPoolExecutor(1) as other:
+        writing = interrupts.deferred()
+        other.submit(writing.__enter__).result()
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.handle_signal(2, None)
+        other.submit(writing.__exit__, None, None, None).result()
+
+
 @pytest.mark.parametrize(
     ("mode", "content", "reason"),
     [

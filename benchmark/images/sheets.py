@@ -104,7 +104,9 @@ def loss_curves(history: np.ndarray, names: Sequence[str], title: str) -> Figure
 
     `history` has the shape (epochs + 1, losses, examples).
     """
-    figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
+    figure = Figure(figsize=(4 * len(names), 3.2))
+    # Margins of its own: to find them takes as long as to draw.
+    figure.subplots_adjust(left=0.22 / len(names), right=0.99, bottom=0.15, top=0.83, wspace=0.25)
     figure.suptitle(title, fontsize=10)
     epochs = np.arange(len(history))
     for index, (axes, name) in enumerate(zip(figure.subplots(1, len(names)), names, strict=True)):

@@ -3,10 +3,10 @@
 import json
 import logging
 import shutil
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ class Checkpoint:
     every_epochs: int | None = None
     _unwritten: Saved | None = field(default=None, init=False)
     _last_write: float = field(default_factory=monotonic, init=False)
-    _writing: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _is_waiting: bool = field(default=False, init=False)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -88,35 +88,48 @@ class Checkpoint:
                 return Owner(*json.loads(text)) == owner
         return False
 
-    def save(self, state: LoopState, batch: int) -> None:
-        """Take a state, and write it if that is due."""
+    def save(
+        self,
+        state: LoopState,
+        batch: int,
+        when_logged: Callable[[Callable[[], None]], None] = lambda write: write(),
+    ) -> None:
+        """Take a state, and write it if that is due.
+
+        `when_logged` calls, perhaps in another thread, what it is given when all that the run
+        logged so far is written: a resumed run logs nothing again from before its checkpoint.
+        """
         self._unwritten = Saved(state, batch)
         epoch, seconds = len(state.history) - 1, monotonic() - self._last_write
         by_time = self.every_seconds is not None and seconds >= self.every_seconds
         by_epoch = self.every_epochs is not None and epoch % self.every_epochs == 0
-        if by_time or by_epoch:
-            self.flush()
+        if (by_time or by_epoch) and not self._is_waiting:  # A state takes memory.
+            self._is_waiting = True
+            when_logged(partial(self._write, self._unwritten))
 
     def flush(self) -> None:
         """Write what was saved last; a failure is only logged, for the run needs no checkpoint."""
-        with self._writing:
-            saved = self._unwritten
-            if saved is None or self.folder is None:
-                return
-            try:
-                with replacing(self.folder / FILE) as part:
-                    np.savez(
-                        part,
-                        **_arrays(saved.state),
-                        batch=np.array(saved.batch),
-                        fingerprint=np.array(self.fingerprint),
-                    )
-                if self._unwritten is saved:  # Another thread may have saved more meanwhile.
-                    self._unwritten = None
-            except Exception as error:
-                logging.warning("%s: no checkpoint written (%s)", self.folder, error)
-            finally:
-                self._last_write = monotonic()
+        if self._unwritten is not None:
+            self._write(self._unwritten)
+
+    def _write(self, saved: Saved) -> None:
+        self._is_waiting = False
+        if self.folder is None:
+            return
+        try:
+            with replacing(self.folder / FILE) as part:
+                np.savez(
+                    part,
+                    **_arrays(saved.state),
+                    batch=np.array(saved.batch),
+                    fingerprint=np.array(self.fingerprint),
+                )
+            if self._unwritten is saved:  # The run may have saved more meanwhile.
+                self._unwritten = None
+        except Exception as error:
+            logging.warning("%s: no checkpoint written (%s)", self.folder, error)
+        finally:
+            self._last_write = monotonic()
 
     def remove(self) -> None:
         """Remove it; the run is done."""

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
     for paintings in prepared.paintings:
         _log_set(log, paintings, "style")
         caption = f"{paintings.name}: the style set, {len(paintings.names)} paintings"
-        sheet = sheets.overview(paintings.pixels, paintings.names, caption)
+        sheet = partial(sheets.overview, paintings.pixels, paintings.names, caption)
         log.picture(style_set_file(paintings.name), sheet)
     _log_set(log, prepared.content, "content")
     for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
@@ -129,10 +130,10 @@ def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) 
         if number not in prepared.snapshots:
             log.snapshot(f"{artist}/{content}", picture, int(number))
     caption = f"{caption} · {outcome.epochs} epochs · weights: {prepared.weights_caption}"
-    log.picture(Artifact.CONTACT_SHEET, contact_sheet(prepared, pictures, caption))
+    log.picture(Artifact.CONTACT_SHEET, partial(contact_sheet, prepared, pictures, caption))
     finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
-        log.figure(Artifact.LOSS_CURVES, sheets.loss_curves(finite, LOSS_NAMES, caption))
+        log.figure(Artifact.LOSS_CURVES, partial(sheets.loss_curves, finite, LOSS_NAMES, caption))
     log.table(Artifact.EXAMPLES, losses_table(prepared, outcome))
     first, (total, style, content) = outcome.first_losses[0].mean(), outcome.losses.mean(axis=1)
     results = Results(
@@ -185,7 +186,7 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -
     originals = [np.asarray(picture.read()) for picture in prepared.content.image_set.images]
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:
-        whole = upscale.to_original_size(picture, original)
+        whole = partial(upscale.to_original_size, picture, original)
         log.picture(result_file(artist, content, folder=Artifact.RESULTS_ORIGINAL_SIZE), whole)
 
 

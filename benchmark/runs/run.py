@@ -53,7 +53,7 @@ def run(
             keep_best=prepared.keep_best,
             resume=saved.state if saved else None,
             on_epoch=on_epoch,
-            on_state=partial(checkpoint.save, batch=prepared.batch),
+            on_state=partial(checkpoint.save, batch=prepared.batch, when_logged=log.then),
             on_smaller_batch=on_smaller_batch,
         )
     log_results(log, prepared, result, title)

@@ -69,7 +69,13 @@ class Interrupts:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Hold signals back to the end of the block: half a write leaves a database locked."""
+        """Hold signals back to the end of the block: half a write leaves a database locked.
+
+        Signals interrupt the main thread alone, so that in another there is nothing to do.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         self._deferrals += 1
         try:
             yield

@@ -56,7 +56,7 @@ class Store:
         file = local_file(uri)
         if file:
             _check_database(uri, file, write=write)
-        with _created_once(file), _short_lock_waits(uri):
+        with _created_once(file) as is_new, _connected(uri, is_new=is_new):
             self._client: MlflowClient = self._retry(lambda: MlflowClient(uri))
 
     def shut_down(self) -> None:
@@ -109,7 +109,8 @@ class Store:
             raise OutageError(f"MLflow {self.uri} does not answer")
         start = time.monotonic()
         try:
-            return retry_until_available(undisturbed, announce, self._limit_seconds)
+            limit = self._limit_seconds
+            return retry_until_available(undisturbed, announce, limit, wait=self._wait)
         except OutageError:
             self._unreachable = self._shutting_down
             raise
@@ -117,6 +118,14 @@ class Store:
             # An interrupted call that took longer than a second is taken not to have arrived.
             self._unreachable = time.monotonic() - start > 1
             raise
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the next attempt; OutageError where there is none, for the program ends."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._shutting_down:
+                raise OutageError(f"MLflow {self.uri} does not answer")
+            time.sleep(min(left, 0.1))
 
 
 def remove_artifact(client: MlflowClient, run_id: str, file: str) -> None:
@@ -138,19 +147,26 @@ def _exists(client: MlflowClient, run_id: str, file: str) -> bool:
 
 
 @contextmanager
-def _short_lock_waits(uri: str) -> Iterator[None]:
+def _connected(uri: str, *, is_new: bool) -> Iterator[None]:
     """Make the engine that MLflow opens for an SQLite store wait briefly for locks.
 
     MLflow has no setting for this and creates the engine itself, so that SQLAlchemy's event of a
     first connection is where it can be caught; later connections are caught on the engine alone.
+    While MLflow creates a store, in hundreds of writes, it does not wait for the disk.
     """
+    engines: set[Engine] = set()
 
     def limit(connection: Connection) -> None:
         engine = connection.engine
-        if engine.url == make_url(uri) and not event.contains(engine, "connect", _set_lock_wait):
+        if engine.url != make_url(uri):
+            return
+        engines.add(engine)
+        if not event.contains(engine, "connect", _set_lock_wait):
             event.listen(engine, "connect", _set_lock_wait)
             event.listen(engine, "before_cursor_execute", _limit_lock_wait, retval=True)
             _set_lock_wait(connection.connection.dbapi_connection)
+        if is_new:
+            connection.connection.cursor().execute("PRAGMA synchronous = OFF")
 
     if not uri.startswith("sqlite"):
         yield
@@ -160,6 +176,8 @@ def _short_lock_waits(uri: str) -> Iterator[None]:
         yield
     finally:
         event.remove(Engine, "engine_connect", limit)
+        for engine in engines if is_new else ():
+            engine.dispose()  # These connections; the next ones do wait for the disk.
 
 
 def _set_lock_wait(connection: Any, _: Any = None) -> None:
@@ -177,15 +195,18 @@ def _limit_lock_wait(*event_arguments: Any) -> tuple[str, Any]:
 
 
 @contextmanager
-def _created_once(file: Path | None) -> Iterator[None]:
-    """Create a store alone: of several processes at a new one, MLflow fails in all but one."""
+def _created_once(file: Path | None) -> Iterator[bool]:
+    """Create a store alone: of several processes at a new one, MLflow fails in all but one.
+
+    Gives whether it is new.
+    """
     if file is None or (file.exists() and file.stat().st_size):
-        yield
+        yield False
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.with_name(f".{file.name}.lock")
     with FileLock(lock):
-        yield
+        yield not file.exists() or not file.stat().st_size
     lock.unlink(missing_ok=True)
 
 

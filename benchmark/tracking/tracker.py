@@ -43,8 +43,12 @@ from benchmark.tracking.records import (
     to_record,
 )
 from benchmark.tracking.store import Store, is_server
+from benchmark.tracking.writer import Writer
 
 DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
+
+ENDING_SECONDS = 10.0
+"""For which an interrupted run writes what is left."""
 
 RunKind = TypeVar("RunKind", RunRecord, SweepRecord)
 
@@ -139,30 +143,42 @@ class Tracker:
     ) -> Iterator[RunLog]:
         """Open or resume a run; an exception in the block ends the run as failed or killed.
 
-        `before_end` is called first when the block is ended by an exception; it must not raise.
+        What the block logs is written beside it, in order. Where an exception ends the block,
+        `before_end` is called once all of that is written, or never; it must not raise.
         """
-        log = self.resume(earlier, facts) if earlier else self.start(name, facts)
+        opened = self.resume(earlier, facts) if earlier else self.start(name, facts)
+        writer = Writer(self._interrupts.check)
+        log = RunLog(self._store, opened.run_id, resumed=opened.resumed, writer=writer)
+
+        def wind_up(seconds: float | None = None) -> None:
+            with suppress(Exception):  # An error of the writer's ended the run, or came too late.
+                log.then(before_end)
+                writer.flush(seconds)
+            writer.close()
 
         def kill() -> None:
             self.shut_down()
-            before_end()
-            log.end("killed", "interrupted", "interrupted")
+            wind_up(ENDING_SECONDS)
+            opened.end("killed", "interrupted", "interrupted")
 
         try:
             with self._interrupts.on_forced_exit(kill):
                 yield log
+                writer.flush()
         except Exception as error:
-            before_end()
+            wind_up()
             outage = isinstance(error, OutageError)
             with suppress(Exception), self._store.single_attempts() if outage else nullcontext():
-                log.text(Artifact.ERROR, traceback.format_exc())
-                log.end("failed", "error", error_summary(error))
+                opened.text(Artifact.ERROR, traceback.format_exc())
+                opened.end("failed", "error", error_summary(error))
             raise
         except BaseException:
             self._interrupts.is_shutting_down = True
             with suppress(Exception):
                 kill()
             raise
+        finally:
+            writer.close()
 
     def delete(self, run_id: str) -> None:
         """Mark a run as deleted; MLflow hides it, and keeps it until somebody runs `mlflow gc`."""
