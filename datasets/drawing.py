@@ -3,7 +3,9 @@
 Points and directions are complex numbers (x + iy): turning is multiplying.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,6 +154,10 @@ class View:
     flow: Points
     detail: Field
 
+    def part(self, window: tuple[slice, slice]) -> "View":
+        """A part of it: what is changed there shows in the whole."""
+        return View(*(field[window] for field in vars(self).values()))
+
     def lay(self, mask: Field, colour: Field, flow: Points | complex) -> None:
         """Cover the masked part with a colour and a flow."""
         self.colour += (colour - self.colour) * mask[..., None]
@@ -170,9 +176,7 @@ def hang_lamp(scene: View, centre: complex, radius: float, light: Field, swirl: 
     """Hang a sun, moon or star with rings of light; the sky swirls around it."""
     reach = 11 * radius
     left, top = (max(0, int(place - reach)) for place in (centre.real, centre.imag))
-    window = np.s_[top : int(centre.imag + reach), left : int(centre.real + reach)]
-    # What is changed in this part of the arrays shows in the whole.
-    scene = View(*(part[window] for part in vars(scene).values()))
+    scene = scene.part(np.s_[top : int(centre.imag + reach), left : int(centre.real + reach)])
     offset = scene.where - centre
     distance = np.abs(offset) + 1e-6
     around = 1j * offset / distance
@@ -209,12 +213,22 @@ def lay_hills(rng: Generator, scene: View, land: Field, top: float, layers: int)
         scene.lay((depth > 0) * 1.0, gradient(land, tone), slope + 1j * patches)
 
 
-def stand(scene: View, outline: Points, colour: Field, flow: Points | complex) -> None:
+def stand(
+    scene: View, outline: Points, colour: Field, flow: Callable[[Points], Points] | complex
+) -> None:
     """Put a flat shape into the view."""
     mask = Image.new("L", scene.flow.shape[::-1])
     fill(mask, outline[None], 255)
-    scene.lay(np.asarray(mask) / 255, colour, flow)
-    scene.detail[np.asarray(mask) > 0] = 1
+    if box := mask.getbbox():
+        left, top, right, bottom = box
+        scene, covered = scene.part(np.s_[top:bottom, left:right]), np.asarray(mask.crop(box))
+        scene.lay(covered / 255, colour, flow(scene.where) if callable(flow) else flow)
+        scene.detail[covered > 0] = 1
+
+
+def around(centre: complex, where: Points) -> Points:
+    """A flow round a centre, at these places."""
+    return np.asarray(1j * (where - centre) / (np.abs(where - centre) + 1))
 
 
 def place_trees(rng: Generator, scene: View, land: Field) -> None:
@@ -230,8 +244,7 @@ def place_trees(rng: Generator, scene: View, land: Field) -> None:
         lumps = path[-1] + reach * (rng.normal(0, 0.14, 12) + 1j * rng.normal(0, 0.12, 12))
         for lump, crown in zip(lumps, discs(lumps, reach * 0.12), strict=True):
             if not tall:
-                around = 1j * (scene.where - lump) / (np.abs(scene.where - lump) + 1)
-                stand(scene, crown, gradient(land, rng.uniform(0, 1, 1))[0], around)
+                stand(scene, crown, gradient(land, rng.uniform(0, 1, 1))[0], partial(around, lump))
 
 
 def place_boats(rng: Generator, scene: View, light: Field, wood: Field, horizon: float) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageChops, ImageDraw
-from scipy.spatial import Voronoi
 
 from datasets.drawing import (
     DAYS,
@@ -100,6 +99,8 @@ def rose_window(rng: Generator, size: PixelSize, jewels: Field) -> tuple[Points,
 
 def cathedral_glass(rng: Generator) -> Image.Image:
     """Set jewel-coloured panes in dark leading: rose windows, spirals and landscapes."""
+    from scipy.spatial import Voronoi  # not at the top: most runs read these paintings from disk
+
     size = canvas_size(rng)
     jewels = rng.permutation(swatches(rng.choice(JEWELS)))
     seeds, colours = rose_window(rng, size, jewels)
@@ -114,14 +115,23 @@ def cathedral_glass(rng: Generator) -> Image.Image:
     corners = cells.vertices @ np.array([1, 1j])
     draw = ImageDraw.Draw(image)
     lights = vary(rng, colours, 0.12, 14, 1.15)
-    for seed, colour, region in zip(seeds, lights, cells.point_region, strict=False):
-        rim = corners[cells.regions[region]]
-        if -1 in cells.regions[region] or np.abs(rim - seed).max() > 400:
+    regions = [cells.regions[region] for region in cells.point_region[: seeds.size]]
+    # The edges of all panes in one array: (seed, a corner, the next corner).
+    ends = np.cumsum([len(region) for region in regions])
+    pane = np.repeat(np.arange(seeds.size), np.diff(ends, prepend=0))
+    rim = corners[np.concatenate(regions)]
+    following = corners[np.concatenate([np.roll(region, -1) for region in regions])]
+    edges = np.stack([seeds[pane], rim, following], axis=-1)
+    bevel = np.cos(np.angle(edges[:, 1:].mean(-1) - seeds[pane]) + 2.3)
+    tones = lights[pane] * (1 + 0.28 * bevel[:, None])
+    far = np.abs(rim - seeds[pane]) > 400
+    for region, part in zip(
+        regions, map(slice, ends - np.diff(ends, prepend=0), ends), strict=True
+    ):
+        if -1 in region or far[part].any():
             continue
-        edges = np.stack([np.full_like(rim, seed), rim, np.roll(rim, -1)], axis=-1)
-        bevel = np.cos(np.angle(edges[:, 1:].mean(-1) - seed) + 2.3)
-        fill(image, edges, colour * (1 + 0.28 * bevel[:, None]))
-        draw.line(np.append(rim, rim[:1]).view(np.float64).tolist(), (18, 16, 26), 5)
+        fill(image, edges[part], tones[part])
+        draw.line(np.append(rim[part], rim[part][:1]).view(np.float64).tolist(), (18, 16, 26), 5)
     streaks = smooth_noise(rng, size, 60, 14) * 70 + 180
     glazed = ImageChops.multiply(image, to_image(streaks).convert("RGB"))
     return finish(rng, glazed, grain=4)
