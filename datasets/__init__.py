@@ -5,6 +5,22 @@ arguments. Content is a function that returns one, and a YAML in `conf/content/`
 decoded before `load_images` is called. May import `benchmark.user_input` alone.
 """
 
-from datasets.images import DatasetError, ImageSet, LazyImage, LoadedImages, digest_of, load_images
+from datasets.images import (
+    DatasetError,
+    ImageSet,
+    LazyImage,
+    LoadedImages,
+    digest_of,
+    load_images,
+    resized,
+)
 
-__all__ = ["DatasetError", "ImageSet", "LazyImage", "LoadedImages", "digest_of", "load_images"]
+__all__ = [
+    "DatasetError",
+    "ImageSet",
+    "LazyImage",
+    "LoadedImages",
+    "digest_of",
+    "load_images",
+    "resized",
+]

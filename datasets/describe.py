@@ -19,7 +19,7 @@ from rich.table import Column, Table
 
 from benchmark.user_input import InputError, import_callable
 from datasets.catalogue import Catalogue
-from datasets.images import DatasetError, read_all
+from datasets.images import DatasetError, LazyImage, read_all
 from datasets.names import unknown_name
 
 CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf" / "dataset"
@@ -78,16 +78,20 @@ def catalogue_of(arguments: Sequence[str]) -> Catalogue:
 
 def unreadable_files(catalogue: Catalogue, output: Console) -> dict[str, str]:
     """The source of every image that cannot be read, with what to say of it; reads them all."""
+
+    def read(image: LazyImage) -> None:
+        image.read()
+
     images = [image for artist in catalogue.artists for image in artist.images]
-    read = track(
-        read_all(images, lambda image: None),
+    reasons = track(
+        read_all(images, read),
         f"reading {len(images)} images",
         len(images),
         console=output,
         transient=True,
         disable=not output.is_terminal,
     )
-    return {image.source: why for image, why in zip(images, read, strict=True) if why}
+    return {image.source: why for image, why in zip(images, reasons, strict=True) if why}
 
 
 def show(catalogue: Catalogue, unreadable: Mapping[str, str], output: Console) -> None:

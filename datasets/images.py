@@ -34,6 +34,8 @@ class LazyImage:
     name: str  # short and unique in its set
     source: str  # the file, or what made it
     read: Callable[[], Image.Image] = field(compare=False)
+    # What changes whenever the image does; None: unknown, so that nobody may keep what was read.
+    version: Callable[[], str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,28 @@ def digest_of(sets: Sequence[LoadedImages]) -> str:
     return hashlib.sha256("".join(images.digest for images in sets).encode()).hexdigest()
 
 
-def load_images(image_set: ImageSet, size: int) -> LoadedImages:
-    """Read all images of a set and resize each to size × size, as the study does.
+def resized(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
+    """The SHA-256 of an image's RGB pixels, and the image at size × size, as the study does.
 
     The aspect ratio is not kept (the study, section 1); the filter is Lanczos.
+    """
+    original = image.read()
+    digest = hashlib.sha256(f"{original.size}".encode())
+    digest.update(original.tobytes())
+    return digest.hexdigest(), np.asarray(original.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def load_images(
+    image_set: ImageSet,
+    size: int,
+    make: Callable[[LazyImage, int], tuple[str, np.ndarray]] = resized,
+) -> LoadedImages:
+    """All images of a set, each as `make` gives its digest and pixels.
 
     Raises:
         DatasetError: names the files that cannot be read.
     """
-
-    def digest_and_pixels(image: Image.Image) -> tuple[str, np.ndarray]:
-        digest = hashlib.sha256(f"{image.size}".encode())
-        digest.update(image.tobytes())
-        return digest.hexdigest(), np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
-
-    results = list(read_all(image_set.images, digest_and_pixels))
+    results = list(read_all(image_set.images, lambda image: make(image, size)))
     if unreadable := [made for made in results if isinstance(made, str)]:
         rest = len(unreadable) - NAMED_FILES
         more = f" and {rest} more" if rest > 0 else ""
@@ -99,17 +108,15 @@ def load_images(image_set: ImageSet, size: int) -> LoadedImages:
     return LoadedImages(image_set, np.stack(pixels), digests)
 
 
-def read_all(
-    images: Sequence[LazyImage], use: Callable[[Image.Image], Made]
-) -> Iterator[Made | str]:
-    """What is made of each image, in order; its source and the reason where it cannot be read.
+def read_all(images: Sequence[LazyImage], use: Callable[[LazyImage], Made]) -> Iterator[Made | str]:
+    """What `use` makes of each image, in order; its source and the reason where that fails.
 
     None of over 89 megapixels is read: it is an attack rather than a painting.
     """
 
     def used(image: LazyImage) -> Made | str:
         try:
-            return use(image.read())
+            return use(image)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             reason = f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
         except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
@@ -131,6 +138,12 @@ def read_file(path: Path) -> Image.Image:
     # The name's ending decides nothing: what calls itself JPEG may be a program for Ghostscript.
     with Image.open(path, formats=sorted(readable_formats())) as image:
         return to_rgb(ImageOps.exif_transpose(image))
+
+
+def file_version(path: Path) -> str:
+    """What changes whenever a file does; nobody can set the last of its times back."""
+    state = path.stat()
+    return f"{path.absolute()} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -160,7 +173,12 @@ def files_in(folder: Path) -> tuple[LazyImage, ...]:
     formats = readable_formats()
     known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
     return tuple(
-        LazyImage(printable(path.stem), printable(str(path)), partial(read_file, path))
+        LazyImage(
+            printable(path.stem),
+            printable(str(path)),
+            partial(read_file, path),
+            partial(file_version, path),
+        )
         for path in natsorted(folder.iterdir(), key=lambda path: path.name)
         if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
     )

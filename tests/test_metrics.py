@@ -1,5 +1,6 @@
 """Metrics: against independent computations, and by their properties."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -21,7 +22,7 @@ from benchmark.analysis import calibration
 from benchmark.config.compose import composed
 from benchmark.images import upscale
 from benchmark.images.pixels import luma
-from benchmark.metrics import pixels, recognition, scoring
+from benchmark.metrics import kept, pixels, recognition, scoring
 from benchmark.metrics.features import (
     Features,
     MissingInputError,
@@ -35,6 +36,7 @@ from benchmark.metrics.scoring import held_out, others
 from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.runs.prepare import all_artists, evaluation_setup, load_paintings
 from benchmark.runs.variants import metric_of
+from benchmark.transfer.features import extract_features
 from benchmark.user_input import InputError
 from datasets import ImageSet, LazyImage, LoadedImages, load_images, sample
 from tests.workspace import WORKSPACE
@@ -430,17 +432,28 @@ def test_runs_that_share_a_cache_compute_features_once(
     setup, sets, content, results = scene
     computed: list[int] = []
 
-    def counted(pixels: Array, evaluator: Backbone) -> Features:
+    def counted(evaluator: Backbone, pixels: Array) -> list[Array]:
         computed.append(len(pixels))
-        return features_of(pixels, evaluator)
+        return extract_features(evaluator, pixels)
 
-    features_of = scoring.features_of
-    monkeypatch.setattr(scoring, "features_of", counted)
-    cache = scoring.FeatureCache()
+    monkeypatch.setattr(kept, "extract_features", counted)
+    shared = kept.KeptFeatures()
     for expected in ([2, 2, 2, 4, 4, 7, 8, 8], [2, 2]):
-        scoring.scores(replace(setup, cache=cache), sets, content, results)
+        scoring.scores(replace(setup, kept=shared), sets, content, results)
         assert sorted(computed) == expected
         computed.clear()
+
+
+def test_paintings_are_read_for_metrics_that_ask_for_them_alone(scene: Any) -> None:
+    given, sets, content, results = scene
+    gone = replace(given.held_out[0].images[0], read=partial(Image.open, "gone.png"))
+    unread = replace(given, held_out=[ImageSet("Ada", (gone,))] * 2, others=[])
+    without = {"ssim", "ms_ssim", "change", "content_distance"}
+    for names in (set[str](), without, {"grain"}):
+        metrics = [one for one in given.metrics if one.name in names]
+        with pytest.raises(InputError) if names == {"grain"} else nullcontext():
+            table, _ = scoring.scores(replace(unread, metrics=metrics), sets, content, results)
+            assert set(table["metric"]) == names
 
 
 def test_a_measure_of_some_artists_has_no_mean(scene: Any) -> None:

@@ -76,7 +76,7 @@ def test_no_module_keeps_state_that_runs_share() -> None:
     assert keeping <= {"benchmark/analysis/statistics.py"}
 
 
-BELOW = ("checkpoint", "progress", "run", "scores", "target_cache")
+BELOW = ("checkpoint", "progress", "run", "scores")
 
 
 def test_below_its_preparation_no_part_of_a_run_sees_the_configuration() -> None:

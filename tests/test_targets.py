@@ -1,22 +1,28 @@
-"""Style targets on disk, and how many examples the memory holds."""
+"""Pictures and features on disk, and how many examples the memory holds."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import datasets
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.images.pixels import to_float
-from benchmark.runs import target_cache
+from benchmark.metrics import kept
+from benchmark.metrics.features import Features
 from benchmark.runs.prepare import Prepared, prepare
-from benchmark.runs.target_cache import style_targets
 from benchmark.runs.workspace import Workspace
-from benchmark.transfer import backend, features, style_transfer
+from benchmark.runtime import disk_cache
+from benchmark.runtime.disk_cache import DiskCache
+from benchmark.transfer import backend, style_transfer
 from benchmark.transfer.batch import plan_batches
 from benchmark.transfer.features import StyleTargets
+from datasets import DatasetError, LazyImage, folder
 from tests.commands import TINY
 from tests.workspace import prepared_run
 
@@ -27,7 +33,7 @@ def prepared(*overrides: str) -> Prepared:
 
 def read(run: Prepared, cache: Path | None) -> StyleTargets:
     """Style targets as a new process would get them."""
-    return style_targets(run.backbone, run.paintings[0], cache)
+    return kept.style_targets(run.backbone, run.paintings[0], DiskCache(cache))
 
 
 class Trap:
@@ -45,15 +51,27 @@ def assert_equal(first: StyleTargets, second: StyleTargets) -> None:
             np.testing.assert_array_equal(np.asarray(part), np.asarray(same))
 
 
-def test_targets_come_from_disk_the_same_to_the_bit(
+def test_features_come_from_disk_the_same_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepared()
+    """An evaluator's features of paintings are in the entry of a backbone's style targets."""
+    run, disk = prepared(), DiskCache(tmp_path / "cache")
     computed = read(run, None)
+
+    def features() -> list[Features]:
+        paintings = kept.painting_features(run.backbone, run.paintings[0], disk)
+        return [paintings, kept.content_features(run.backbone, run.content, disk)]
+
+    extracted = features()
+    monkeypatch.setattr(kept, "extract_features", None)  # whoever extracts again fails
     assert_equal(read(run, tmp_path / "cache"), computed)
-    monkeypatch.setattr(features, "extract_features", None)  # whoever extracts again fails
-    assert_equal(read(run, tmp_path / "cache"), computed)
-    assert not list((tmp_path / "cache").glob("*.part"))
+    for first, second in zip(extracted, features(), strict=True):
+        for gram, same in zip(first.grams, second.grams, strict=True):
+            np.testing.assert_array_equal(gram, same)
+        for name in ("pooled", "statistics", "content"):
+            np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert [one.content is None for one in extracted] == [True, False]
+    assert not list((tmp_path / "cache").rglob("*.part*"))
 
 
 @pytest.mark.parametrize(
@@ -62,12 +80,12 @@ def test_targets_come_from_disk_the_same_to_the_bit(
 def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
     run = prepared()
     computed = read(run, tmp_path)
-    [entry] = tmp_path.iterdir()
+    [entry] = tmp_path.rglob("*.npz")
     content = entry.read_bytes()
     if damage == "another network's":
-        np.savez(entry, *(np.zeros((3, 3), "float32") for _ in range(5)))
+        np.savez(entry, *(np.zeros((3, 3), "float32") for _ in range(7)))
     elif damage == "pickled":
-        np.savez(entry, *(np.array([Trap()], object) for _ in range(5)))
+        np.savez(entry, *(np.array([Trap()], object) for _ in range(7)))
     elif damage == "no numbers":
         with np.load(entry) as stored:
             np.savez(entry, *(np.full_like(array, np.nan) for array in stored.values()))
@@ -83,16 +101,16 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
 def test_the_key_is_of_all_that_matters() -> None:
     run, paintings = prepared(), prepared().paintings[0]
     keys = {
-        target_cache.key(run.backbone, paintings),
-        target_cache.key(run.backbone, replace(paintings, pixels=paintings.pixels[::-1])),
-        target_cache.key(run.backbone, prepared("image_size=64").paintings[0]),
+        kept.features_key(run.backbone, paintings),
+        kept.features_key(run.backbone, replace(paintings, pixels=paintings.pixels[::-1])),
+        kept.features_key(run.backbone, prepared("image_size=64").paintings[0]),
         *(
-            target_cache.key(prepared(option).backbone, paintings)
+            kept.features_key(prepared(option).backbone, paintings)
             for option in ("seed=1", "precision=bfloat16", "backbone=mobilenetv2")
         ),
     }
     assert len(keys) == 6
-    assert target_cache.key(prepared("optimizer=sgd").backbone, paintings) in keys
+    assert kept.features_key(prepared("optimizer=sgd").backbone, paintings) in keys
 
 
 def test_without_room_on_disk_the_targets_are_there_all_the_same(
@@ -101,16 +119,57 @@ def test_without_room_on_disk_the_targets_are_there_all_the_same(
     (tmp_path / "file").write_text("not a folder")
     run = prepared()
     assert_equal(read(run, tmp_path / "file"), read(run, None))
-    assert "style targets not cached" in caplog.text
+    assert "not all is kept for later runs" in caplog.text
 
 
 def test_the_cache_keeps_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read(prepared(), tmp_path)
-    [first] = tmp_path.iterdir()
-    monkeypatch.setattr(target_cache, "CACHE_LIMIT", int(1.5 * first.stat().st_size))
+    [first] = tmp_path.rglob("*.npz")
+    monkeypatch.setattr(disk_cache, "LIMIT", int(1.5 * first.stat().st_size))
     read(prepared("seed=1"), tmp_path)
-    [second] = tmp_path.iterdir()
+    [second] = tmp_path.rglob("*.npz")
     assert second != first
+
+
+def test_an_image_is_read_once_and_anew_when_it_changes(
+    tmp_path: Path, picture_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [ada] = folder.paintings(str(picture_folder), ["Ada"])
+    disk, resized = DiskCache(tmp_path / "cache"), datasets.resized
+    read: list[str] = []
+
+    def counted(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
+        read.append(image.name)
+        return resized(image, size)
+
+    monkeypatch.setattr(datasets, "resized", counted)
+
+    def readings(places: slice, size: int = 16) -> list[str]:
+        """Which images are read for a part of the set, which must be as without a cache."""
+        read.clear()
+        part = replace(ada, images=ada.images[places])
+        found = kept.load_images(part, size, disk)
+        expected = datasets.load_images(part, size, resized)
+        assert found.digests == expected.digests
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+        return sorted(read)
+
+    assert readings(slice(2)) == ["Ada_1", "Ada_2"]
+    assert readings(slice(1, 4)) == ["Ada_3", "Ada_4"]
+    assert readings(slice(4)) == []
+    assert readings(slice(1), size=8) == ["Ada_1"]
+    first, second = (picture_folder / "Ada" / f"Ada_{number}.png" for number in (1, 2))
+    times = second.stat().st_mtime_ns
+    pixels = np.asarray(Image.open(second))
+    Image.fromarray(pixels[::-1]).save(second)
+    os.utime(second, ns=(times, times))
+    assert readings(slice(4)) == ["Ada_2"]
+    for entry in tmp_path.rglob("*.npz"):
+        entry.write_bytes(entry.read_bytes()[:-9])
+    assert readings(slice(2)) == ["Ada_1", "Ada_2"]
+    first.unlink()
+    with pytest.raises(DatasetError, match=r"1 of the 12 images of 'Ada' cannot be read: .*Ada_1"):
+        kept.load_images(ada, 16, disk)
 
 
 @pytest.mark.parametrize(

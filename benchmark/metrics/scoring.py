@@ -3,20 +3,19 @@
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-import datasets
 from backbones import Backbone
 from benchmark.images.pixels import to_float
 from benchmark.metrics.features import Features, MissingInputError, concatenated
-from benchmark.metrics.recognition import OutsideFeatures
+from benchmark.metrics.kept import KeptFeatures, result_features
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
-from benchmark.transfer.features import channel_energies, extract_features
+from benchmark.runtime.disk_cache import DiskCache
 from datasets import ImageSet, LoadedImages
 
 FEATURE_INPUTS = ("features", "content_features", "reference_features", "outside")
@@ -43,18 +42,14 @@ class Metric:
         """Whether it compares features."""
         return not self.inputs.isdisjoint(FEATURE_INPUTS)
 
+    @property
+    def scores_paintings(self) -> bool:
+        """Whether a held-out painting can be scored, which has no content picture.
 
-class FeatureCache:
-    """Image sets and evaluators' features of them; runs that share it compute them once."""
-
-    def __init__(self) -> None:
-        self.load = lru_cache(maxsize=64)(datasets.load_images)
-        self.of_contents = lru_cache(maxsize=16)(_features)
-        self.of_paintings = lru_cache(maxsize=32)(_features_without_content)
-        self.of_artists = lru_cache(maxsize=8)(self._of_artists)
-
-    def _of_artists(self, sets: tuple[LoadedImages, ...], evaluator: Backbone) -> OutsideFeatures:
-        return OutsideFeatures({one.name: self.of_paintings(one, evaluator) for one in sets})
+        It is not compared with itself.
+        """
+        outside = self.description.reference == "held_out" or "outside" in self.inputs
+        return not outside and self.inputs.isdisjoint({"contents", "content_features"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,8 @@ class EvaluationSetup:
     held_out: Sequence[ImageSet]  # for each style set, its artist's paintings outside all of them
     others: Sequence[ImageSet]  # other artists' paintings
     size: int  # pixels a side at which paintings are read
-    cache: FeatureCache = field(default_factory=FeatureCache)
+    kept: KeptFeatures = field(default_factory=KeptFeatures)
+    disk: DiskCache = field(default_factory=DiskCache)
 
     @property
     def digest(self) -> str:
@@ -81,6 +77,18 @@ class EvaluationSetup:
         """Paintings outside every style set, by artist; artists with none are left out."""
         by_artist = {one.name: one for one in (*self.held_out, *self.others)}
         return {name: one for name, one in by_artist.items() if one.images}
+
+    def load(self, images: ImageSet) -> LoadedImages:
+        """Paintings, read once."""
+        return self.kept.images(images, self.size, self.disk)
+
+    def of_contents(self, images: LoadedImages, evaluator: Backbone) -> Features:
+        """An evaluator's features of content pictures, extracted once."""
+        return self.kept.of_contents(evaluator, images, self.disk)
+
+    def of_paintings(self, images: LoadedImages, evaluator: Backbone) -> Features:
+        """The same of paintings, without activations."""
+        return self.kept.of_paintings(evaluator, images, self.disk)
 
 
 def held_out(sets: Sequence[ImageSet], groups: Sequence[ImageSet], most: int) -> list[ImageSet]:
@@ -155,15 +163,16 @@ class MetricInputs:
             return to_float(self._contents().pixels)
         if name == "reference":
             return np.concatenate([to_float(one.pixels) for one in self._reference(metric)])
-        backbone, cache = self.setup.evaluators[evaluator], self.setup.cache
+        setup, backbone = self.setup, self.setup.evaluators[evaluator]
         if name == "features":
             return self.features(backbone)
         if name == "content_features":
-            return cache.of_contents(self._contents(), backbone)
+            return setup.of_contents(self._contents(), backbone)
         if name == "reference_features":
             sets = self._reference(metric)
-            return concatenated([cache.of_paintings(one, backbone) for one in sets])
-        return cache.of_artists(tuple(map(self._load, self.setup.outside.values())), backbone)
+            return concatenated([setup.of_paintings(one, backbone) for one in sets])
+        outside = tuple(map(setup.load, setup.outside.values()))
+        return setup.kept.of_artists(backbone, outside, setup.disk)
 
     def _contents(self) -> LoadedImages:
         if self.contents is None:
@@ -180,10 +189,7 @@ class MetricInputs:
         if not any(one.images for one in sets):
             what = "paintings outside the style set" if kind == "held_out" else "other artists"
             raise MissingInputError(f"the dataset has no {what} to compare with")
-        return [self._load(one) for one in sets]
-
-    def _load(self, images: ImageSet) -> LoadedImages:
-        return self.setup.cache.load(images, self.setup.size)
+        return [self.setup.load(one) for one in sets]
 
 
 def scores(
@@ -199,18 +205,20 @@ def scores(
     """
     parts: list[pd.DataFrame] = []
     skipped = {f"metrics by {name}": reason for name, reason in setup.unavailable.items()}
-    cache, names = setup.cache, contents.names
+    names = contents.names
+    on_paintings = [one for one in setup.metrics if one.scores_paintings]
+    can_score = setup.evaluators or not all(one.needs_evaluator for one in on_paintings)
     by_artist = np.split(results, len(style_sets))
     for style_set, held_out, own in zip(style_sets, setup.held_out, by_artist, strict=True):
-        features = lru_cache(partial(features_of, own))
-        unchanged = partial(cache.of_contents, contents)
+        features = lru_cache(partial(result_features, pixels=own))
+        unchanged = partial(setup.of_contents, contents)
         subjects: list[tuple[Any, ...]] = [
             (RESULT, names, own, features, contents),
             (CONTENT, names, contents.pixels, unchanged, contents),
         ]
-        if held_out.images:
-            paintings = cache.load(held_out, setup.size)
-            real = partial(cache.of_paintings, paintings)
+        if held_out.images and on_paintings and can_score:
+            paintings = setup.load(held_out)
+            real = partial(setup.of_paintings, paintings)
             subjects.append((PAINTING, paintings.names, paintings.pixels, real, None))
         for subject in subjects:
             tables, reasons = _tables(MetricInputs(setup, style_set, held_out, *subject))
@@ -220,23 +228,14 @@ def scores(
     return (pd.concat(parts, ignore_index=True) if parts else empty), skipped
 
 
-def features_of(pixels: np.ndarray, evaluator: Backbone) -> Features:
-    """An evaluator's features of pictures, uint8 (n, S, S, 3)."""
-    *grams, content = extract_features(evaluator, pixels)
-    pooled = content.mean(axis=(1, 2), dtype="float64")
-    statistics = np.concatenate(channel_energies(grams, content), axis=1)
-    return Features(tuple(grams), pooled, content, statistics)
-
-
 def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
     """The scores of some pictures, and the reasons why metrics were not computed."""
     tables, skipped = [], {}
     setup, artist = inputs.setup, inputs.style_set.name
     no_evaluator = "evaluation.evaluators=[] names no evaluator"
     for metric in setup.metrics:
-        trained_on = metric.description.reference == "held_out" or "outside" in metric.inputs
-        if inputs.subject == PAINTING and trained_on:
-            continue  # A held-out painting would be compared with itself.
+        if inputs.subject == PAINTING and not metric.scores_paintings:
+            continue
         if metric.needs_evaluator and not setup.evaluators:
             skipped[metric.name] = next(iter(setup.unavailable.values()), no_evaluator)
         for evaluator in setup.evaluators if metric.needs_evaluator else [""]:
@@ -247,12 +246,3 @@ def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
             except Exception as error:  # A metric with a defect must not make the run a failure.
                 skipped[metric.name] = f"{artist}: failed: {type(error).__name__}: {error}"
     return tables, skipped
-
-
-def _features(images: LoadedImages, evaluator: Backbone) -> Features:
-    return features_of(images.pixels, evaluator)
-
-
-def _features_without_content(images: LoadedImages, evaluator: Backbone) -> Features:
-    # The content layer's activations would take more memory than all the rest.
-    return replace(_features(images, evaluator), content=None)

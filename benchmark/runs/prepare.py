@@ -17,11 +17,13 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Init, Keep
 from benchmark.config.signatures import arguments_of, function_of
+from benchmark.metrics.kept import kept_arrays
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.style_sets import Selection, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace, load_backbone
+from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
@@ -54,7 +56,7 @@ class Prepared:
     keep_best: bool  # whether each example's image of lowest total loss is kept, not the last
     snapshots: Sequence[int]  # epochs whose images are logged
     original_size: bool  # whether results are also logged at their content images' own sizes
-    cache: Path | None  # folder for style targets
+    disk: DiskCache  # where pictures and their features are kept
     evaluation_setup: EvaluationSetup
     workspace: Workspace  # what it shares with the other runs of the process
 
@@ -87,12 +89,13 @@ class Prepared:
 
     def batches(self) -> list[Batch]:
         """All examples in batches."""
+        kept = self.workspace.kept
         targets = [
-            self.workspace.style_targets(self.backbone, paintings, self.cache)
-            for paintings in self.paintings
+            kept.style_targets(self.backbone, paintings, self.disk) for paintings in self.paintings
         ]
+        content = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
         start = self.noise() if self.from_noise else None
-        return make_batches(self.backbone, self.content.pixels, targets, self.batch, start)
+        return make_batches(self.backbone, self.content.pixels, targets, self.batch, start, content)
 
     def plans(self) -> list[BatchPlan]:
         """Which examples each of these batches has."""
@@ -151,10 +154,15 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,
         original_size=config.original_size,
-        cache=ROOT / Path(config.cache).expanduser() / "style_targets" if config.cache else None,
+        disk=disk_cache(config),
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
         workspace=workspace,
     )
+
+
+def disk_cache(config: Config) -> DiskCache:
+    """Where a run keeps pictures and their features for others."""
+    return DiskCache(ROOT / Path(config.cache).expanduser() if config.cache else None)
 
 
 def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpoint:
@@ -184,12 +192,13 @@ def load_paintings(
             "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
         )
     backbone = cache(partial(load_backbone, config, workspace.backbones))
+    disk = disk_cache(config)
 
     def features(group: ImageSet) -> np.ndarray:
-        return workspace.group_features(backbone(), group, config.image_size)
+        return workspace.group_features(backbone(), group, config.image_size, disk)
 
     sets = choose_sets(groups, choice, config.seed, features)
-    return groups, [workspace.load_images(style_set, config.image_size) for style_set in sets]
+    return groups, [workspace.kept.images(one, config.image_size, disk) for one in sets]
 
 
 def evaluation_setup(
@@ -214,7 +223,8 @@ def evaluation_setup(
         held_out=held_out(sets, groups, wanted.held_out),
         others=others(groups, other_artists, wanted.others, wanted.held_out),
         size=config.image_size,
-        cache=workspace.evaluation,
+        kept=workspace.kept,
+        disk=disk_cache(config),
     )
 
 
@@ -250,4 +260,4 @@ def load_content(config: Config, workspace: Workspace) -> LoadedImages:
     else:
         split: Literal["train", "test"] = config.split.value
         found = selection.random_split(available, split, wanted.train, wanted.test, config.seed)
-    return workspace.load_images(found, config.image_size)
+    return workspace.kept.images(found, config.image_size, disk_cache(config))

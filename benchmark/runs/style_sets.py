@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from pydantic import BaseModel, PositiveInt
 
-import datasets
 from backbones import Backbone
-from benchmark.transfer.features import channel_energies, extract_features
+from benchmark.metrics.kept import kept_arrays, load_images
+from benchmark.runtime.disk_cache import DiskCache
 from datasets import DatasetError, ImageSet
 from datasets import selection as rules
 
@@ -69,7 +69,7 @@ def choose_sets(
     return sets
 
 
-def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray:
+def group_features(backbone: Backbone, group: ImageSet, size: int, disk: DiskCache) -> np.ndarray:
     """Each painting of a group as a point of the backbone's feature space, (n, D).
 
     The root mean square of every channel of the style layers and of the content layer; each
@@ -77,9 +77,9 @@ def group_features(backbone: Backbone, group: ImageSet, size: int) -> np.ndarray
     """
     parts = []
     for start in range(0, len(group.images), 30):  # so many in memory at a time
-        part = ImageSet(group.name, group.images[start : start + 30])
-        *grams, content = extract_features(backbone, datasets.load_images(part, size).pixels)
-        parts.append(channel_energies(grams, content))
-    layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+        part = load_images(ImageSet(group.name, group.images[start : start + 30]), size, disk)
+        parts.append(kept_arrays(backbone, part, disk).statistics)
+    widths = [layer.shape[-1] for layer in backbone.shared.cut.outputs]
+    layers = np.split(np.concatenate(parts), np.cumsum(widths)[:-1], axis=1)
     norms = [max(float(np.linalg.norm(layer, axis=1).mean()), 1e-12) for layer in layers]
     return np.concatenate([a / norm for a, norm in zip(layers, norms, strict=True)], axis=1)

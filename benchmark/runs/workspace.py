@@ -11,9 +11,8 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config
 from benchmark.config.signatures import arguments_of, function_of
-from benchmark.metrics.scoring import FeatureCache
+from benchmark.metrics.kept import KeptFeatures
 from benchmark.runs.style_sets import group_features
-from benchmark.runs.target_cache import style_targets
 from benchmark.transfer.style_transfer import Session
 
 
@@ -44,10 +43,8 @@ class Workspace:
         self.session = Session()
         self.backbones = BackboneCache()
         self.evaluator = lru_cache(maxsize=32)(self._evaluator)
-        self.evaluation = FeatureCache()
-        self.load_images = self.evaluation.load
+        self.kept = KeptFeatures()
         self.group_features = lru_cache(maxsize=64)(group_features)
-        self.style_targets = lru_cache(maxsize=16)(style_targets)
 
     def _evaluator(self, name: str, weights: str, image_size: int) -> Backbone | str:
         """A backbone that scores results, or with weights="auto" why not; else ConfigError.

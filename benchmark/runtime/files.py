@@ -12,11 +12,12 @@ PART = re.compile(r"\..*\.(\d+)-([\d.]+)@(.+)\.part(\..*)?")
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A file to write that takes the place of `path` at the end of the block.
 
     Where the block fails, or the process dies, `path` stays what it was. The name ends as that of
-    `path` does, because some libraries add an ending of their own.
+    `path` does, because some libraries add an ending of their own. If `durable`, it is whole even
+    after the machine itself was stopped.
 
     Raises:
         OSError: there is no room, or no permission.
@@ -26,8 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.stem}.{mark}.part{path.suffix}")
     try:
         yield part
-        with part.open("rb+") as written:
-            os.fsync(written)
+        if durable:
+            with part.open("rb+") as written:
+                os.fsync(written)
         part.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -63,13 +63,16 @@ def make_batches(
     targets: Sequence[StyleTargets],
     batch_size: int,
     start: np.ndarray | None = None,
+    activations: np.ndarray | None = None,
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
     `contents`, (N, S, S, 3), are uint8, or floats in [0, 1]. `start`, (artists, N, S, S, 3) in
-    [0, 1], has the images to start from; None: the contents. The targets are this backbone's.
+    [0, 1], has the images to start from; None: the contents. The targets are this backbone's, and
+    so are the activations of its content layer, where the caller has them.
     """
-    *_, activations = extract_features(backbone, contents)
+    if activations is None:
+        *_, activations = extract_features(backbone, contents)
     starts = [to_float(contents)] * len(targets) if start is None else start
     paintings = [target[0].deviations.shape[1] for target in targets]
     return [

@@ -58,22 +58,24 @@ def channel_energies(grams: Sequence[np.ndarray], content: np.ndarray) -> list[n
 
 def extract_targets(backbone: Backbone, images: np.ndarray) -> StyleTargets:
     """The style targets of an artist's n paintings, (n, S, S, 3), uint8, or floats in [0, 1]."""
-    return from_triangles(gram_triangles(backbone, images))
-
-
-def gram_triangles(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
-    """Upper triangles, (n, C·(C+1)/2), of the Gram matrices that `extract_features` gives."""
     *grams, _ = extract_features(backbone, images)
-    return [gram[(slice(None), *np.triu_indices(gram.shape[-1]))] for gram in grams]
+    return from_triangles([upper_triangles(gram) for gram in grams])
+
+
+def upper_triangles(grams: np.ndarray) -> np.ndarray:
+    """What Gram matrices (n, C, C) need on disk, (n, C·(C+1)/2), for they are symmetric."""
+    return np.asarray(grams[(slice(None), *np.triu_indices(grams.shape[-1]))])
+
+
+def full_grams(triangles: np.ndarray) -> np.ndarray:
+    """The Gram matrices (n, C, C) with these upper triangles."""
+    channels = int((2 * triangles.shape[1]) ** 0.5)
+    rows, columns = np.triu_indices(channels)
+    places = np.empty((channels, channels), np.intp)
+    places[rows, columns] = places[columns, rows] = np.arange(len(rows))
+    return np.take(triangles, places, axis=1)
 
 
 def from_triangles(triangles: Sequence[np.ndarray]) -> StyleTargets:
     """The style targets whose Gram matrices have these upper triangles."""
-    targets = []
-    for triangle in triangles:
-        channels = int((2 * triangle.shape[1]) ** 0.5)
-        rows, columns = np.triu_indices(channels)
-        grams = np.empty((len(triangle), channels, channels), "float32")
-        grams[:, rows, columns] = grams[:, columns, rows] = triangle
-        targets.append(centre(ops.convert_to_tensor(grams)))
-    return targets
+    return [centre(ops.convert_to_tensor(full_grams(triangle))) for triangle in triangles]

@@ -1,0 +1,171 @@
+"""Pictures and a network's features of them, made once: kept in memory and on disk."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import PIL
+
+import datasets
+from backbones import Backbone
+from benchmark.metrics.features import Features
+from benchmark.metrics.recognition import OutsideFeatures
+from benchmark.runtime.disk_cache import DiskCache, Kind, key_of
+from benchmark.transfer import backend
+from benchmark.transfer.features import (
+    StyleTargets,
+    channel_energies,
+    extract_features,
+    from_triangles,
+    full_grams,
+    upper_triangles,
+)
+from benchmark.user_input import import_callable
+from datasets import ImageSet, LazyImage, LoadedImages
+
+IMAGES_VERSION = 1
+"""To be raised whenever `datasets.images` changes the pixels or the digest of an image."""
+
+FEATURES_VERSION = 2
+"""To be raised whenever `losses.gram_matrix`, `smoothing` or this file changes the features."""
+
+
+class KeptFeatures:
+    """What the runs of one process read and extract, of each the least recently used go first."""
+
+    def __init__(self) -> None:
+        """With nothing in it."""
+        self.images = lru_cache(maxsize=64)(load_images)
+        self.style_targets = lru_cache(maxsize=16)(style_targets)
+        self.of_contents = lru_cache(maxsize=16)(content_features)
+        self.of_paintings = lru_cache(maxsize=32)(painting_features)
+        self.of_artists = lru_cache(maxsize=8)(self._of_artists)
+
+    def _of_artists(
+        self, backbone: Backbone, sets: tuple[LoadedImages, ...], disk: DiskCache
+    ) -> OutsideFeatures:
+        return OutsideFeatures({one.name: self.of_paintings(backbone, one, disk) for one in sets})
+
+
+def load_images(image_set: ImageSet, size: int, disk: DiskCache) -> LoadedImages:
+    """As `datasets.load_images`, but no image is read that is on disk at this size.
+
+    One entry an image, so that every choice of the same paintings finds its own.
+    """
+    made: dict[str, Sequence[np.ndarray]] = {}
+    kinds: list[Kind] = [((size, size, 3), "uint8"), ((32,), "uint8")]
+
+    def resized(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
+        if disk.folder is None or image.version is None:
+            return datasets.resized(image, size)
+        software = IMAGES_VERSION, PIL.__version__
+        key = key_of("images", software, image.source, image.version(), size)
+        if kept := disk.read(key, kinds):
+            return kept[1].tobytes().hex(), kept[0]
+        digest, pixels = datasets.resized(image, size)
+        made[key] = pixels, np.frombuffer(bytes.fromhex(digest), "uint8")
+        return digest, pixels
+
+    loaded = datasets.load_images(image_set, size, resized)
+    disk.write(made)
+    return loaded
+
+
+def style_targets(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> StyleTargets:
+    """An artist's style targets, from the same entry as an evaluator's features."""
+    triangles, *_ = kept_arrays(backbone, images, disk)
+    return from_triangles(triangles)
+
+
+def painting_features(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> Features:
+    """A network's features of paintings."""
+    return _as_features(*kept_arrays(backbone, images, disk))
+
+
+def content_features(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> Features:
+    """A network's features of content pictures."""
+    return _as_features(*kept_arrays(backbone, images, disk, activations=True))
+
+
+def result_features(backbone: Backbone, pixels: np.ndarray) -> Features:
+    """A network's features of results, (n, S, S, 3), which are kept nowhere."""
+    return _as_features(*extracted(backbone, pixels))
+
+
+class Extracted(NamedTuple):
+    """Features of n pictures, the Gram matrices as triangles."""
+
+    triangles: list[np.ndarray]
+    pooled: np.ndarray
+    statistics: np.ndarray
+    content: np.ndarray | None
+
+
+def extracted(backbone: Backbone, pixels: np.ndarray) -> Extracted:
+    """Extract the features of pictures, (n, S, S, 3), uint8."""
+    *grams, content = extract_features(backbone, pixels)
+    pooled = content.mean(axis=(1, 2), dtype="float64")
+    statistics = np.concatenate(channel_energies(grams, content), axis=1)
+    return Extracted([upper_triangles(gram) for gram in grams], pooled, statistics, content)
+
+
+def kept_arrays(
+    backbone: Backbone, images: LoadedImages, disk: DiskCache, *, activations: bool = False
+) -> Extracted:
+    """The same of images, read from disk where they are; of its content layer if asked for.
+
+    The same to the bit either way, for only one triangle of each Gram matrix is used.
+    """
+    *style, content = ((len(images.pixels), *out.shape[1:]) for out in backbone.shared.cut.outputs)
+    widths = [shape[-1] for shape in style]
+    kinds: list[Kind] = [((len(images.pixels), c * (c + 1) // 2), "float32") for c in widths]
+    kinds += [(content[::3], "float64"), ((content[0], sum(widths) + content[-1]), "float32")]
+    kinds += [(content, "float32")] if activations else []
+    key = features_key(backbone, images, activations)
+    if arrays := disk.read(key, kinds):
+        triangles, (pooled, statistics, *rest) = arrays[: len(style)], arrays[len(style) :]
+        found = rest[0].astype(backbone.shared.model.outputs[-1].dtype) if rest else None
+        return Extracted(triangles, pooled, statistics, found)
+    made = extracted(backbone, images.pixels)
+    if not activations:  # They would take more memory than all the rest.
+        made = made._replace(content=None)
+    whole = [] if made.content is None else [np.asarray(made.content, "float32")]
+    disk.write({key: [*made.triangles, made.pooled, made.statistics, *whole]})
+    return made
+
+
+def features_key(backbone: Backbone, images: LoadedImages, activations: bool = False) -> str:
+    """The key of features: of network, weights, pictures, software, device."""
+    architecture = backbone.shared.architecture
+    functions = (architecture.model, architecture.preprocessing)
+    return key_of(
+        "features",
+        FEATURES_VERSION,
+        backend.numerics(),
+        architecture,
+        *(_source(import_callable(function)) for function in functions),
+        backbone.digest,
+        images.pixels.shape,
+        hashlib.sha256(images.pixels.tobytes()).hexdigest(),
+        activations,
+    )
+
+
+def _source(function: Callable[..., object]) -> str:
+    """A function's source, where it has one."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # compiled, or an object that can be called
+        return repr(function)
+
+
+def _as_features(
+    triangles: Sequence[np.ndarray],
+    pooled: np.ndarray,
+    statistics: np.ndarray,
+    content: np.ndarray | None,
+) -> Features:
+    return Features(tuple(map(full_grams, triangles)), pooled, content, statistics)
