@@ -17,7 +17,7 @@ from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.variants import optimizer_choice
-from benchmark.transfer import losses
+from benchmark.transfer import loop, losses
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.features import extract_features, extract_targets
@@ -148,7 +148,7 @@ def test_several_artists_together_change_no_result(
     [
         ("adam", 3, 1),
         ("adam", 0, 1),
-        pytest.param("adam", 4, 3, marks=pytest.mark.backends),
+        pytest.param("adam", 1, 3, marks=pytest.mark.backends),
         ("rmsprop", 3, 1),
         ("sgd", 3, 1),
     ],
@@ -179,13 +179,13 @@ def test_without_memory_batches_are_halved_and_go_on(
     done: list[int] = []
     told: list[int] = []
     held: weakref.WeakSet[BatchOptimization] = weakref.WeakSet()
-    begin, whole = BatchOptimization.__init__, Stylization.train_on_batch
+    begin, whole = BatchOptimization.__init__, Stylization.run
 
     def recorded(self: BatchOptimization, *arguments: Any, **options: Any) -> None:
         begin(self, *arguments, **options)
         held.add(self)
 
-    def scarce(self: Stylization, inputs: StepInputs) -> Any:
+    def scarce(self: Stylization, steps: int, inputs: StepInputs) -> Any:
         examples = self.images.shape[0]
         done.append(examples)
         if examples > 2 and len(done) > done_before:
@@ -196,10 +196,10 @@ def test_without_memory_batches_are_halved_and_go_on(
         assert examples < 2 or max(batch.examples for batch in held) <= examples, (
             "what was halved is still in memory"
         )
-        return whole(self, inputs)
+        return whole(self, steps, inputs)
 
     monkeypatch.setattr(BatchOptimization, "__init__", recorded)
-    monkeypatch.setattr(Stylization, "train_on_batch", scarce)
+    monkeypatch.setattr(Stylization, "run", scarce)
     halved = stylized([batch], on_smaller_batch=told.append, **options)
     assert told == [3, 2]
     assert set(done) == {1, 2, 3, 6}
@@ -210,12 +210,63 @@ def test_without_memory_batches_are_halved_and_go_on(
 def test_without_memory_for_one_picture_the_run_says_so(
     transfer: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(self: Stylization, inputs: StepInputs) -> Any:
+    def none(self: Stylization, steps: int, inputs: StepInputs) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(Stylization, "train_on_batch", none)
+    monkeypatch.setattr(Stylization, "run", none)
     with pytest.raises(MemoryError, match="single image: lower image_size"):
         transfer()
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    ("stopping", "rate", "stopped_by"),
+    [
+        (Stopping(9, steps_per_epoch=2, patience=None), 0.02, "epochs"),
+        (Stopping(9, min_improvement=0.5, patience=4), 0.02, "converged"),
+        (Stopping(9, divergence_factor=1.5), 30.0, "diverged"),
+    ],
+)
+def test_many_steps_at_once_are_the_same_as_one_by_one(
+    transfer: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+    stopping: Stopping,
+    rate: float,
+    stopped_by: str,
+) -> None:
+    """To the bit, where a block ends by itself, at an epoch that is wanted, or within."""
+    monkeypatch.setattr(loop, "BLOCK_SECONDS", 1e9)
+    optimizer = replace(OPTIMIZERS["adam"], learning_rate=rate)
+
+    def done(begins_block: Callable[[int], bool]) -> tuple[Result, list[Any], list[LoopState]]:
+        epochs: list[tuple[int, np.ndarray]] = []
+        states: list[LoopState] = []
+        result = transfer(
+            optimizer=optimizer,
+            stopping=stopping,
+            begins_block=begins_block,
+            on_epoch=lambda epoch: epochs.append((epoch.number, epoch.images())),
+            on_state=states.append,
+        )
+        return result, epochs, states
+
+    one_by_one, all_epochs, all_states = done(lambda epoch: True)
+    at_once, epochs, states = done(lambda epoch: epoch == 2)
+    assert at_once.stop_reason == one_by_one.stop_reason
+    assert at_once.stop_reason.stopped_by == stopped_by
+    np.testing.assert_array_equal(at_once.history, one_by_one.history)
+    np.testing.assert_array_equal(at_once.images, one_by_one.images)
+    np.testing.assert_array_equal(at_once.kept_epochs, one_by_one.kept_epochs)
+    for (number, images), (expected_number, expected) in zip(epochs, all_epochs, strict=True):
+        assert number == expected_number
+        np.testing.assert_array_equal(images, expected)
+    assert len(states) < len(all_states) or stopped_by == "diverged"
+    by_length = {len(state.history): state for state in all_states}
+    for state in states:
+        expected_state = by_length[len(state.history)]
+        np.testing.assert_array_equal(state.kept.images(), expected_state.kept.images())
+        for ours, theirs in zip(state.batches[0], expected_state.batches[0], strict=True):
+            np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
 
 @pytest.mark.backends

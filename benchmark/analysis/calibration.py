@@ -138,7 +138,8 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
         weights = weights._replace(content=0.0)
     batches = prepared.batches()
     transfer = replace(prepared.transfer, loss=loss._replace(weights=weights))
-    outcome = optimize(transfer, batches, replace(prepared.stopping, patience=None))
+    stopping = replace(prepared.stopping, patience=None)
+    outcome = optimize(transfer, batches, stopping, begins_block=lambda epoch: False)
     contents = np.concatenate([batch.start for batch in batches])
     kept = float(ssim(outcome.images, contents).mean())
     with np.errstate(all="ignore"):  # Where there is no style loss at all.
@@ -171,8 +172,8 @@ def first_step(prepared: Prepared) -> float:
     moves = []
     for batch in prepared.batches():
         optimization = Optimization(replace(prepared.transfer, optimizer=sgd), [batch])
-        optimization.run()
-        moves.append(optimization.images() - batch.start)
+        optimization.run_block(epochs=1, steps_per_epoch=1)
+        moves.append(np.concatenate([part.images for part in optimization.parts]) - batch.start)
     return float(np.sqrt(np.mean(np.square(np.concatenate(moves)))))
 
 

@@ -153,7 +153,7 @@ def steps_to_loss(
 
 def total_losses(float32: Workload, pictures: np.ndarray) -> np.ndarray:
     """Total loss of each picture (N, S, S, 3), in float32."""
-    return np.asarray(float32.optimization(len(pictures), start=pictures).run()[0], float)
+    return np.asarray(float32.optimization(len(pictures), start=pictures).run()[0, 0], float)
 
 
 def example_timer(

@@ -88,6 +88,10 @@ class Checkpoint:
                 return Owner(*json.loads(text)) == owner
         return False
 
+    def is_due_after(self, epoch: int) -> bool:
+        """Whether it is written after an epoch whatever time has passed."""
+        return self.every_epochs is not None and epoch % self.every_epochs == 0
+
     def save(
         self,
         state: LoopState,
@@ -102,8 +106,7 @@ class Checkpoint:
         self._unwritten = Saved(state, batch)
         epoch, seconds = len(state.history) - 1, monotonic() - self._last_write
         by_time = self.every_seconds is not None and seconds >= self.every_seconds
-        by_epoch = self.every_epochs is not None and epoch % self.every_epochs == 0
-        if (by_time or by_epoch) and not self._is_waiting:  # A state takes memory.
+        if (by_time or self.is_due_after(epoch)) and not self._is_waiting:  # A state takes memory.
             self._is_waiting = True
             when_logged(partial(self._write, self._unwritten))
 

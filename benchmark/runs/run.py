@@ -42,6 +42,9 @@ def run(
             log_epoch(log, prepared, epoch)
             show_epoch(epoch)
 
+        def begins_block(epoch: int) -> bool:
+            return epoch in prepared.snapshots or checkpoint.is_due_after(epoch - 1)
+
         def on_smaller_batch(examples: int) -> None:
             announce(f"out of memory: batch size reduced to {examples}", style="yellow")
             log.update(RunFacts(batch=examples))
@@ -52,6 +55,7 @@ def run(
             prepared.stopping,
             keep_best=prepared.keep_best,
             resume=saved.state if saved else None,
+            begins_block=begins_block,
             on_epoch=on_epoch,
             on_state=partial(checkpoint.save, batch=prepared.batch, when_logged=log.then),
             on_smaller_batch=on_smaller_batch,

@@ -87,7 +87,7 @@ def measure_step(run: Prepared) -> StepCost:
     batch = max(run.batches(), key=lambda batch: len(batch.start))
     began = perf_counter()
     optimization = Optimization(run.transfer, [batch])
-    optimization.run()
+    optimization.run_block(epochs=1, steps_per_epoch=1)
     compiled = perf_counter()
     part, steps = optimization.parts[0], 3
     part.run(steps=steps)

@@ -4,9 +4,11 @@ import importlib
 import os
 import platform
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from backbones.quiet_keras import keras
 
@@ -41,6 +43,73 @@ def compiles_with_xla() -> bool:
     own (VGG19, 224 × 224, 4 examples), so it is on only where there is an accelerator.
     """
     return name() == "jax" or (name() == "tensorflow" and bool(accelerators()))
+
+
+def gradient(function: Callable[[Any], tuple[Any, Any]], place: Any) -> tuple[Any, Any]:
+    """The gradient, at a tensor, of the first of a function's two results; and the second."""
+    module = importlib.import_module(name())
+    if name() == "jax":
+        slope, other = module.grad(function, has_aux=True)(place)
+        return slope, other
+    if name() == "torch":
+        place = place.detach().requires_grad_()
+        value, other = function(place)
+        return module.autograd.grad(value, place)[0], other.detach()
+    with module.GradientTape() as tape:
+        tape.watch(place)
+        value, other = function(place)
+    return tape.gradient(value, place), other
+
+
+def compiled_loop(
+    step: Callable[[Any], Any],
+    changed: Sequence[keras.Variable],
+    constant: Sequence[keras.Variable],
+    shape: tuple[int, ...],
+) -> Callable[[int, Any], Any]:
+    """A function `(count, inputs)` that does `step(inputs)` so many times in one dispatch.
+
+    A step changes the variables `changed` in place, reads those and the `constant` ones, and
+    returns a tensor of `shape[1:]`. These come back in an array of `shape`, whose first axis is
+    the most steps in a call; what is behind `count` is undefined. The count is an input of the
+    compiled function, so that any number of steps gives the same numbers to the bit.
+    """
+    module = importlib.import_module(name())
+
+    def steps(count: Any, inputs: Any) -> Any:
+        def one_step(number: Any, results: Any) -> Any:
+            row = keras.ops.expand_dims(step(inputs), 0)
+            return keras.ops.scatter_update(results, keras.ops.reshape(number, (1, 1)), row)
+
+        return keras.ops.fori_loop(0, count, one_step, keras.ops.zeros(shape, "float32"))
+
+    if name() == "torch":
+        return steps
+    if name() == "tensorflow":
+        compiled = module.function(steps, jit_compile=compiles_with_xla(), autograph=False)
+        return lambda count, inputs: compiled(module.constant(count), inputs)
+
+    def pure(values: Any, constants: Any, count: Any, inputs: Any) -> Any:
+        def one_step(number: Any, carried: Any) -> Any:
+            before, results = carried
+            mapping = [*zip(changed, before, strict=True), *zip(constant, constants, strict=True)]
+            with keras.StatelessScope(mapping) as scope:
+                row = step(inputs)
+            after = [scope.get_current_value(variable) for variable in changed]
+            return after, results.at[number].set(row)
+
+        return module.lax.fori_loop(0, count, one_step, (values, module.numpy.zeros(shape)))
+
+    compiled = module.jit(pure)
+
+    def run(count: int, inputs: Any) -> Any:
+        values, constants = ([v.value for v in variables] for variables in (changed, constant))
+        values, results = compiled(values, constants, count, inputs)
+        for variable, value in zip(changed, values, strict=True):
+            variable.assign(value)
+        return results
+
+    return run
 
 
 def out_of_memory(error: BaseException) -> bool:

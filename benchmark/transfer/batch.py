@@ -85,6 +85,14 @@ def make_batches(
     ]
 
 
+class Block(NamedTuple):
+    """Some epochs of a batch, done in one go."""
+
+    first: Sequence[Tensor]  # the state at the beginning of its first epoch
+    last: Sequence[Tensor]  # … of its last epoch
+    losses: np.ndarray  # at the beginning of every epoch, (epochs, 3, N)
+
+
 class BatchOptimization:
     """The optimisation of one batch: its own state, and a compiled step that others share."""
 
@@ -140,13 +148,28 @@ class BatchOptimization:
         )
 
     def run(self, steps: int = 1) -> np.ndarray:
-        """Do some steps; the losses (3, N) of the images before the last of them."""
+        """Do some steps; the losses before each, (steps, 3, N)."""
+        losses, self.state = self._continued(self.state, steps)
+        return losses
+
+    def run_block(self, epochs: int, steps_per_epoch: int) -> Block:
+        """Do some epochs, in one go but for the last."""
+        self.begin()
+        first, before = self.state, (epochs - 1) * steps_per_epoch
+        losses, last = self._continued(first, before) if before else (None, first)
+        final, self.state = self._continued(last, steps_per_epoch)
+        rows = final[:1] if losses is None else [*losses[::steps_per_epoch], final[0]]
+        return Block(first, last, np.asarray(rows))
+
+    def images_after(self, block: Block, steps: int) -> Tensor:
+        """The images so many steps after the beginning of a block of it, done again."""
+        return self._continued(block.first, steps)[1][0] if steps else block.first[0]
+
+    def _continued(self, state: Sequence[Tensor], steps: int) -> tuple[np.ndarray, list[Tensor]]:
+        """Some steps from a state on: the losses before each, and the state after them."""
         step, inputs = self.begin()
-        step.restore(self.state)
-        for _ in range(steps):
-            step.train_on_batch(inputs)
-        self.state = step.state()
-        return np.asarray(ops.convert_to_numpy(step.example_losses))
+        step.restore(state or self.state)
+        return step.run(steps, inputs), step.state()
 
     def halves(self) -> "list[BatchOptimization]":
         """Two that continue from its state, each with half of the artists, or examples of one."""
@@ -198,26 +221,20 @@ class Optimization:
         for part, state in zip(self.parts, states, strict=True):
             part.state = state
 
-    @property
-    def images(self) -> Callable[[], np.ndarray]:
-        """Fetches the images as they are now, (N, S, S, 3) in [0, 1]."""
-        images = [part.images for part in self.parts]
-        return lambda: np.concatenate([ops.convert_to_numpy(part) for part in images])
-
-    def run(self, steps: int = 1) -> tuple[np.ndarray, float]:
-        """Do some steps; the losses (3, N) before the last, and the seconds, without compilation.
+    def run_block(self, epochs: int, steps_per_epoch: int) -> "EpochBlock":
+        """Do some epochs of all batches.
 
         Raises:
             MemoryError: a single example does not fit into memory.
         """
-        losses: list[np.ndarray] = []
+        blocks: list[Block] = []
         seconds = 0.0
-        while len(losses) < len(self.parts):
-            index = len(losses)
+        while len(blocks) < len(self.parts):
+            index = len(blocks)
             try:
                 self.parts[index].begin()
                 began = perf_counter()
-                losses.append(self.parts[index].run(steps))
+                blocks.append(self.parts[index].run_block(epochs, steps_per_epoch))
                 seconds += perf_counter() - began
                 continue
             except Exception as error:
@@ -234,4 +251,31 @@ class Optimization:
             self._transfer.session.reduce_batch(self._transfer.backbone, most)
             self.parts[index:] = [p for part in self.parts[index:] for p in part.at_most(most)]
             self._on_smaller_batch(most)
-        return np.concatenate(losses, axis=1), seconds
+        losses = np.concatenate([block.losses for block in blocks], axis=2)
+        return EpochBlock(list(self.parts), blocks, steps_per_epoch, losses, seconds)
+
+
+@dataclass(frozen=True)
+class EpochBlock:
+    """Some epochs of all batches."""
+
+    _parts: Sequence[BatchOptimization]
+    _blocks: Sequence[Block]
+    _steps_each: int
+    losses: np.ndarray  # at the beginning of every epoch, (epochs, 3, N)
+    seconds: float  # spent in steps, without compilation
+
+    def images(self, epoch: int) -> Callable[[], np.ndarray]:
+        """Fetches the images at the beginning of one of its epochs, (N, S, S, 3) in [0, 1].
+
+        Those of the first and the last are there; for others the steps up to it are done again.
+        """
+        if epoch in (0, len(self.losses) - 1):
+            images = [(block.last if epoch else block.first)[0] for block in self._blocks]
+            return lambda: _fetched(images)
+        parts, steps = list(zip(self._parts, self._blocks, strict=True)), epoch * self._steps_each
+        return lambda: _fetched([part.images_after(block, steps) for part, block in parts])
+
+
+def _fetched(images: Sequence[Tensor]) -> np.ndarray:
+    return np.concatenate([ops.convert_to_numpy(part) for part in images])

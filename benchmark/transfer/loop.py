@@ -13,6 +13,9 @@ from benchmark.transfer.losses import Tensor
 from benchmark.transfer.stopping import Stopping, StopReason, stopping_reason
 from benchmark.transfer.style_transfer import StyleTransfer
 
+BLOCK_SECONDS = 0.5
+"""For which steps are done in one go: longer, and neither progress nor Ctrl-C would be prompt."""
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -85,7 +88,7 @@ def stylize(
     start: np.ndarray | None = None,
     batch_size: int = 4,
     keep_best: bool = False,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Result:
     """Optimise images towards the content of some images and the style of an artist.
 
@@ -104,7 +107,14 @@ def stylize(
             raise ValueError(f"{len(start)} images to start from, for {len(contents)} contents")
         starts = to_float(start)[None]
     batches = make_batches(transfer.backbone, contents, [targets], batch_size, starts)
-    return optimize(transfer, batches, stopping, keep_best=keep_best, on_epoch=on_epoch)
+    return optimize(
+        transfer,
+        batches,
+        stopping,
+        keep_best=keep_best,
+        begins_block=lambda epoch: on_epoch is not None,  # It may want the images.
+        on_epoch=on_epoch or (lambda epoch: None),
+    )
 
 
 def optimize(
@@ -114,6 +124,7 @@ def optimize(
     *,
     keep_best: bool = False,
     resume: LoopState | None = None,
+    begins_block: Callable[[int], bool] = lambda epoch: True,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_state: Callable[[LoopState], None] = lambda state: None,
     on_smaller_batch: Callable[[int], None] = lambda batch_size: None,
@@ -130,8 +141,12 @@ def optimize(
         stopping: when to end.
         keep_best: keep each example's image of lowest total loss instead of the last.
         resume: continue from this state; the batches must be those that it came from.
+        begins_block: whether an epoch's images or the state before it are needed. Others are done
+            in one go where they are fast; their images are got by doing steps again, and nothing
+            else changes. With `keep_best` each is done alone.
         on_epoch: called after each epoch, from 0 on.
-        on_state: called when everything of an epoch is done and another will follow.
+        on_state: called between blocks, when everything of an epoch is done and another will
+            follow.
         on_smaller_batch: called when batches were halved, with the new batch size.
 
     Raises:
@@ -145,26 +160,43 @@ def optimize(
         optimization.resume(resume.batches)
         history, kept, (seconds, epoch_seconds) = list(resume.history), resume.kept, resume.seconds
     means = [float(np.mean(losses[0])) for losses in history]
+    steps = stopping.steps_per_epoch
     while True:
-        images, seconds_per_step = optimization.images, epoch_seconds / stopping.steps_per_epoch
-        # The losses of these images come with the step that moves on from them.
-        losses, epoch_seconds = optimization.run()
-        epoch = Epoch(len(history), losses, images, seconds_per_step)
-        history.append(losses)
-        means.append(float(np.mean(losses[0])))
-        stop_reason = stopping_reason(means, stopping)
-        # Nothing of an epoch that diverged, unless it is the first.
-        if kept is None or stop_reason is None or stop_reason.stopped_by != "diverged":
-            kept = _updated(kept if keep_best else None, epoch)
-        on_epoch(epoch)
-        if stop_reason is not None:
-            seconds += epoch_seconds
-            return Result(kept.images(), *kept[1:], np.stack(history), stop_reason, seconds)
-        if stopping.steps_per_epoch > 1:
-            epoch_seconds += optimization.run(stopping.steps_per_epoch - 1)[1]
-        seconds += epoch_seconds
+        number = len(history)
+        # Of the last epoch only the losses are needed.
+        steps_each = steps if number < stopping.epochs else 1
+        epochs = _block_length(number, stopping.epochs, begins_block, epoch_seconds)
+        block = optimization.run_block(1 if keep_best else epochs, steps_each)
+        seconds += block.seconds
+        for index, losses in enumerate(block.losses):
+            epoch = Epoch(number + index, losses, block.images(index), epoch_seconds / steps)
+            epoch_seconds = block.seconds / len(block.losses)
+            history.append(losses)
+            means.append(float(np.mean(losses[0])))
+            stop_reason = stopping_reason(means, stopping)
+            # Nothing of an epoch that diverged, unless it is the first.
+            if kept is None or stop_reason is None or stop_reason.stopped_by != "diverged":
+                kept = _updated(kept if keep_best else None, epoch)
+            on_epoch(epoch)
+            if stop_reason is not None:
+                return Result(kept.images(), *kept[1:], np.stack(history), stop_reason, seconds)
+        assert kept is not None  # Since the first epoch.
         states = [part.state for part in optimization.parts]
+        del block  # What it holds would be in memory during the next.
         on_state(LoopState(np.stack(history), kept, states, (seconds, epoch_seconds)))
+
+
+def _block_length(
+    number: int, epochs: int, begins_block: Callable[[int], bool], epoch_seconds: float
+) -> int:
+    """Epochs to be done in one go from an epoch on: as many as take about half a second.
+
+    At least one; up to the next that begins a block; of the last, number `epochs`, no others.
+    """
+    # Before the first, and where a backend returned too soon, nothing is known.
+    wanted = int(BLOCK_SECONDS / epoch_seconds) if epoch_seconds > 0 else 1
+    end = min(number + max(wanted, 1), max(epochs, number + 1))
+    return next((n for n in range(number + 1, end) if begins_block(n)), end) - number
 
 
 def _updated(kept: KeptImages | None, epoch: Epoch) -> KeptImages:

@@ -1,4 +1,4 @@
-"""One compiled optimisation step: the images are the weights of a Keras model."""
+"""The optimisation step, compiled so that one call does many: its images are variables."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ from benchmark.transfer import backend
 from benchmark.transfer.losses import LossWeights, PaintingGrams, Tensor, total_variation
 
 LOSS_NAMES = ("total_loss", "style_loss", "content_loss")
+
+MOST_STEPS = 256
+"""Most steps in one call of the compiled function, which holds their losses."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ class StepInputs(NamedTuple):
     loss_weights: LossWeights
 
 
-class Stylization(keras.Model):
-    """A batch of images as the only trainable weights of a model whose loss is the transfer's."""
+class Stylization:
+    """The optimisation of a batch of images, compiled for its shape; runs take turns with it."""
 
     def __init__(
         self,
-        feature_extractor: keras.Model,
+        network: keras.Model,
         style_loss: Callable[[Tensor, PaintingGrams], Tensor],
         content_loss: Callable[[Tensor, Tensor], Tensor],
         aggregate: Callable[..., Tensor],
@@ -54,32 +57,33 @@ class Stylization(keras.Model):
         optimizer: OptimizerChoice,
         shape: tuple[int, int, int],
     ) -> None:
-        """Blank images, of the size that the feature extractor takes.
+        """Blank images, of the size that the network, one of `gram_outputs`, takes.
 
         `shape` is (examples, artists, paintings of each); the last two only distinguish shapes of
         the inputs, which are compiled one by one anyway.
         """
-        super().__init__()
-        self.feature_extractor = feature_extractor
+        self.network = network
         self.style_loss, self.content_loss = style_loss, content_loss
         self.aggregate = partial(aggregate, **dict(constants))
-        self.images = self.add_weight(
-            shape=(shape[0], *feature_extractor.input_shape[1:]),
-            initializer="zeros",
-            # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
-            constraint=lambda images: ops.clip(images, 0.0, 1.0),
-            name="images",
+        size = (shape[0], *network.input_shape[1:])
+        self.images = keras.Variable("zeros", shape=size, dtype="float32", name="images")
+        # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
+        self.images.constraint = lambda images: ops.clip(images, 0.0, 1.0)
+        self.optimizer = optimizer.build()
+        self.optimizer.build([self.images])
+        self._new_optimizer = [ops.copy(v.value) for v in self.optimizer.variables]
+        self._steps = backend.compiled_loop(
+            self.step, self._variables, network.variables, (MOST_STEPS, len(LOSS_NAMES), shape[0])
         )
-        self.example_losses = self.add_weight(
-            shape=(len(LOSS_NAMES), shape[0]), initializer="zeros", trainable=False, name="losses"
-        )
-        self._initial_optimizer: list[Tensor] | None = None
-        self.built = True
-        self.compile(optimizer=optimizer.build(), jit_compile=backend.compiles_with_xla())
 
-    def call(self, inputs: StepInputs) -> Tensor:
-        """Total loss of each example, (N,); adds the sum as the model's loss."""
-        *grams, features = self.feature_extractor(self.images, training=False)
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        """All that a step changes."""
+        return [self.images, *self.optimizer.variables]
+
+    def losses(self, images: Tensor, inputs: StepInputs) -> tuple[Tensor, Tensor]:
+        """The sum of the total losses, and all losses of each example, (3, N)."""
+        *grams, features = self.network(images, training=False)
         by_layer = [
             self.style_loss(gram, paintings)
             for gram, paintings in zip(grams, inputs.style, strict=True)
@@ -87,28 +91,38 @@ class Stylization(keras.Model):
         by_painting = sum(by_layer) / len(by_layer)
         style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
         content = self.content_loss(features, inputs.content)
-        variation = total_variation(self.images)
+        variation = total_variation(images)
         weights = inputs.loss_weights
         total = weights.content * content + weights.style * style + weights.variation * variation
-        self.example_losses.assign(ops.stack([total, style, content]))
-        self.add_loss(ops.sum(total))
-        return total
+        return ops.sum(total), ops.stack([total, style, content])
+
+    def step(self, inputs: StepInputs) -> Tensor:
+        """Do one step; the losses before it."""
+        gradient, losses = backend.gradient(
+            lambda images: self.losses(images, inputs), self.images.value
+        )
+        self.optimizer.apply([gradient], [self.images])
+        return losses
 
     def begin(self, images: np.ndarray, learning_rate: float, inputs: StepInputs) -> None:
         """Start at images, (N, S, S, 3) in [0, 1], with a new optimiser; compile if need be."""
-        if self._initial_optimizer is None:
-            self.optimizer.build([self.images])
-            initial = [ops.copy(v.value) for v in self.optimizer.variables]
-            self.train_on_batch(inputs)
-            self._initial_optimizer = initial
-        self.restore([images, *self._initial_optimizer])
+        self._steps(0, inputs)
+        self.restore([images, *self._new_optimizer])
         self.optimizer.learning_rate = learning_rate
+
+    def run(self, steps: int, inputs: StepInputs) -> np.ndarray:
+        """Do some steps; the losses before each, (steps, 3, N), rows as in `LOSS_NAMES`."""
+        parts = [
+            ops.convert_to_numpy(self._steps(part, inputs))[:part]
+            for part in [MOST_STEPS] * (steps // MOST_STEPS) + [steps % MOST_STEPS]
+        ]
+        return np.concatenate(parts)
 
     def state(self) -> list[Tensor]:
         """Copies of the images and of the optimiser's variables."""
-        return [ops.copy(v.value) for v in (self.images, *self.optimizer.variables)]
+        return [ops.copy(v.value) for v in self._variables]
 
     def restore(self, state: Sequence[Tensor]) -> None:
-        """Continue from a state; a copy, because a step on JAX destroys the arrays it is given."""
-        for variable, value in zip((self.images, *self.optimizer.variables), state, strict=True):
-            variable.assign(ops.copy(value))
+        """Continue from a state."""
+        for variable, value in zip(self._variables, state, strict=True):
+            variable.assign(value)
