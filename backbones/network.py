@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from backbones import eight_bit
+from backbones import eight_bit, quiet_keras
 from backbones import weights as weight_sources
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
@@ -53,9 +53,10 @@ class Network:
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that are to be replaced."""
         self.architecture = architecture
+        self.dtype = architecture.precision.removesuffix("_strict")  # of the activations
         self._preprocess = import_callable(architecture.preprocessing, "backbone.preprocessing")
         size, padded_size = architecture.image_size, architecture.padded_size
-        with _dtype_policy(architecture.precision):
+        with _dtype_policy(self.dtype):
             full = build(architecture.model, padded_size)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
@@ -89,7 +90,8 @@ class Network:
         return weight_sources.random_weights(self.cut, self._preprocess, seed, scale)
 
     def holding(self, weights: Sequence[np.ndarray]) -> keras.Model:
-        """The model with these weights, until others are asked for."""
+        """The model with these weights, until others are asked for; with the precision it needs."""
+        quiet_keras.allow_tf32(self.architecture.precision != "float32_strict")
         if self._held is not weights:
             self.cut.set_weights(weights)
             self._held = weights
@@ -173,7 +175,8 @@ def load(
         pooling: "max" for the network as published, "avg" to replace its max pooling by average
             pooling, which Gatys et al. found slightly better.
         image_size: S, pixels a side of the square images.
-        precision: type of the activations, "float32" or "bfloat16".
+        precision: type of the activations, "float32", "float32_strict" or "bfloat16". With
+            float32 a GPU multiplies in TF32, which keeps 10 bits; only the strict one forbids it.
         smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
             "scale" to weigh deep layers down; see `smoothing.smoothed`.
         padding: pixels by which images are continued on each side, by reflection, before the

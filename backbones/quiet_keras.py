@@ -1,12 +1,13 @@
 """Keras, imported without the start-up notes of its backend, which would bury our first lines."""
 
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["keras"]
+__all__ = ["allow_tf32", "keras"]
 
 
 @contextmanager
@@ -43,3 +44,19 @@ except (ImportError, ValueError) as error:
         file=sys.stderr,
     )
     raise SystemExit(2) from error
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let a GPU multiply float32 in TF32, as backends do unless told otherwise, or not.
+
+    A setting of the process; what is compiled under it keeps it.
+    """
+    name = keras.backend.backend()
+    module = importlib.import_module(name)
+    if name == "jax":
+        chosen = os.environ.get("JAX_DEFAULT_MATMUL_PRECISION") if allowed else "highest"
+        module.config.update("jax_default_matmul_precision", chosen)
+    elif name == "torch":
+        module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = allowed
+    else:
+        module.config.experimental.enable_tensor_float_32_execution(allowed)

@@ -58,7 +58,7 @@ OPTIONS: list[Row] = [
     ("batch=0", "batch", "or auto"),
     ("memory_gb=4", "memory_gb", "batch=auto"),
     "cache=README.md",
-    ("precision=float16", "precision", "float32, bfloat16"),
+    ("precision=float16", "precision", "float32, float32_strict, bfloat16"),
     "init=nois",
     "keep=first",
     "divergence_factor=0.5",

@@ -69,7 +69,7 @@ NonNegativeInt = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
 
 
-Precision = StrEnum("Precision", ["float32", "bfloat16"])
+Precision = StrEnum("Precision", ["float32", "float32_strict", "bfloat16"])
 """Type of the backbone's activations; losses are float32 in either."""
 
 Init = StrEnum("Init", ["content", "noise"])

@@ -24,6 +24,7 @@ from benchmark.runs.style_sets import Selection, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.runtime.disk_cache import DiskCache
+from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
@@ -126,6 +127,9 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     groups, paintings = load_paintings(config, workspace)
     sizes = [len(one.names) for one in paintings]
     combined = aggregation(config.agg, sizes)
+    disk = disk_cache(config)
+    if disk.folder:
+        backend.keep_compiled(disk.folder / "compiled")
     backbone, session = load_backbone(config, workspace.backbones), workspace.session
     if isinstance(config.batch, int):
         batch = session.fitting(backbone, config.batch)
@@ -154,7 +158,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,
         original_size=config.original_size,
-        disk=disk_cache(config),
+        disk=disk,
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
         workspace=workspace,
     )

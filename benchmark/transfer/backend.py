@@ -1,5 +1,6 @@
 """All that depends on Keras's backend: compilation, devices, memory, versions."""
 
+import hashlib
 import importlib
 import os
 import platform
@@ -110,6 +111,18 @@ def compiled_loop(
         return results
 
     return run
+
+
+def keep_compiled(folder: Path) -> None:
+    """Let JAX keep what it compiles in a folder for other processes, at most 2 GiB of it.
+
+    In one of its own for each kind of processor, for which the code on a processor is made.
+    """
+    if name() == "jax":
+        jax = importlib.import_module("jax")
+        kind = hashlib.sha256(_proc_field("cpuinfo", "flags").encode()).hexdigest()[:12]
+        jax.config.update("jax_compilation_cache_dir", str(folder / kind))
+        jax.config.update("jax_compilation_cache_max_size", 2 * 2**30)
 
 
 def out_of_memory(error: BaseException) -> bool:
