@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     with explained_imports():
         import pandas as pd
 
-        from benchmark.analysis.charts import to_png
+        from benchmark.analysis.charts import to_png, to_svg
         from benchmark.analysis.pages import write_files
         from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
         from benchmark.images.pixels import to_float
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
             output.print(backbone.weights_note, style="yellow", soft_wrap=True)
         tables[f"{backbone.name} ({backbone.weights})"] = table
     numbers = pd.concat(tables, names=["backbone"]).droplevel(1).to_csv()
-    figure = to_png(peakiness_chart(tables))
+    figure = to_png(to_svg(peakiness_chart(tables).to_dict()))
     write_files(ROOT / FOLDER, {"peakiness.png": figure, "peakiness.csv": numbers})
     output.print(f"figure and numbers: {ROOT / FOLDER}", soft_wrap=True)
     return 0

@@ -22,14 +22,14 @@ MOST_MODELS = 60
 """Of a legend or axis; pixels of a label, and labels."""
 
 
-def to_png(chart: alt.TopLevelMixin) -> bytes:
-    """A chart as PNG, at twice its size."""
-    return vl_convert.vegalite_to_png(chart.to_dict(), vl_version=VEGA_LITE, scale=2)
+def to_svg(specification: dict[str, Any]) -> str:
+    """A chart, by what its `to_dict` gives, as SVG."""
+    return str(vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE))
 
 
-def to_svg(chart: alt.TopLevelMixin) -> str:
-    """A chart as SVG."""
-    return str(vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=VEGA_LITE))
+def to_png(svg: str) -> bytes:
+    """A chart's SVG as PNG, at twice its size."""
+    return bytes(vl_convert.svg_to_png(svg, scale=2))
 
 
 def loss_histories(tracker: Tracker, runs: Mapping[str, RunRecord]) -> pd.DataFrame:

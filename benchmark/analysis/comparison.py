@@ -1,7 +1,7 @@
 """Runs side by side: their scores with intervals and paired tests, and tables for a paper."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ class RunSet:
 
     tracker: Tracker
     places: Mapping[Place, RunRecord]
+    _of_runs: dict[Column, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
@@ -102,8 +103,11 @@ class RunSet:
         return [Column(m, e) for e in evaluators for m in self.metrics if (m, e) in computed]
 
     def of_runs(self, column: Column) -> pd.DataFrame:
-        """The scores of the results, a row per example, a column per run."""
-        return self._of(column, RESULT).pivot_table("value", EXAMPLE, "run", "mean", sort=False)
+        """The scores of the results, a row per example, a column per run; not to be changed."""
+        if column not in self._of_runs:
+            scores = self._of(column, RESULT)
+            self._of_runs[column] = scores.pivot_table("value", EXAMPLE, "run", "mean", sort=False)
+        return self._of_runs[column]
 
     def of_finished(self, column: Column) -> pd.DataFrame:
         """`of_runs`, of those that finished: others kept the pictures of an early epoch."""
@@ -241,8 +245,8 @@ def examples_table(runs: RunSet) -> pd.DataFrame:
         if not runs.tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
             continue
         part = runs.tracker.read_table(record.run_id, Artifact.EXAMPLES)
-        for position, field in enumerate(MODEL_COLUMNS):
-            part.insert(position, field, getattr(record, field) or None)
+        for position, name in enumerate(MODEL_COLUMNS):
+            part.insert(position, name, getattr(record, name) or None)
         parts.append(part.assign(run_id=record.run_id))
     if not parts:
         return pd.DataFrame()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmark.analysis.charts import to_png
+from benchmark.analysis.charts import to_png, to_svg
 from benchmark.analysis.comparison import DAGGER_NOTE, Place, RunSet
 from benchmark.analysis.pages import Content, markdown, write_files
 from benchmark.images import sheets
@@ -161,7 +161,9 @@ def write_answers(
         answer = question.answer(runs)
         name = f"{question.experiment.removeprefix('questions-')}.jpg"
         captions = dict(answer.charts.keys()) | {name: f"One example; {question.sheet}."}
-        files |= {file: to_png(chart) for (file, _), chart in answer.charts.items()}
+        files |= {
+            file: to_png(to_svg(chart.to_dict())) for (file, _), chart in answer.charts.items()
+        }
         files[name] = sheet(runs)
         tables = {"Means over the examples with 95 % intervals.": results_of_runs(runs)}
         tables |= answer.tables

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmark.analysis import model_selection as selection
-from benchmark.analysis.charts import color, loss_chart, loss_histories, to_png
+from benchmark.analysis.charts import color, loss_chart, loss_histories, to_png, to_svg
 from benchmark.analysis.pages import (
     Content,
     as_text,
@@ -164,7 +164,7 @@ def write_study(tracker: Tracker, study: Study, folder: Path) -> list[Path]:
         if len(histories):
             line = color("run", None)
             chart = loss_chart(histories, "mean total loss", line, title=model.title)
-            png = files[f"curves/{model.file}"] = to_png(chart)
+            png = files[f"curves/{model.file}"] = to_png(to_svg(chart.to_dict()))
             curve = data_uri(png, "png")
         if model.test and tracker.has_artifact(model.test.run_id, Artifact.CONTACT_SHEET):
             sheet = Image.fromarray(tracker.read_picture(model.test.run_id, Artifact.CONTACT_SHEET))

@@ -26,7 +26,9 @@ def write_report(
 ) -> list[Path]:
     """Write the page, and its figures as PNG and SVG beside it; returns the figures' files."""
     runs = read_runs(tracker, records)
-    drawn = [(figure, to_svg(figure.chart)) for figure in figures(runs)]
+    charts = figures(runs)
+    specifications = [figure.chart.to_dict() for figure in charts]
+    drawn = list(zip(charts, map(to_svg, specifications), strict=True))
     context = {
         "title": title,
         "started": _date(min(record.started for record in records)),
@@ -38,7 +40,7 @@ def write_report(
         "table": result_table(runs),
         "dagger_note": DAGGER_NOTE,
         "figures": drawn,
-        "specifications": [f.chart.properties(width="container").to_dict() for f, _ in drawn],
+        "specifications": [{**one, "width": "container"} for one in specifications],
         "groups": {
             group: [place for place, (figure, _) in enumerate(drawn) if figure.group == group]
             for group in distinct(figure.group for figure, _ in drawn)
@@ -57,7 +59,7 @@ def write_report(
     write_files(file.parent, {file.name: render(PAGE_TEMPLATE, **context, gallery=pictures)})
     images: dict[str, Content] = {}
     for figure, svg in drawn:
-        images |= {f"{figure.file}.svg": svg, f"{figure.file}.png": to_png(figure.chart)}
+        images |= {f"{figure.file}.svg": svg, f"{figure.file}.png": to_png(svg)}
     return write_files(file.parent / "figures", images)
 
 

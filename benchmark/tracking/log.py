@@ -4,11 +4,10 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -28,6 +27,9 @@ from benchmark.tracking.store import Store, remove_artifact
 from benchmark.tracking.writer import Write, Writer
 
 Picture = np.ndarray | Image.Image
+
+if TYPE_CHECKING:  # What only reads a store draws nothing.
+    from matplotlib.figure import Figure
 
 DIGEST_LIMIT = 36
 """Characters of a data digest that MLflow stores."""
@@ -139,7 +141,7 @@ class RunLog:
 
         self._put(write, size=picture.nbytes if isinstance(picture, np.ndarray) else 0)
 
-    def figure(self, file: str, draw: Callable[[], Figure]) -> None:
+    def figure(self, file: str, draw: Callable[[], "Figure"]) -> None:
         """Save a figure as an artifact."""
 
         def write(_: Sequence[Any]) -> None:

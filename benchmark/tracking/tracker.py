@@ -12,8 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode, urlparse
-from urllib.request import url2pathname, urlopen
+from urllib.parse import quote, urlencode
+from urllib.request import urlopen
 from uuid import uuid4
 
 import numpy as np
@@ -284,14 +284,13 @@ class Tracker:
 
     def artifacts(self, run_id: str, folder: str | None = None) -> set[str]:
         """The files of a run in a folder, or at its top level, and the folders there."""
-        items = self._store.call(lambda client: client.list_artifacts(run_id, folder))
-        return {item.path for item in items}
+        return self._store.files(run_id, folder)
 
     def location(self, run_id: str, file: str) -> str:
         """Where a person finds an artifact: a local path if it is one, else its address."""
+        if folder := self._store.folder(run_id):
+            return str(folder / file)
         run = self._store.call(lambda client: client.get_run(run_id)).info
-        if run.artifact_uri.startswith("file:"):
-            return url2pathname(urlparse(f"{run.artifact_uri}/{file}").path)
         if is_server(self.uri):  # The UI's page on it.
             page = f"#/experiments/{run.experiment_id}/runs/{run_id}/artifacts/{file}"
             return f"{self.uri.rstrip('/')}/{page}"
