@@ -1,5 +1,7 @@
 """A command ends in one line where its input, or what is installed, is wrong."""
 
+import atexit
+import gc
 import sys
 import traceback
 from collections.abc import Iterator
@@ -31,6 +33,8 @@ def explained_imports() -> Iterator[None]:
     A defect of the project's own modules is shown with its traceback. Neither is raised as what it
     was, because Hydra turns the exceptions of a callback into warnings.
     """
+    # Python ends with a search for garbage: among the objects of these packages it takes seconds.
+    atexit.register(gc.freeze)
     try:
         with refusing():
             yield
