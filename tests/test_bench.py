@@ -125,15 +125,14 @@ def test_steps_are_compared_with_another_checkouts(
     benches = []
     seconds = {tmp_path: [[2.0, 4.0], [3.0]], ROOT: [[6.0, 2.5], [4.5]]}
 
-    def bench(module: str, *arguments: str, checkout: Path, exit_codes: tuple[int, ...]) -> None:
+    def bench(*arguments: str, checkout: Path, exit_codes: tuple[int, ...]) -> None:
         benches.append(checkout)
-        assert module == "benchmark.bench"
-        assert arguments[:2] == ("--only", "step")
+        assert arguments[:4] == ("-m", "benchmark.bench", "--only", "step")
         measured = {"step": seconds[checkout].pop(0), "baseline": [5.0]}
         report = {"figures": [{"name": "step", "measured": measured}]}
         (Path(arguments[-1]) / "bench.json").write_text(json.dumps(report))
 
-    monkeypatch.setattr(processes, "run_module", bench)
+    monkeypatch.setattr(processes, "run_python", bench)
     size = Size(quick=True, process_repeats=2)
     [figure] = processes.steps_against(tmp_path, {"step": "time of a step"}, size)
     assert benches == [ROOT, tmp_path, tmp_path, ROOT]

@@ -30,6 +30,12 @@ FIGURES = {
     "cache": "time to the first step with style targets on disk",
     "sweep": "a whole sweep",
     "sweep_bfloat16": "… in bfloat16",
+    "warm": "a tiny run besides steps and Keras's import, the second time",
+    "share": "share of a sweep on real networks that is not steps",
+    "ending": "time from the last step of a sweep to the program's end",
+    "export": "time of `benchmark.export`",
+    "report": "time of `benchmark.report`",
+    "help": "time to the help, or the refusal of an option",
     "jobs": "memory after 1,000 runs in one process",
     "growth": "how cost grows with paintings, examples, size and steps",
 }
@@ -47,6 +53,7 @@ def main(arguments: list[str]) -> int:
     add("--quick", action="store_true", help="tiny, to see that it works")
     add("--gpu", action="store_true", help="the study's compute and a large picture instead")
     add("--against", type=Path, metavar="CHECKOUT", help="steps here over those of another tree")
+    add("--options", nargs="+", default=[], metavar="KEY=VALUE", help="of the sweep of `share`")
     add("--repeats", type=int, metavar="N", help="of whole sweeps, of --against; by default 2")
     add("--output", type=Path, default=OUTPUT, help="folder; by default mlruns/bench")
     given = parser.parse_args(arguments)
@@ -120,7 +127,7 @@ def measure(given: argparse.Namespace, size: Size) -> int:
 
 def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Measurement]":
     """Those of the figures that are wanted, as they are measured."""
-    from benchmark.bench import processes, steps
+    from benchmark.bench import processes, steps, waiting
 
     if given.against:
         compared = {name: FIGURES[name] for name in given.only or COMPARABLE}
@@ -136,6 +143,10 @@ def measured_figures(given: argparse.Namespace, size: Size) -> "Iterator[Measure
         (processes.memory_after_jobs, {"jobs"}),
         (partial(processes.sweep_times, wanted=wanted), {"sweep", "sweep_bfloat16"}),
         (processes.cached_start, {"cache"}),
+        (waiting.first_answer, {"help"}),
+        (waiting.warm_run, {"warm"}),
+        (partial(waiting.after_the_steps, wanted=wanted), {"ending", "export", "report"}),
+        (partial(waiting.share_of_steps, options=given.options), {"share"}),
     ):
         if names & wanted:
             yield from (figure for figure in part(size) if figure.name in wanted)

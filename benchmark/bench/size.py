@@ -34,6 +34,15 @@ class Size:
         self.examples = of((1, 2, 4, 8, 16), (1, 2))
         self.lengths = of((5, 10, 20, 40), (1, 2))  # numbers of steps
         self.sides = of((128, 256, 512, 1024), (48, 64))  # pixels
+        # Around the steps:
+        tiny = "backbone=mobilenet backbone.weights=random epochs=5 metrics=[]"
+        self.tiny_run = of(tiny, f"{tiny} image_size=48")
+        self.share_options = of((), ("backbone.weights=random", "image_size=48", "epochs=2"))
+        self.cheap_sweep = (
+            "backbone=mobilenet,vgg_shallow agg=simple,squared,logged optimizer=adam,rmsprop "
+            "loss=normalised backbone.weights=random early_stopping.patience=null "
+            "metrics=[ssim,grain] "
+        ) + of("image_size=96 epochs=10", "image_size=48 epochs=2")
         # On a GPU, the published study, and the image that other tools are timed on:
         self.study_artists = of(6, 2)
         self.study_contents = of(10, 2)

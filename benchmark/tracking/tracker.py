@@ -256,9 +256,9 @@ class Tracker:
         points = sorted((point.step, point.value) for point in self._loss_points(run_id))
         return np.array([s for s, _ in points], int), np.array([v for _, v in points], float)
 
-    def first_logged(self, run_id: str) -> float:
-        """When the first epoch was logged, in seconds since 1970."""
-        return min(float(point.timestamp) for point in self._loss_points(run_id)) / 1000
+    def logged_times(self, run_id: str) -> list[float]:
+        """When the epochs were done, in seconds since 1970."""
+        return [float(point.timestamp) / 1000 for point in self._loss_points(run_id)]
 
     def read_picture(self, run_id: str, file: str) -> np.ndarray:
         """A picture artifact as uint8, (H, W, 3)."""
