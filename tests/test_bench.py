@@ -16,7 +16,8 @@ from benchmark.bench import processes
 from benchmark.bench.__main__ import main
 from benchmark.bench.figures import Measurement, markdown_table
 from benchmark.bench.size import Size
-from benchmark.bench.workload import ROOT, alternately, sample_workload
+from benchmark.bench.timing import ROOT, alternately
+from benchmark.bench.workload import sample_workload
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.step import OptimizerChoice
 from tests.commands import command
@@ -82,11 +83,13 @@ def test_figures_of_whole_processes(tmp_path: Path) -> None:
 
 @pytest.mark.cluster
 def test_the_script_for_gpus_runs_on_any_machine(tmp_path: Path) -> None:
-    done = command("benchmark.bench", "--gpu", "--quick", "--output", str(tmp_path), backend="jax")
+    arguments = ("--gpu", "--study", "--quick", "--output", str(tmp_path))
+    done = command("benchmark.bench", *arguments, backend="jax")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no accelerator found" in done.stdout
     report = json.loads((tmp_path / "gpu.json").read_text())
     assert report["backend"] == "jax"
+    assert len(report["command_seconds"]) == 2
     figures = report["bfloat16"]
     assert len(figures["study"]) == 3 * 2
     assert {run["epochs"] for run in figures["study"].values()} == {2}
@@ -101,6 +104,7 @@ def test_the_script_for_gpus_runs_on_any_machine(tmp_path: Path) -> None:
     [
         (["--only", "stepp"], "invalid choice: 'stepp'"),
         (["--gpu", "--only", "step"], "leave --only"),
+        (["--study"], "--study is the study's compute on a GPU: add --gpu"),
         (["--against", "nowhere"], "--against nowhere: is not a checkout"),
         (["--against", ".", "--only", "sweep"], "--only takes step, batch, bfloat16"),
         (["--repeats", "0"], "--repeats: must be 1 or more"),

@@ -51,7 +51,8 @@ def main(arguments: list[str]) -> int:
     add = parser.add_argument
     add("--only", nargs="+", choices=FIGURES, metavar="FIGURE", help=about_figures)
     add("--quick", action="store_true", help="tiny, to see that it works")
-    add("--gpu", action="store_true", help="the study's compute and a large picture instead")
+    add("--gpu", action="store_true", help="steps and a large picture on a GPU instead")
+    add("--study", action="store_true", help="with --gpu: the study's whole compute too")
     add("--against", type=Path, metavar="CHECKOUT", help="steps here over those of another tree")
     add("--options", nargs="+", default=[], metavar="KEY=VALUE", help="of the sweep of `share`")
     add("--repeats", type=int, metavar="N", help="of whole sweeps, of --against; by default 2")
@@ -59,6 +60,8 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     if given.gpu and (given.only or given.against):
         parser.error("--gpu measures its own figures: leave --only and --against out")
+    if given.study and not given.gpu:
+        parser.error("--study is the study's compute on a GPU: add --gpu")
     if given.against and not (given.against / "benchmark" / "bench").is_dir():
         parser.error(f"--against {given.against}: is not a checkout of this repository")
     if given.against and not set(given.only or ()) <= set(COMPARABLE):
@@ -71,10 +74,14 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--output {given.output}: {error.strerror}: name another folder")
     size = Size(quick=given.quick, process_repeats=given.repeats)
     if given.gpu:
+        from benchmark.bench.commands import main_command_seconds
+
+        # Before Keras is imported here, for it may take all of a GPU's memory.
+        seconds = main_command_seconds(size)
         # Imports nothing but Keras beside the backend: such machines may have no more.
         from benchmark.bench.gpu import measure_accelerator
 
-        return measure_accelerator(size, given.output)
+        return measure_accelerator(size, given.output, seconds, study=given.study)
     return measure(given, size)
 
 

@@ -1,8 +1,6 @@
 """Figures of whole processes: sweeps, memory, and the bench of another checkout."""
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,9 +16,10 @@ import numpy as np
 import psutil
 from rich.progress import track
 
+from benchmark.bench.commands import run_python, write_images
 from benchmark.bench.figures import Measurement, ratio_of_medians
 from benchmark.bench.size import Size
-from benchmark.bench.workload import alternately, seconds_of
+from benchmark.bench.timing import alternately, seconds_of
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
@@ -33,7 +32,6 @@ from benchmark.transfer import backend
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import estimate_bytes
-from datasets import sample
 
 Measured = TypeVar("Measured")
 
@@ -49,21 +47,6 @@ MEMORY_CASES = (
     ("inception", 1, "float32", 16),
     ("mobilenet", 1, "float32", 16),
 )
-
-
-def run_python(
-    *arguments: object, checkout: Path = ROOT, exit_codes: Collection[int] = (0,)
-) -> None:
-    """Run Python with these arguments in a checkout.
-
-    Raises:
-        RuntimeError: it ended with another exit code; with the end of what it printed.
-    """
-    command = [sys.executable, *map(str, arguments)]
-    process = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    if process.returncode not in exit_codes:
-        failure = f"{' '.join(command)} in {checkout}: exit code {process.returncode}"
-        raise RuntimeError(f"{failure}: {(process.stdout + process.stderr)[-2000:]}")
 
 
 def run_sweep(folder: Path, size: Size, *overrides: str) -> None:
@@ -88,7 +71,7 @@ def sweep_times(size: Size, wanted: Collection[str]) -> Iterator[Measurement]:
     figures = [figure for figure in precisions if figure in wanted]
     with tempfile.TemporaryDirectory() as name:
         folder, numbers = Path(name), count()
-        write_images(folder, size, size.artists)
+        write_images(folder, size.artists, size.paintings, size.contents)
 
         def sweep_seconds(precision: str) -> float:
             number = next(numbers)
@@ -133,7 +116,7 @@ def cached_start(size: Size) -> Iterator[Measurement]:
     measured: dict[str, list[float]] = {"second": [], "first": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_images(folder, size, size.cached_artists)
+        write_images(folder, size.cached_artists, size.paintings, size.contents)
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         # The database is made here, so that making it does not slow down only the first sweep.
         tracker = Tracker(uri, "style-transfer")
@@ -148,21 +131,6 @@ def cached_start(size: Size) -> Iterator[Measurement]:
     title = f"time to the first step of a second sweep, {size.cached_artists} artists, "
     title += "style targets on disk / first sweep"
     yield ratio_of_medians("cache", title, measured, digits=1, most=0.3)
-
-
-def write_images(folder: Path, size: Size, artists: int) -> None:
-    """Write images of the embedded sample as JPEG files into `paintings/*/` and `contents/`."""
-    sets = {
-        folder / "paintings" / painter.name.replace(" ", "_"): painter.images[: size.paintings]
-        for painter in sample.paintings(["*"])[:artists]
-    }
-    sets[folder / "contents"] = sample.content().images[: size.contents]
-    for place, images in sets.items():
-        place.mkdir(parents=True)
-        for index, lazy_image in enumerate(images):
-            image = lazy_image.read()
-            image.thumbnail((600, 600))  # Larger than needed, so that decoding is part of the work.
-            image.save(place / f"{index:03}.jpg", quality=92)
 
 
 def steps_against(other: Path, figures: Mapping[str, str], size: Size) -> Iterator[Measurement]:

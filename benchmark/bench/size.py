@@ -44,6 +44,15 @@ class Size:
             "metrics=[ssim,grain] "
         ) + of("image_size=96 epochs=10", "image_size=48 epochs=2")
         # On a GPU, the published study, and the image that other tools are timed on:
+        self.command_images = of((2, 25, 10), (1, 2, 1))  # artists, paintings of each, contents
+        self.command_options = (
+            "backbone.weights=random dataset=folder dataset.artists=[*] content=folder batch=auto "
+            "precision=bfloat16 early_stopping.patience=null loss=normalised "
+        ) + of(
+            "backbone=vgg,resnet agg=simple,logged dataset.paintings=25 content.count=10",
+            "backbone=mobilenet metrics=[] image_size=48 epochs=2 dataset.paintings=2 "
+            "content.count=1",
+        )
         self.study_artists = of(6, 2)
         self.study_contents = of(10, 2)
         self.study_epochs = of(100, 2)

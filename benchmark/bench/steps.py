@@ -11,16 +11,13 @@ from matplotlib.figure import Figure
 from benchmark.bench.baseline import Transfer
 from benchmark.bench.figures import Measurement, ratio_of_medians
 from benchmark.bench.size import Size
+from benchmark.bench.timing import alternately, median_step_seconds, seconds_of, step_seconds
 from benchmark.bench.workload import (
     Workload,
-    alternately,
     matrix_timer,
-    median_step_seconds,
     operations,
     read_variant,
     sample_workload,
-    seconds_of,
-    step_seconds,
 )
 from benchmark.transfer.step import ADAM, OptimizerChoice
 from benchmark.transfer.style_transfer import bytes_per_example

@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import median
 from time import time
 
+from benchmark.bench.commands import run_python
 from benchmark.bench.figures import Measurement
-from benchmark.bench.processes import run_python
 from benchmark.bench.size import Size
-from benchmark.bench.workload import alternately, seconds_of
+from benchmark.bench.timing import alternately, seconds_of
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 

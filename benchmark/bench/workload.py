@@ -1,15 +1,13 @@
-"""What is measured, a backbone with random weights on images, and how times are taken.
+"""What is measured: a backbone with random weights on images.
 
 Speed does not depend on weights, and random ones need no download. Needs only Keras and PyYAML
 beside the backend (the sample's images apart), for a GPU machine may have no more.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import yaml
@@ -17,15 +15,11 @@ from keras import ops
 
 import backbones
 from backbones import Backbone
+from benchmark.bench.timing import ROOT, step_seconds
 from benchmark.transfer.batch import BatchOptimization, make_batches
 from benchmark.transfer.features import extract_targets
 from benchmark.transfer.losses import PaintingGrams
 from benchmark.transfer.style_transfer import StyleTransfer
-
-Timed = TypeVar("Timed")
-
-# The folder of the application; not from `config`, whose libraries a GPU machine may lack.
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Workload:
@@ -100,40 +94,6 @@ def noise_workload(
         return random.random((number, pixels, pixels, 3), dtype="float32")
 
     return Workload(name, precision, [noise(paintings) for _ in range(artists)], noise(contents))
-
-
-def seconds_of(action: Callable[[], object]) -> float:
-    """Wall-clock seconds of a call."""
-    began = perf_counter()
-    action()
-    return perf_counter() - began
-
-
-def step_seconds(run: Callable[[int], object], steps: int) -> float:
-    """Mean seconds of a step, where `run` does so many in a row."""
-    return seconds_of(lambda: run(steps)) / steps
-
-
-def median_step_seconds(run: Callable[[int], object], steps: int) -> float:
-    """Seconds of a step: the median of five measurements, compilation apart."""
-    run(1)
-    return median(step_seconds(run, steps) for _ in range(5))
-
-
-def alternately(
-    sides: Mapping[str, Callable[[], Timed]], repeats: int, *, warm_up: bool = True
-) -> dict[str, list[Timed]]:
-    """Measurements of all sides in turn, so that load on the machine meets all of them alike.
-
-    The order is reversed after each turn; with `warm_up` an additional first turn is discarded.
-    """
-    measured: dict[str, list[Timed]] = {name: [] for name in sides}
-    for turn in range(-warm_up, repeats):
-        for name, measure in list(sides.items())[:: -1 if turn % 2 else 1]:
-            measurement = measure()
-            if turn >= 0:
-                measured[name].append(measurement)
-    return measured
 
 
 def operations(backbone: Backbone) -> float:
