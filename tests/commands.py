@@ -1,5 +1,6 @@
 """Running the project's commands as a user does, and reading what they left in MLflow."""
 
+import io
 import os
 import runpy
 import subprocess
@@ -8,6 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
@@ -96,7 +98,11 @@ def started(
 
 
 def command(
-    module: str, *arguments: str, backend: str = "tensorflow", fresh: bool = False
+    module: str,
+    *arguments: str,
+    backend: str = "tensorflow",
+    fresh: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m module arguments` to its end."""
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +112,7 @@ def command(
             *arguments,
             output=output,
             errors=errors,
-            environment={"KERAS_BACKEND": backend},
+            environment={"KERAS_BACKEND": backend, **(environment or {})},
             fresh=fresh,
         )
         try:
@@ -148,6 +154,15 @@ def here(module: str, *arguments: str) -> int:
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def inside(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `command`, but in this process: where it is not the process that is tested."""
+    with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()) as errors:
+        code = here(module, *arguments)
+    return subprocess.CompletedProcess(
+        [module, *arguments], code, output.getvalue(), errors.getvalue()
+    )
 
 
 def store(folder: Path, new: bool = False) -> str:

@@ -310,7 +310,7 @@ PRINTED = settings(
 
 
 @given(st.data())
-@settings(PRINTED, max_examples=4)
+@settings(PRINTED, max_examples=3)
 def test_any_configuration_runs_to_a_finite_end(data: Data, drawn: st.DataObject) -> None:
     check_runs(data, drawn.draw(overrides(data)))
 

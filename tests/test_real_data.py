@@ -19,7 +19,7 @@ from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import STUDY_LOSS, LossWeights
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
-from tests.commands import command, runs_in, store
+from tests.commands import inside, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss
 from tests.workspace import prepared_run
@@ -149,11 +149,11 @@ def test_a_layer_that_the_cut_file_lacks_is_named() -> None:
 
 def test_a_real_sweep_shows_the_artists_hand(tmp_path: Path) -> None:
     """The two artists' pictures of one photograph differ as their paintings' mean colours do."""
-    done = command(
+    done = inside(
         "benchmark",
         "-m",
         "backbone=vgg_shallow,mobilenet",
-        "agg=simple,logged",
+        "agg=logged",
         "epochs=15",
         "early_stopping.patience=null",
         "evaluation.evaluators=[vgg_shallow,mobilenet]",

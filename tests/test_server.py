@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from PIL import Image
 
 from benchmark import evaluate, export
 from benchmark.report import __main__ as report
-from tests.commands import TINY, Process, command, started
+from tests.commands import TINY, Process, command, inside, started
 from tests.servers import Server, missing_for_server, mlflow_server, postgresql
 
 NEVER_STOP = [*TINY, "backbone=mobilenet", "early_stopping.patience=null"]
@@ -69,16 +70,16 @@ class Sweep(NamedTuple):
 @pytest.fixture(scope="module")
 def sweep(database: str, server: Server) -> Sweep:
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
-    done = command(
+    several = database == "postgresql"
+    done = (partial(command, fresh=True) if several else inside)(
         "benchmark",
         "-m",
-        *(launcher if database == "postgresql" else []),
+        *(launcher if several else []),
         f"agg={','.join(AGGREGATIONS)}",
         f"optimizer={','.join(OPTIMIZERS[database])}",
         "snapshots=[0,2]",
         *NEVER_STOP,
         f"tracking.uri={server.uri}",
-        fresh=database == "postgresql",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     client, runs = runs_at(server)

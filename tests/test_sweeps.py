@@ -2,9 +2,6 @@
 
 import argparse
 import importlib.util
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from benchmark.runtime import jobs
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.sweeps import application
 from benchmark.sweeps.plan import combinations
-from tests.commands import ROOT, TINY, store
+from tests.commands import TINY, command, store
 
 
 def options_of(parser: argparse.ArgumentParser) -> set[tuple[object, ...]]:
@@ -129,14 +126,8 @@ def test_a_package_that_cannot_be_imported_is_named(
     mode: list[str], content: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "natsort.py").write_text(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", *mode, *TINY, store(tmp_path, new=True)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
+    overrides = [*mode, *TINY, store(tmp_path, new=True)]
+    done = command("benchmark", *overrides, environment={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2, done.stderr
     assert done.stderr == f"error: cannot import {reason}; run make install, or pip install -e .\n"
     assert not (tmp_path / "mlflow.db").exists()

@@ -1,5 +1,6 @@
 """Every YAML in `conf/` goes through the contract of its group by being found there."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -65,15 +66,18 @@ def test_a_new_backbone_is_a_few_lines_over_the_base(tmp_path: Path) -> None:
     assert "_base" not in groups(str(CONF))
 
 
+@cache
+def kinds_of_layers(model: str) -> dict[str, str]:
+    """By name; several backbones are parts of one model."""
+    return {layer.name: layer.kind for layer in list_layers(model=model, image_size=96)}
+
+
 @pytest.mark.parametrize("choice", choices("backbone"))
 def test_backbone(choice: str) -> None:
     config = config_of("backbone", choice, "backbone.weights=random", "image_size=96")
     loaded = load_backbone(config, WORKSPACE.backbones)
     assert len(loaded.style_layers) == len(set(loaded.style_layers)) == 5
-    kinds = {
-        layer.name: layer.kind
-        for layer in list_layers(model=config.backbone["model"], image_size=config.image_size)
-    }
+    kinds = kinds_of_layers(config.backbone["model"])
     for layer in (*loaded.style_layers, loaded.content_layer):
         assert kinds[layer] in ("Conv2D", "DepthwiseConv2D", "Activation")
     pictures = np.random.default_rng(0).random((2, 96, 96, 3), dtype=np.float32)
