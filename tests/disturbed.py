@@ -16,10 +16,10 @@ CLOCKED = ("seconds_per_step", "examples_per_second", "seconds")
 """Metrics whose values are times."""
 
 
-def sweep_arguments(folder: Path, epochs: int) -> list[str]:
-    """The overrides of a sweep of four runs, in a store of its own."""
+def sweep_arguments(folder: Path, epochs: int, agg: str = "simple,squared") -> list[str]:
+    """The overrides of a sweep of two runs for each aggregation, in a store of its own."""
     return [
-        *("-m", "backbone=mobilenet", "agg=simple,squared", "keep=last,best", *TINY),
+        *("-m", "backbone=mobilenet", f"agg={agg}", "keep=last,best", *TINY),
         *(f"epochs={epochs}", "early_stopping.patience=null", "snapshots=[0,2,7]"),
         *(f"tracking.sweep={NAME}", store(folder), f"checkpoint.folder={folder / 'checkpoints'}"),
         *("checkpoint.every_epochs=3", "optimizer=adam"),
@@ -31,11 +31,13 @@ def resume_arguments(folder: Path) -> list[str]:
     return [NAME, "--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}"]
 
 
-def start(folder: Path, epochs: int, log: Path, **options: Any) -> Process:
+def start(
+    folder: Path, epochs: int, log: Path, agg: str = "simple,squared", **options: Any
+) -> Process:
     """The sweep's process, or one that takes up what there is of it; its output goes to a file."""
     if is_recorded(folder):
         return started("benchmark.resume", *resume_arguments(folder), output=log, **options)
-    return started("benchmark", *sweep_arguments(folder, epochs), output=log, **options)
+    return started("benchmark", *sweep_arguments(folder, epochs, agg), output=log, **options)
 
 
 def is_recorded(folder: Path) -> bool:

@@ -219,6 +219,7 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
         "evaluation.evaluators=[mobilenet]",
         "evaluation.weights=random",
         "evaluation.held_out=5",
+        "metrics=[change,colour_distance,grain,held_out_distance,recognition,ssim]",
         "content.count=1",
         *data(folder_dataset),
         store(tmp_path),

@@ -33,10 +33,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return swept(tmp_path_factory.mktemp("undisturbed"), EPOCHS)
 
 
-def swept(folder: Path, epochs: int) -> Path:
+def swept(folder: Path, epochs: int, agg: str = "simple,squared") -> Path:
     """The folder of a sweep that was left alone."""
     folder.mkdir(exist_ok=True)
-    done = inside("benchmark", *sweep_arguments(folder, epochs))
+    done = inside("benchmark", *sweep_arguments(folder, epochs, agg))
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -48,7 +48,9 @@ class Killed(NamedTuple):
     resumes: int
 
 
-def kill_and_resume(folder: Path, log: Path, epochs: int, kills: int, seed: int) -> Killed:
+def kill_and_resume(
+    folder: Path, log: Path, epochs: int, kills: int, seed: int, agg: str = "simple,squared"
+) -> Killed:
     """Run a sweep, ending it at random moments and resuming it until it is done.
 
     The second of five ends is a SIGTERM, the others are SIGKILL, which no process can answer.
@@ -57,7 +59,7 @@ def kill_and_resume(folder: Path, log: Path, epochs: int, kills: int, seed: int)
     done = resumes = 0
     for kill in range(kills):
         resumes += is_recorded(folder)
-        process = start(folder, epochs, log)
+        process = start(folder, epochs, log, agg)
         wait(process, log, random)
         if process.poll() == 0:  # A machine so fast that the sweep came to its end first.
             break
@@ -66,7 +68,7 @@ def kill_and_resume(folder: Path, log: Path, epochs: int, kills: int, seed: int)
         os.killpg(process.pid, number)
         expected = {signal.SIGKILL: (-9,), signal.SIGTERM: (130, -15)}[number]
         assert process.wait(timeout=60) in expected, f"kill {kill}: {log.read_text()}"
-    process = start(folder, epochs, log)
+    process = start(folder, epochs, log, agg)
     assert process.wait(timeout=900) == 0, log.read_text()
     return Killed(done, resumes + 1)
 
@@ -83,8 +85,9 @@ def wait(process: Process, log: Path, random: np.random.Generator) -> None:
 def test_a_killed_sweep_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     folder = tmp_path / "disturbed"
     folder.mkdir()
-    assert kill_and_resume(folder, tmp_path / "log", 30, kills=2, seed=51).kills > 0
-    check_same(folder, swept(tmp_path / "undisturbed", 30))
+    killed = kill_and_resume(folder, tmp_path / "log", 30, kills=2, seed=51, agg="squared")
+    assert killed.kills > 0
+    check_same(folder, swept(tmp_path / "undisturbed", 30, agg="squared"))
 
 
 @pytest.mark.faults

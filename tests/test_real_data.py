@@ -147,6 +147,12 @@ def test_a_layer_that_the_cut_file_lacks_is_named() -> None:
         prepared("vgg")
 
 
+JUDGED = (
+    *("style_distance", "held_out_distance", "others_distance"),
+    *("recognition", "classifier_accuracy"),
+)
+
+
 def test_a_real_sweep_shows_the_artists_hand(tmp_path: Path) -> None:
     """The two artists' pictures of one photograph differ as their paintings' mean colours do."""
     done = inside(
@@ -158,6 +164,7 @@ def test_a_real_sweep_shows_the_artists_hand(tmp_path: Path) -> None:
         "early_stopping.patience=null",
         "evaluation.evaluators=[vgg_shallow,mobilenet]",
         f"evaluation.weights={SHARED / 'weights'}",
+        f"metrics=[{','.join(JUDGED)}]",
         *REAL,
         store(tmp_path),
     )
