@@ -1,5 +1,6 @@
 """The optimisation loop on a tiny backbone: exactness, stopping, divergence, what is kept."""
 
+import importlib
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -17,7 +19,7 @@ from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.variants import optimizer_choice
-from benchmark.transfer import loop, losses
+from benchmark.transfer import backend, loop, losses
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.features import extract_features, extract_targets
@@ -477,3 +479,42 @@ def test_bfloat16_comes_close_to_float32(
         error = np.linalg.norm(gram - rough_gram.astype("float32"))
         assert 0 < error < 0.02 * np.linalg.norm(gram)
     assert str(rough[-1].dtype) == "bfloat16"
+
+
+@pytest.mark.backends
+def test_strict_float32_forbids_tf32_and_changes_nothing_on_a_processor(
+    backbone: Backbone, pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    module = importlib.import_module(backend.name())
+
+    def allowed() -> bool:
+        if backend.name() == "jax":
+            return bool(module.config.jax_default_matmul_precision != "highest")
+        return bool(module.config.experimental.tensor_float_32_execution_enabled())
+
+    plain = extract_features(backbone, pictures[0])
+    assert allowed()
+    strict = extract_features(tiny_backbone("float32_strict"), pictures[0])
+    assert not allowed()
+    for ours, theirs in zip(strict, plain, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    extract_features(backbone, pictures[0])
+    assert allowed()
+
+
+@pytest.mark.backends
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="others keep nothing")
+def test_jax_keeps_what_it_compiles(tmp_path: Path) -> None:
+    jax: Any = importlib.import_module("jax")
+
+    # Else it keeps only what takes a second.
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    backend.keep_compiled(tmp_path)
+    try:
+        jax.jit(lambda x: x * 17.0 + 3.0)(np.ones(7, "float32"))
+        assert any(path.is_file() for path in tmp_path.rglob("*"))
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
