@@ -40,7 +40,7 @@ except (ImportError, ValueError) as error:
     # Every command imports this before it could catch anything, and can do nothing without it.
     print(
         f"error: {place}: {' '.join(str(error).split())}: set KERAS_BACKEND=tensorflow, or jax, or "
-        "install what it needs",
+        "pip install what it needs",
         file=sys.stderr,
     )
     raise SystemExit(2) from error

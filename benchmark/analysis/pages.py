@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from PIL import Image
 
@@ -73,6 +72,8 @@ def data_uri(encoded: bytes, kind: str) -> str:
 
 def render(template: Path, **context: Any) -> str:
     """A Jinja template as HTML."""
+    import jinja2  # Every sweep imports this module, for its tables.
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
         autoescape=True,

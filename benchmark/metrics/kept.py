@@ -4,7 +4,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import PIL
@@ -12,7 +12,6 @@ import PIL
 import datasets
 from backbones import Backbone
 from benchmark.metrics.features import Features
-from benchmark.metrics.recognition import OutsideFeatures
 from benchmark.runtime.disk_cache import DiskCache, Kind, key_of
 from benchmark.transfer import backend
 from benchmark.transfer.features import (
@@ -25,6 +24,9 @@ from benchmark.transfer.features import (
 )
 from benchmark.user_input import import_callable
 from datasets import ImageSet, LazyImage, LoadedImages
+
+if TYPE_CHECKING:  # It imports scikit-learn, a second that a run without its metrics saves.
+    from benchmark.metrics.recognition import OutsideFeatures
 
 IMAGES_VERSION = 1
 """To be raised whenever `datasets.images` changes the pixels or the digest of an image."""
@@ -46,7 +48,9 @@ class KeptFeatures:
 
     def _of_artists(
         self, backbone: Backbone, sets: tuple[LoadedImages, ...], disk: DiskCache
-    ) -> OutsideFeatures:
+    ) -> "OutsideFeatures":
+        from benchmark.metrics.recognition import OutsideFeatures
+
         return OutsideFeatures({one.name: self.of_paintings(backbone, one, disk) for one in sets})
 
 

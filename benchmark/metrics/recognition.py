@@ -4,6 +4,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmark.metrics.features import Features, MissingInputError
 
@@ -25,19 +29,12 @@ class OutsideFeatures(dict[str, Features]):
     @cached_property
     def classifier(self) -> Any:
         """Trained on all paintings; predicts names from statistics (N, D)."""
-        # Here and below, because a run that needs none of it would wait a second for it.
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
         regression = LogisticRegression(C=0.1, max_iter=1000, class_weight="balanced")
         return make_pipeline(StandardScaler(), regression).fit(*self._samples)
 
     @cached_property
     def recalls(self) -> dict[str, float]:
         """Each artist's share of paintings recognised in stratified five-fold cross-validation."""
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
         statistics, names = self._samples
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
         predicted = cross_val_predict(self.classifier, statistics, names, cv=folds)
