@@ -27,7 +27,8 @@ def write_report(
     """Write the page, and its figures as PNG and SVG beside it; returns the figures' files."""
     runs = read_runs(tracker, records)
     charts = figures(runs)
-    specifications = [figure.chart.to_dict() for figure in charts]
+    # To check each against its schema takes as long as to draw it.
+    specifications = [figure.chart.to_dict(validate=False) for figure in charts]
     drawn = list(zip(charts, map(to_svg, specifications), strict=True))
     context = {
         "title": title,
