@@ -17,7 +17,7 @@ from benchmark.bench.__main__ import main
 from benchmark.bench.figures import Measurement, markdown_table
 from benchmark.bench.size import Size
 from benchmark.bench.timing import ROOT, alternately
-from benchmark.bench.workload import sample_workload
+from benchmark.bench.workload import Workload, sample_workload
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.step import OptimizerChoice
 from tests.commands import command
@@ -26,11 +26,15 @@ if keras.backend.backend() == "tensorflow":
     from benchmark.bench.steps import baseline_transfer, slope
 
 
+@pytest.fixture(scope="module")
+def workload() -> Workload:
+    return sample_workload(48, 3)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is TensorFlow's tutorial")
 @pytest.mark.parametrize(("agg", "p"), [("simple", 1.0), ("squared", 2.0), ("logged", 0.0)])
-def test_the_baseline_has_the_same_losses(agg: str, p: float) -> None:
+def test_the_baseline_has_the_same_losses(agg: str, p: float, workload: Workload) -> None:
     """Code that shares nothing with ours, so it checks our losses and gradients too."""
-    workload = sample_workload(48, 3)
     adam = OptimizerChoice(keras.optimizers.Adam, 0.02, (("beta_1", 0.99), ("epsilon", 0.1)))
     mean = Aggregation(power_mean, {"p": p})
     optimization = workload.optimization(1, aggregation=mean, optimizer=adam)

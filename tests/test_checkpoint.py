@@ -1,7 +1,5 @@
 """What is kept of a run on disk, whose it is, and that no dead process leaves half a file."""
 
-import multiprocessing
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import FILE, BusyError, Checkpoint, Saved
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.runtime.processes import Owner, current_process
@@ -119,19 +118,19 @@ def test_a_failed_replacement_leaves_the_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def leave_a_part(file: Path) -> None:
-    """Die while writing."""
-    with replacing(file) as part:
-        part.write_text("half")
-        os._exit(1)
+LEAVE_A_PART = """
+import os, sys
+from pathlib import Path
+from benchmark.runtime.files import replacing
+with replacing(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    os._exit(1)
+"""
 
 
 def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(
-        target=leave_a_part, args=(tmp_path / "file.txt",)
-    )
-    process.start()
-    process.join()
+    dying = [sys.executable, "-c", LEAVE_A_PART, str(tmp_path / "file.txt")]
+    assert subprocess.run(dying, cwd=ROOT, check=False).returncode == 1
     assert len(list(tmp_path.iterdir())) == 1
     with replacing(tmp_path / "mine.txt") as part:
         part.write_text("half")

@@ -1,12 +1,14 @@
 """What a run's fingerprint covers: all that shapes its images, and nothing else."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
+from benchmark.config.schema import Config
 from benchmark.runs.fingerprint import SOURCES, fingerprint_of
 
 
@@ -19,8 +21,13 @@ def sources(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@cache
+def options(*overrides: str) -> Config:
+    return composed(overrides)
+
+
 def fingerprint(root: Path, *overrides: str) -> str:
-    return fingerprint_of(composed(overrides), root)
+    return fingerprint_of(options(*overrides), root)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests import slurm
-from tests.commands import ROOT, TINY, Process, here, runs_in, started, store
+from tests.commands import ROOT, TINY, Process, here, inside, runs_in, started, store
 
 NAME = "launched"
 EPOCHS = 60
@@ -59,28 +59,30 @@ def checkpoints(folder: Path) -> set[str]:
     return {path.parent.name for path in folder.glob(f"checkpoints/{NAME}/*/checkpoint.npz")}
 
 
+def sweep_arguments(folder: Path, launcher: Sequence[str], *more: str) -> list[str]:
+    return [
+        *("-m", "backbone=mobilenet", "agg=simple,squared", *TINY, f"epochs={EPOCHS}"),
+        *("early_stopping.patience=null", "snapshots=[0]", f"tracking.sweep={NAME}", store(folder)),
+        *(f"checkpoint.folder={folder / 'checkpoints'}", "checkpoint.every_epochs=2"),
+        *(f"hydra.sweep.dir={folder / 'sweep'}", *launcher, *more),
+    ]
+
+
 def sweep(
     folder: Path,
     launcher: Sequence[str],
     *more: str,
     disturb: Disturbance | None = None,
     environment: Mapping[str, str] | None = None,
-    fresh: bool = True,
 ) -> Done:
     """Run a sweep of tiny runs as a user does, disturb it, and read its store."""
-    arguments = [
-        *("-m", "backbone=mobilenet", "agg=simple,squared", *TINY, f"epochs={EPOCHS}"),
-        *("early_stopping.patience=null", "snapshots=[0]", f"tracking.sweep={NAME}", store(folder)),
-        *(f"checkpoint.folder={folder / 'checkpoints'}", "checkpoint.every_epochs=2"),
-        *(f"hydra.sweep.dir={folder / 'sweep'}", *launcher, *more),
-    ]
     log = folder / "output.txt"
     process = started(
         "benchmark",
-        *arguments,
+        *sweep_arguments(folder, launcher, *more),
         output=log,
         environment={"RAY_AUTH_MODE": "disabled", **(environment or {})},
-        fresh=fresh,
+        fresh=True,
     )
     try:
         if disturb is not None:
@@ -411,10 +413,16 @@ def fake_ray(tmp_path: Path) -> Path:
     ids=["joblib", "ray"],
 )
 def test_a_launcher_that_works_in_the_driver(
-    launcher: Sequence[str], fake_ray: Path, recorded: Path, tmp_path: Path
+    launcher: Sequence[str],
+    fake_ray: Path,
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    environment = {"PYTHONPATH": str(fake_ray)}
-    done = sweep(tmp_path, launcher, "epochs=3", environment=environment, fresh=False)
+    monkeypatch.syspath_prepend(fake_ray)
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    ended = inside("benchmark", *sweep_arguments(tmp_path, launcher, "epochs=3"))
+    done = read(tmp_path, ended.returncode, ended.stdout + ended.stderr)
     client, runs = runs_in(recorded)
     losses = {
         run.data.tags["agg"]: losses_of(client, run)

@@ -96,7 +96,8 @@ def test_other_arrays_are_refused(transfer: StyleTransfer, wrong: np.ndarray, me
 
 
 def test_defaults_are_those_of_a_run() -> None:
-    run = prepared_run("image_size=48", "backbone.weights=random", "metrics=[]").transfer
+    small = ["image_size=48", "backbone.weights=random", "dataset.paintings=3", "metrics=[]"]
+    run = prepared_run(*small).transfer
     default = StyleTransfer(run.backbone)
     assert default.aggregation == run.aggregation
     assert default.loss == run.loss
