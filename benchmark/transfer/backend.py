@@ -79,16 +79,24 @@ def compiled_loop(
 
     def steps(count: Any, inputs: Any) -> Any:
         def one_step(number: Any, results: Any) -> Any:
-            row = keras.ops.expand_dims(step(inputs), 0)
-            return keras.ops.scatter_update(results, keras.ops.reshape(number, (1, 1)), row)
+            row = module.expand_dims(step(inputs), 0)
+            return number + 1, module.tensor_scatter_nd_update(results, [[number]], row)
 
-        return keras.ops.fori_loop(0, count, one_step, keras.ops.zeros(shape, "float32"))
+        # With one iteration at a time none can read a variable before the last has assigned it.
+        return module.while_loop(
+            lambda number, _: number < count,
+            one_step,
+            (0, module.zeros(shape)),
+            parallel_iterations=1,
+        )[1]
 
-    if name() == "torch":
-        return steps
     if name() == "tensorflow":
         compiled = module.function(steps, jit_compile=compiles_with_xla(), autograph=False)
         return lambda count, inputs: compiled(module.constant(count), inputs)
+    if name() == "torch":
+        return lambda count, inputs: module.stack(
+            [step(inputs) for _ in range(count)] or [module.zeros(shape[1:])]
+        )
 
     def pure(values: Any, constants: Any, count: Any, inputs: Any) -> Any:
         def one_step(number: Any, carried: Any) -> Any:
