@@ -16,7 +16,7 @@ OPTIONS ?=
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test types jax test-all faults bench ui server clean
+.PHONY: help install quickstart test tests types jax test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,12 +26,14 @@ install: $(VENV)/.installed ## create .venv and install what the benchmark needs
 quickstart: install ## install, then run a small sweep on the embedded sample data
 	$(RUN) -m benchmark -m experiment=quickstart
 
-# Type checks and the tests on JAX take a processor each, so they run side by side.
+# Side by side, for tests that wait leave the processors to the type checks and the tests on JAX.
 test: $(VENV)/.installed-dev ## install, then lint, check types and run the tests: all that CI does (minutes)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
-	@$(MAKE) --no-print-directory --jobs 2 types jax
+	@$(MAKE) --no-print-directory --jobs 3 tests types jax
+
+tests: $(VENV)/.installed-dev
 	$(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
 types: $(VENV)/.installed-dev

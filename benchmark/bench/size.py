@@ -35,7 +35,7 @@ class Size:
         self.lengths = of((5, 10, 20, 40), (1, 2))  # numbers of steps
         self.sides = of((128, 256, 512, 1024), (48, 64))  # pixels
         # Around the steps:
-        tiny = "backbone=mobilenet backbone.weights=random epochs=5 metrics=[]"
+        tiny = "backbone=mobilenet backbone.weights=random loss=normalised epochs=5 metrics=[]"
         self.tiny_run = of(tiny, f"{tiny} image_size=48")
         self.share_options = of((), ("backbone.weights=random", "image_size=48", "epochs=2"))
         self.cheap_sweep = (
