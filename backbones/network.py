@@ -53,10 +53,9 @@ class Network:
     def __init__(self, architecture: Architecture) -> None:
         """Build it, frozen, with weights that are to be replaced."""
         self.architecture = architecture
-        self.dtype = architecture.precision.removesuffix("_strict")  # of the activations
         self._preprocess = import_callable(architecture.preprocessing, "backbone.preprocessing")
         size, padded_size = architecture.image_size, architecture.padded_size
-        with _dtype_policy(self.dtype):
+        with _dtype_policy(architecture.precision.removesuffix("_strict")):
             full = build(architecture.model, padded_size)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
@@ -172,11 +171,10 @@ def load(
             `eight_bit`), "random", "auto" (the first of these), or the path of an HDF5 file in
             Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or a folder.
         random_scale: root mean square that random weights give to every layer's activations.
-        pooling: "max" for the network as published, "avg" to replace its max pooling by average
-            pooling, which Gatys et al. found slightly better.
+        pooling: "max" as published, "avg" for average pooling, slightly better in Gatys et al.
         image_size: S, pixels a side of the square images.
-        precision: type of the activations, "float32", "float32_strict" or "bfloat16". With
-            float32 a GPU multiplies in TF32, which keeps 10 bits; only the strict one forbids it.
+        precision: of the activations, "float32", "bfloat16", or "float32_strict", which forbids
+            the TF32, of 10 bits, in which a GPU else multiplies float32.
         smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
             "scale" to weigh deep layers down; see `smoothing.smoothed`.
         padding: pixels by which images are continued on each side, by reflection, before the

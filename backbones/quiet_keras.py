@@ -1,4 +1,7 @@
-"""Keras, imported without the start-up notes of its backend, which would bury our first lines."""
+"""Keras, imported without the start-up notes of its backend; and how a GPU multiplies float32.
+
+The notes would bury our first lines.
+"""
 
 import importlib
 import logging

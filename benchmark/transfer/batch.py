@@ -194,7 +194,11 @@ class BatchOptimization:
 
 
 class Optimization:
-    """The optimisation of several batches, each halved when it does not fit into memory."""
+    """The optimisation of several batches, each halved when it does not fit into memory.
+
+    How the examples are batched changes no result: the loss is a sum over them, and Adam, SGD and
+    RMSProp act on each pixel alone. A half continues from where the batch was.
+    """
 
     def __init__(
         self,
@@ -220,6 +224,11 @@ class Optimization:
             raise ValueError("the states are of other batches")
         for part, state in zip(self.parts, states, strict=True):
             part.state = state
+
+    @property
+    def states(self) -> list[Sequence[Tensor]]:
+        """Those of all parts, with which `resume` continues."""
+        return [part.state for part in self.parts]
 
     def run_block(self, epochs: int, steps_per_epoch: int) -> "EpochBlock":
         """Do some epochs of all batches.

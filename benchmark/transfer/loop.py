@@ -21,8 +21,8 @@ BLOCK_SECONDS = 0.5
 class Epoch:
     """The state after an epoch; number 0 is that before the first update.
 
-    `seconds_per_step` is the time of one step over all examples in the epoch before, without
-    compilation and callbacks; NaN at number 0.
+    `seconds_per_step` is the time of one step over all examples, without compilation and callbacks,
+    a mean over the epochs done in one go with the one before; NaN at number 0.
     """
 
     number: int
@@ -131,22 +131,16 @@ def optimize(
 ) -> Result:
     """Optimise the images of all batches, epoch by epoch, until `stopping` ends it.
 
-    The loss is a sum over examples and Adam, SGD and RMSProp act on each pixel alone, so how
-    the examples are batched changes none of their results. A batch that does not fit into memory
-    is halved, and continues from where it was.
-
     Args:
         transfer: the backbone must be the one that made the batches' targets.
         batches: what to optimise; the results keep their order.
         stopping: when to end.
         keep_best: keep each example's image of lowest total loss instead of the last.
         resume: continue from this state; the batches must be those that it came from.
-        begins_block: whether an epoch's images or the state before it are needed. Others are done
-            in one go where they are fast; their images are got by doing steps again, and nothing
-            else changes. With `keep_best` each is done alone.
+        begins_block: whether an epoch's images, or the state before it, are needed; others are done
+            in one go, except with `keep_best`, and their images, if asked for, by steps again.
         on_epoch: called after each epoch, from 0 on.
-        on_state: called between blocks, when everything of an epoch is done and another will
-            follow.
+        on_state: called between blocks, when all of an epoch is done and another will follow.
         on_smaller_batch: called when batches were halved, with the new batch size.
 
     Raises:
@@ -181,9 +175,8 @@ def optimize(
             if stop_reason is not None:
                 return Result(kept.images(), *kept[1:], np.stack(history), stop_reason, seconds)
         assert kept is not None  # Since the first epoch.
-        states = [part.state for part in optimization.parts]
         del block  # What it holds would be in memory during the next.
-        on_state(LoopState(np.stack(history), kept, states, (seconds, epoch_seconds)))
+        on_state(LoopState(np.stack(history), kept, optimization.states, (seconds, epoch_seconds)))
 
 
 def _block_length(

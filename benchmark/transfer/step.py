@@ -112,11 +112,9 @@ class Stylization:
 
     def run(self, steps: int, inputs: StepInputs) -> np.ndarray:
         """Do some steps; the losses before each, (steps, 3, N), rows as in `LOSS_NAMES`."""
-        parts = [
-            ops.convert_to_numpy(self._steps(part, inputs))[:part]
-            for part in [MOST_STEPS] * (steps // MOST_STEPS) + [steps % MOST_STEPS]
-        ]
-        return np.concatenate(parts)
+        counts = [min(MOST_STEPS, steps - done) for done in range(0, steps, MOST_STEPS)]
+        calls = (ops.convert_to_numpy(self._steps(count, inputs))[:count] for count in counts)
+        return np.concatenate(list(calls))
 
     def state(self) -> list[Tensor]:
         """Copies of the images and of the optimiser's variables."""
