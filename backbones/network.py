@@ -55,7 +55,7 @@ class Network:
         self.architecture = architecture
         self._preprocess = import_callable(architecture.preprocessing, "backbone.preprocessing")
         size, padded_size = architecture.image_size, architecture.padded_size
-        with _dtype_policy(architecture.precision.removesuffix("_strict")):
+        with _building(architecture.precision.removesuffix("_strict")):
             full = build(architecture.model, padded_size)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
@@ -266,7 +266,8 @@ class BackboneCache:
 
 def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:
     """All layers of an architecture with an output (H, W, C), from input to output."""
-    layers = weight_sources.named_layers(build(model, image_size))
+    with _building("float32"):
+        layers = weight_sources.named_layers(build(model, image_size))
     return [
         LayerReport(name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
         for name, layer in layers.items()
@@ -331,7 +332,7 @@ def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays]
     try:
         if source == "imagenet_8bit":
             return eight_bit.read(eight_bit.data_file(model))
-        with _dtype_policy("float32"):
+        with _building("float32"):
             # Always fetched at one size, for Keras has others of MobileNet for 160 pixels.
             whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
         return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}
@@ -341,11 +342,21 @@ def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays]
 
 
 @contextmanager
-def _dtype_policy(precision: str) -> Iterator[None]:
-    """Build layers in one precision; bfloat16 for weights too, for nothing here is trained."""
-    before = keras.config.dtype_policy()
+def _building(precision: str) -> Iterator[None]:
+    """Build layers in one precision, bfloat16 for weights too, for nothing here is trained.
+
+    Their kernels begin as zeros, for all are replaced: to draw them would cost JAX the compilation
+    of a function for every shape.
+    """
+    policy, drawn = keras.config.dtype_policy(), keras.initializers.VarianceScaling.__call__
+
+    def zeros(initializer: object, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        return keras.ops.convert_to_tensor(np.zeros(shape, "float32"), dtype)
+
     keras.config.set_dtype_policy(precision)
+    keras.initializers.VarianceScaling.__call__ = zeros
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.initializers.VarianceScaling.__call__ = drawn
+        keras.config.set_dtype_policy(policy)

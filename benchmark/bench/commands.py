@@ -35,11 +35,12 @@ def write_images(folder: Path, artists: int, paintings: int, contents: int) -> N
         folder / "paintings" / painter.name.replace(" ", "_"): painter.images[:paintings]
         for painter in sample.paintings(["*"])[:artists]
     }
-    sets[folder / "contents"] = sample.content().images[:contents]
+    photographs = sample.content().images
+    sets[folder / "contents"] = [photographs[i % len(photographs)] for i in range(contents)]
     for place, images in sets.items():
         place.mkdir(parents=True)
         for index, lazy_image in enumerate(images):
-            image = lazy_image.read()
+            image = lazy_image.read().rotate(index)  # so that none is there twice
             image.thumbnail((600, 600))  # Larger than needed, so that decoding is part of the work.
             image.save(place / f"{index:03}.jpg", quality=92)
 

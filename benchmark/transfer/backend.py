@@ -131,6 +131,9 @@ def keep_compiled(folder: Path) -> None:
         kind = hashlib.sha256(_proc_field("cpuinfo", "flags").encode()).hexdigest()[:12]
         jax.config.update("jax_compilation_cache_dir", str(folder / kind))
         jax.config.update("jax_compilation_cache_max_size", 2 * 2**30)
+        # All of it: a network is built of hundreds of functions that take a moment each.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def out_of_memory(error: BaseException) -> bool:
