@@ -1,8 +1,19 @@
 """Images in folders of the user's own."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from datasets import DatasetError
 from datasets.catalogue import Artist, Catalogue, style_sets
-from datasets.images import ImageSet, existing_folder, files_in, folders_read, printable, subfolders
+from datasets.images import (
+    ImageSet,
+    existing_folder,
+    files_in,
+    folders_read,
+    image_of,
+    printable,
+    subfolders,
+)
 
 
 def paintings(root: str, artists: list[str] | str | None = None) -> list[ImageSet]:
@@ -26,6 +37,26 @@ def catalogue(root: str) -> Catalogue:
         reason = f"no subfolder with images, one per artist.{hint}"
         raise DatasetError(reason, "dataset.root", root)
     return Catalogue(root, artists)
+
+
+@folders_read()
+def file_or_files_of(option: str, place: str, names: Sequence[str]) -> ImageSet:
+    """The image of one file, or those of these names in a folder, in that order.
+
+    Raises:
+        DatasetError: neither is there, or the folder lacks one, or has two of a name.
+    """
+    path = Path(place).expanduser()
+    if path.is_file():
+        return ImageSet(option, (image_of(path),))
+    available = files_in(existing_folder(option, place))
+    for name in names:
+        count = [image.name for image in available].count(name)
+        if count != 1:
+            reason = f"{'two images' if count else 'no image'} called '{name}' in this folder"
+            raise DatasetError(f"{reason}: it needs one for each content picture", option, place)
+    by_name = {image.name: image for image in available}
+    return ImageSet(option, tuple(by_name[name] for name in names))
 
 
 @folders_read()

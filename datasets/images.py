@@ -173,15 +173,16 @@ def files_in(folder: Path) -> tuple[LazyImage, ...]:
     formats = readable_formats()
     known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
     return tuple(
-        LazyImage(
-            printable(path.stem),
-            printable(str(path)),
-            partial(read_file, path),
-            partial(file_version, path),
-        )
+        image_of(path)
         for path in natsorted(folder.iterdir(), key=lambda path: path.name)
         if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
     )
+
+
+def image_of(path: Path) -> LazyImage:
+    """The image in a file."""
+    name, source = printable(path.stem), printable(str(path))
+    return LazyImage(name, source, partial(read_file, path), partial(file_version, path))
 
 
 def subfolders(folder: Path) -> list[Path]:

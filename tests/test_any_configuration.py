@@ -76,6 +76,7 @@ class Data:
     folder: Path
     archive: Path
     photographs: Path
+    picture: Path
     layers: Mapping[str, list[str]]
     tracker: Tracker
 
@@ -95,7 +96,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
         name: [layer.name for layer in list_layers(model=model, image_size=32)[:12]]
         for name, model in models.items()
     }
-    return Data(root / "folder", archive, root / "photographs", layers, tracker)
+    start = root / "folder" / "Ada" / "0.png"
+    return Data(root / "folder", archive, root / "photographs", start, layers, tracker)
 
 
 def numbers(least: float, most: float) -> st.SearchStrategy[float]:
@@ -120,6 +122,8 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
         "seed": draw(st.integers(0, 2**31 - 1)),
         "snapshots": draw(st.lists(st.integers(0, 3), max_size=3)),
         "batch": draw(st.sampled_from([1, 2, 3, 4, 100, "auto"])),
+        "init": draw(st.sampled_from(["content", "noise", "blend", str(data.picture)])),
+        "init_noise": draw(st.sampled_from([0, 0.3, 1])),
         "divergence_factor": draw(st.sampled_from([1.0, 100.0, 1e6, 1e30])),
         "early_stopping.min_improvement": draw(st.sampled_from([0, 1e-3, 1])),
         "early_stopping.patience": draw(st.sampled_from([None, 1, 2])),

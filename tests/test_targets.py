@@ -201,6 +201,38 @@ def test_noise_is_an_examples_own_however_artists_are_batched() -> None:
     np.testing.assert_array_equal(together[0].start, np.concatenate([b.start for b in apart]))
 
 
+def test_a_blend_is_so_much_content_and_so_much_noise() -> None:
+    run = prepared("init=blend", "init_noise=0.25")
+    noise = prepared("init=noise").batches()[0].start
+    content = np.tile(to_float(run.content.pixels), (2, 1, 1, 1))
+    expected = 0.75 * content.astype("float64") + 0.25 * noise
+    np.testing.assert_allclose(run.batches()[0].start, expected, atol=1e-7)
+    for share, end in ((0, content), (1, noise)):
+        [batch] = prepared("init=blend", f"init_noise={share}").batches()
+        np.testing.assert_array_equal(batch.start, end)
+
+
+def test_the_same_noise_is_that_of_the_seed_alone() -> None:
+    [batch] = prepared("init=noise", "same_noise=true").batches()
+    assert (batch.start == batch.start[0]).all()
+    [other] = prepared("init=noise", "same_noise=true", "content.names=[rocket]").batches()
+    np.testing.assert_array_equal(other.start[0], batch.start[0])
+    [seeded] = prepared("init=noise", "same_noise=true", "seed=1").batches()
+    assert (seeded.start != batch.start).mean() > 0.99
+
+
+def test_a_run_starts_at_a_picture_or_at_one_for_each_content(tmp_path: Path) -> None:
+    """Of their own size already, so that what is read is what was written."""
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
+    names = prepared().content.names
+    for name, one in zip(names, pixels, strict=True):
+        Image.fromarray(one).save(tmp_path / f"{name}.png")
+    [of_each] = prepared(f"init={tmp_path}").batches()
+    np.testing.assert_array_equal(of_each.start, np.tile(to_float(pixels), (2, 1, 1, 1)))
+    [of_all] = prepared(f"init={tmp_path / names[1]}.png").batches()
+    np.testing.assert_array_equal(of_all.start, np.stack([to_float(pixels[1])] * 4))
+
+
 class OutOfMemoryError(RuntimeError):
     """Named as torch's."""
 

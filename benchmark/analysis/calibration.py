@@ -66,8 +66,8 @@ def calibrate(overrides: Sequence[str], folder: Path) -> None:
     weights = transfer.loss.weights
     if weights.content == 0:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
-    if prepared.from_noise:
-        raise ConfigError("init=noise: calibration starts at the content pictures")
+    if config.init != "content":
+        raise ConfigError("calibration starts at the content pictures", "init", config.init)
     output = Output()
     announce_weights(output, prepared.missing_weights)
     table = Table("style / content weight", "style loss, of the first", "content kept (SSIM)")

@@ -72,9 +72,6 @@ LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)
 Precision = StrEnum("Precision", ["float32", "float32_strict", "bfloat16"])
 """Type of the backbone's activations; losses are float32 in either."""
 
-Init = StrEnum("Init", ["content", "noise"])
-"""Where a picture starts: at its content picture, or at uniform noise."""
-
 Keep = StrEnum("Keep", ["last", "best"])
 """Which picture of each example is kept: the last, or that of lowest total loss."""
 
@@ -187,7 +184,9 @@ class Config:
     memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     cache: str | None
     precision: Precision
-    init: Init
+    init: Text  # content, noise, blend, or a path
+    init_noise: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    same_noise: bool
     keep: Keep
     divergence_factor: Annotated[float, Field(ge=1, le=LARGEST_FLOAT, allow_inf_nan=False)]
     snapshots: list[NonNegativeInt]

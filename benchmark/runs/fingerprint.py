@@ -17,7 +17,7 @@ SOURCES = (
     "benchmark/images/pixels.py",
     "benchmark/metrics/kept.py",
     "benchmark/runtime/disk_cache.py",
-    *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "workspace")),
+    *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "start", "workspace")),
     *(f"benchmark/runs/{name}.py" for name in ("style_sets", "variants")),
 )
 """The code up to a run's last image; what is made of that alone is made after resuming anyway."""

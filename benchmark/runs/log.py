@@ -86,6 +86,8 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
         sheet = partial(sheets.overview, paintings.pixels, paintings.names, caption)
         log.picture(style_set_file(paintings.name), sheet)
     _log_set(log, prepared.content, "content")
+    if prepared.start.pictures is not None:
+        _log_set(log, prepared.start.pictures, "init")
     for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
         log.picture(content_file(name), picture)
 

@@ -1,7 +1,6 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
 import inspect
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,11 +14,12 @@ import datasets
 from backbones import Backbone
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.config.schema import Config, Init, Keep
+from benchmark.config.schema import Config, Keep
 from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics.kept import kept_arrays
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.start import STARTS, Start, start_pictures
 from benchmark.runs.style_sets import Selection, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace, load_backbone
@@ -52,8 +52,7 @@ class Prepared:
     transfer: StyleTransfer
     stopping: Stopping
     batch: int  # most examples to optimise together
-    from_noise: bool  # whether images start from noise instead of their content, by `seed`
-    seed: int
+    start: Start  # where images start
     keep_best: bool  # whether each example's image of lowest total loss is kept, not the last
     snapshots: Sequence[int]  # epochs whose images are logged
     original_size: bool  # whether results are also logged at their content images' own sizes
@@ -95,26 +94,13 @@ class Prepared:
             kept.style_targets(self.backbone, paintings, self.disk) for paintings in self.paintings
         ]
         content = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
-        start = self.noise() if self.from_noise else None
+        start = self.start.images(self.content.pixels, self.examples)
         return make_batches(self.backbone, self.content.pixels, targets, self.batch, start, content)
 
     def plans(self) -> list[BatchPlan]:
         """Which examples each of these batches has."""
         paintings = [len(images.names) for images in self.paintings]
         return plan_batches(paintings, len(self.content.names), self.batch)
-
-    def noise(self) -> np.ndarray:
-        """Uniform noise to start from, (artists, contents, S, S, 3) in [0, 1].
-
-        An example's depends on the seed and its names alone, not on its place in a batch or sweep.
-        """
-
-        def generator(*names: str) -> np.random.Generator:
-            return np.random.default_rng([self.seed, *(zlib.crc32(n.encode()) for n in names)])
-
-        shape = self.content.pixels.shape[1:]
-        drawn = [generator(*names).random(shape, dtype=np.float32) for names in self.examples]
-        return np.reshape(drawn, (len(self.paintings), -1, *shape))
 
 
 def prepare(config: Config, workspace: Workspace) -> Prepared:
@@ -153,8 +139,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             config.divergence_factor,
         ),
         batch=batch,
-        from_noise=config.init is Init.noise,
-        seed=config.seed,
+        start=start_of(config, content, workspace),
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,
         original_size=config.original_size,
@@ -162,6 +147,15 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
         workspace=workspace,
     )
+
+
+def start_of(config: Config, content: LoadedImages, workspace: Workspace) -> Start:
+    """Where a run's images start."""
+    noise, pictures = {**STARTS, "blend": config.init_noise}.get(config.init, 0.0), None
+    if config.init not in STARTS:
+        found = start_pictures(config.init, content.names)
+        pictures = workspace.kept.images(found, config.image_size, disk_cache(config))
+    return Start(pictures, noise, config.seed, config.same_noise)
 
 
 def disk_cache(config: Config) -> DiskCache:
