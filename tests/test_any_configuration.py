@@ -122,8 +122,6 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
         "seed": draw(st.integers(0, 2**31 - 1)),
         "snapshots": draw(st.lists(st.integers(0, 3), max_size=3)),
         "batch": draw(st.sampled_from([1, 2, 3, 4, 100, "auto"])),
-        "init": draw(st.sampled_from(["content", "noise", "blend", str(data.picture)])),
-        "init_noise": draw(st.sampled_from([0, 0.3, 1])),
         "divergence_factor": draw(st.sampled_from([1.0, 100.0, 1e6, 1e30])),
         "early_stopping.min_improvement": draw(st.sampled_from([0, 1e-3, 1])),
         "early_stopping.patience": draw(st.sampled_from([None, 1, 2])),
@@ -143,6 +141,8 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
             if issubclass(kind, Enum):
                 optional = [None] if type(None) in kinds else []
                 chosen[option] = draw(st.sampled_from([*optional, *(one.value for one in kind)]))
+    chosen["init"] = draw(st.sampled_from(["content", "noise", "blend", str(data.picture)]))
+    chosen["init_noise"] = draw(st.sampled_from([0, 0.3, 1]))
     chosen |= draw(network(data)) | draw(optimizer()) | draw(aggregation()) | draw(loss())
     return chosen | draw(pictures(data, chosen.get("split"))) | draw(metrics())
 
@@ -330,7 +330,7 @@ def test_every_part_of_the_schema_is_drawn_or_settled(data: Data) -> None:
     drawn: set[str] = set()
 
     @given(st.data())
-    @settings(PRINTED, max_examples=30)
+    @settings(PRINTED, max_examples=60)
     def collect(draws: st.DataObject) -> None:
         drawn.update(option.partition(".")[0] for option in draws.draw(overrides(data)))
 

@@ -36,7 +36,7 @@ def write_images(folder: Path, artists: int, paintings: int, contents: int) -> N
         for painter in sample.paintings(["*"])[:artists]
     }
     photographs = sample.content().images
-    sets[folder / "contents"] = [photographs[i % len(photographs)] for i in range(contents)]
+    sets[folder / "contents"] = tuple(photographs[i % len(photographs)] for i in range(contents))
     for place, images in sets.items():
         place.mkdir(parents=True)
         for index, lazy_image in enumerate(images):
