@@ -1,6 +1,7 @@
 """Pictures of pictures: contact sheets, the sheet of a sweep, loss curves."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -48,29 +49,30 @@ def grid(
     caption: str,
 ) -> Image.Image:
     """Pictures in rows and columns, each with its name, under a caption; None leaves a gap."""
-    sizes = (p.shape[:2] for row in rows for p in row if p is not None)
-    height, width = max(sizes, default=(64, 64))
+    shown = [(c, *p.shape[:2]) for row in rows for c, p in enumerate(row) if p is not None]
+    height = max((height for _, height, _ in shown), default=64)
+    widths = [max((w for c, _, w in shown if c == n), default=64) for n in range(len(column_names))]
     # Matplotlib's own font; Pillow's lacks most accents.
     font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT)
     left = int(max((font.getlength(name) for name in row_names), default=0)) + 2 * GAP
     lines = caption.split("\n")
     top = (len(lines) + 1) * (TEXT + 2 * GAP)
-    total = (left + len(column_names) * (width + GAP), top + len(rows) * (height + GAP))
+    lefts = [left + sum(widths[:n]) + n * GAP for n in range(len(widths))]
+    total = (left + sum(widths) + len(widths) * GAP, top + len(rows) * (height + GAP))
     needed = max(total[0], *(int(font.getlength(text)) + 2 * GAP for text in lines))
     sheet = Image.new("RGB", (needed, total[1]), PAPER)
     draw = ImageDraw.Draw(sheet)
     for number, text in enumerate(lines):
         draw.text((GAP, GAP + number * (TEXT + 2 * GAP)), text, INK, font)
-    for column, name in enumerate(column_names):
-        place = (left + column * (width + GAP) + width / 2, top - GAP)
+    for start, width, name in zip(lefts, widths, column_names, strict=True):
+        place = (start + width / 2, top - GAP)
         draw.text(place, shortened(name, width, font), INK, font, anchor="ms")
     for line, (name, row) in enumerate(zip(row_names, rows, strict=True)):
         upper = top + line * (height + GAP)
         draw.text((GAP, upper + height / 2), name, INK, font, anchor="lm")
-        for column, picture in enumerate(row):
+        for start, picture in zip(lefts, row, strict=True):
             if picture is not None:
-                corner = (left + column * (width + GAP), upper)
-                sheet.paste(Image.fromarray(picture), corner)
+                sheet.paste(Image.fromarray(picture), (start, upper))
     return sheet
 
 
@@ -87,6 +89,24 @@ def mosaic(
         right, lower = round(left + step[0]), round(upper + step[1])
         box = Image.fromarray(picture).resize((right - left, lower - upper))
         sheet.paste(box, (left, upper))
+    return np.asarray(sheet)
+
+
+def beside(picture: np.ndarray, other: np.ndarray | None, name: str) -> np.ndarray:
+    """A picture with another one at its right, half as large, over its name; None: with a blank."""
+    font = ImageFont.truetype(findfont("DejaVu Sans"), TEXT - 4)
+    height, width = picture.shape[:2]
+    side = max(height // 2, 96)
+    sheet = Image.new("RGB", (width + GAP + side, height), PAPER)
+    sheet.paste(Image.fromarray(picture), (0, 0))
+    if other is not None:
+        left, small = width + GAP, Image.fromarray(other)
+        small.thumbnail((side, height // 2))
+        sheet.paste(small, (left, 0))
+        letters = int(side / font.getlength("x"))
+        lines = [shortened(line, side, font) for line in wrap(name, letters)]
+        text = "\n".join(lines)
+        ImageDraw.Draw(sheet).multiline_text((left, small.height + GAP // 2), text, INK, font)
     return np.asarray(sheet)
 
 

@@ -16,11 +16,13 @@ from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat
 from benchmark.images import sheets, upscale
 from benchmark.images.pixels import to_uint8
+from benchmark.runs.paintings import log_painting_losses
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import (
     Artifact,
     DataFiles,
+    PaintingLoss,
     Results,
     RunFacts,
     RunRecord,
@@ -113,18 +115,34 @@ def log_epoch(log: RunLog, prepared: Prepared, state: Epoch) -> None:
             log.snapshot(f"{artist}/{content}", picture, state.number)
 
 
-def contact_sheet(prepared: Prepared, pictures: np.ndarray, caption: str) -> Image.Image:
-    """Content pictures across, artists down, four paintings beside each row of results."""
+def contact_sheet(
+    prepared: Prepared, pictures: np.ndarray, nearest: Mapping[tuple[str, str], str], caption: str
+) -> Image.Image:
+    """Content pictures across, artists down, four paintings beside each row of results.
+
+    Beside each result its nearest painting: `nearest` has its name by (artist, content).
+    """
     content, artists = prepared.content, [paintings.name for paintings in prepared.paintings]
     rows = [[np.full_like(content.pixels[0], 255), *content.pixels]]
-    by_artist = pictures.reshape(len(artists), *content.pixels.shape)
-    for paintings, results in zip(prepared.paintings, by_artist, strict=True):
-        rows.append([sheets.mosaic(paintings.pixels[:4], 2), *results])
+    results = iter(pictures)
+    for paintings in prepared.paintings:
+        by_name = dict(zip(paintings.names, paintings.pixels, strict=True))
+        rows.append([sheets.mosaic(paintings.pixels[:4], 2)])
+        for name in content.names:
+            painting = nearest.get((paintings.name, name), "")
+            rows[-1].append(sheets.beside(next(results), by_name.get(painting), painting))
+    caption += "\nbeside each result its nearest painting, that of the lowest style loss"
     return sheets.grid(rows, ["content", *artists], ["paintings", *content.names], caption)
 
 
-def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) -> None:
-    """Log the pictures kept, the contact sheet, the curves, the table and the final numbers."""
+def log_results(
+    log: RunLog,
+    prepared: Prepared,
+    outcome: Result,
+    painting_losses: Sequence[PaintingLoss],
+    caption: str,
+) -> None:
+    """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers."""
     pictures = to_uint8(outcome.images)
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
@@ -132,11 +150,14 @@ def log_results(log: RunLog, prepared: Prepared, outcome: Result, caption: str) 
         if number not in prepared.snapshots:
             log.snapshot(f"{artist}/{content}", picture, int(number))
     caption = f"{caption} · {outcome.epochs} epochs · weights: {prepared.weights_caption}"
-    log.picture(Artifact.CONTACT_SHEET, partial(contact_sheet, prepared, pictures, caption))
+    nearest = {(row.artist, row.content): row.painting for row in painting_losses if row.nearest}
+    sheet = partial(contact_sheet, prepared, pictures, nearest, caption)
+    log.picture(Artifact.CONTACT_SHEET, sheet)
     finite = outcome.history[np.isfinite(outcome.history).all(axis=(1, 2))]
     if len(finite):
         log.figure(Artifact.LOSS_CURVES, partial(sheets.loss_curves, finite, LOSS_NAMES, caption))
     log.table(Artifact.EXAMPLES, losses_table(prepared, outcome))
+    log_painting_losses(log, prepared, painting_losses)
     first, (total, style, content) = outcome.first_losses[0].mean(), outcome.losses.mean(axis=1)
     results = Results(
         final_total_loss=total,

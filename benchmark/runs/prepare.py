@@ -26,6 +26,7 @@ from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
+from benchmark.transfer.features import StyleTargets
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, selection
@@ -87,12 +88,14 @@ class Prepared:
         used = self.backbone.weights
         return "RANDOM (not trained)" if used == "random" else used
 
+    def style_targets(self) -> list[StyleTargets]:
+        """Those of each artist."""
+        targets = self.workspace.kept.style_targets
+        return [targets(self.backbone, paintings, self.disk) for paintings in self.paintings]
+
     def batches(self) -> list[Batch]:
         """All examples in batches."""
-        kept = self.workspace.kept
-        targets = [
-            kept.style_targets(self.backbone, paintings, self.disk) for paintings in self.paintings
-        ]
+        targets = self.style_targets()
         content = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
         start = self.start.images(self.content.pixels, self.examples)
         return make_batches(self.backbone, self.content.pixels, targets, self.batch, start, content)

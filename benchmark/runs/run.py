@@ -11,6 +11,7 @@ from benchmark.images.pixels import to_uint8
 from benchmark.metrics.scoring import EvaluationSetup, scores
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
+from benchmark.runs.paintings import compare_with_paintings
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output, epoch_progress
 from benchmark.runs.scores import RunScores, log_scores
@@ -60,7 +61,8 @@ def run(
             on_state=partial(checkpoint.save, batch=prepared.batch, when_logged=log.then),
             on_smaller_batch=on_smaller_batch,
         )
-    log_results(log, prepared, result, title)
+    painting_losses = compare_with_paintings(prepared, result.images)
+    log_results(log, prepared, result, painting_losses, title)
     with output.status("  scoring the pictures …") if output.is_terminal else nullcontext():
         scored = score(
             prepared.evaluation_setup,

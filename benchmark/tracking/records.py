@@ -44,6 +44,7 @@ class Artifact(StrEnum):
     CONFIG = "config.json"
     DATA = "data.json"
     EXAMPLES = "examples.json"
+    PAINTING_LOSSES = "painting_losses.json"
     SCORES = "scores.csv"
     METRICS = "metrics.json"
     CONTACT_SHEET = "contact_sheet.png"
@@ -132,6 +133,17 @@ class Results(Record, extra="ignore"):
     examples: int | None = None
     epochs_done: int | None = None
     seconds: float | None = None
+
+
+class PaintingLoss(Record):
+    """A result against one painting of its artist: a row of `Artifact.PAINTING_LOSSES`."""
+
+    artist: str
+    content: str
+    painting: str
+    style_loss: float  # before it is aggregated with the others'; NaN where it was not finite
+    gradient_share: float  # see `transfer.painting_losses`; NaN where it is unknown
+    nearest: bool  # whether the painting of this result's lowest style loss
 
 
 class DataFiles(Record):
@@ -238,6 +250,11 @@ def content_file(content: str) -> str:
 def style_set_file(artist: str) -> str:
     """The artifact that shows an artist's style set."""
     return f"sets/{image_key(artist)}.jpg"
+
+
+def painting_file(artist: str, painting: str) -> str:
+    """The artifact that holds a painting that is some result's nearest."""
+    return f"paintings/{image_key(artist)}/{image_key(painting)}.jpg"
 
 
 def image_key(name: str) -> str:

@@ -36,6 +36,7 @@ from benchmark.tracking.records import (
     AnyRecord,
     Artifact,
     Facts,
+    PaintingLoss,
     RunFacts,
     RunRecord,
     SweepRecord,
@@ -277,6 +278,13 @@ class Tracker:
         """A table artifact."""
         # Names that look like numbers stay names.
         return pd.read_json(BytesIO(self._store.read(run_id, file)), orient="split", dtype=False)
+
+    def painting_losses(self, run_id: str) -> list[PaintingLoss]:
+        """The results of a run against the paintings of their artists; none where not logged."""
+        if not self.has_artifact(run_id, Artifact.PAINTING_LOSSES):
+            return []
+        rows = self.read_table(run_id, Artifact.PAINTING_LOSSES).to_dict("records")
+        return [PaintingLoss.model_validate(row) for row in rows]
 
     def has_artifact(self, run_id: str, file: str) -> bool:
         """Whether a run has an artifact, by its path."""

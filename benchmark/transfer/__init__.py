@@ -11,6 +11,7 @@ from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.features import extract_targets
 from benchmark.transfer.loop import Epoch, Result, stylize
 from benchmark.transfer.losses import STUDY_LOSS, Loss, LossWeights
+from benchmark.transfer.painting_losses import PaintingLosses, painting_losses
 from benchmark.transfer.step import OptimizerChoice
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import Session, StyleTransfer
@@ -23,12 +24,14 @@ __all__ = [
     "Loss",
     "LossWeights",
     "OptimizerChoice",
+    "PaintingLosses",
     "Result",
     "Session",
     "Stopping",
     "StyleTransfer",
     "extract_targets",
     "load_backbone",
+    "painting_losses",
     "power_mean",
     "stylize",
     "to_uint8",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from benchmark.transfer.losses import Tensor
@@ -38,6 +39,11 @@ class Aggregation:
         """The other arguments, constants in the compiled step; lists as tuples."""
         others = ((k, v) for k, v in self.arguments.items() if not isinstance(v, float))
         return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in others)
+
+    def painting_weights(self, paintings: int) -> np.ndarray:
+        """The weights of so many paintings, scaled to sum to 1, (n,), float32."""
+        weights = np.asarray(self.weights or np.ones(paintings), "float64")
+        return np.asarray(weights / weights.sum(), "float32")
 
 
 def power_mean(losses: Tensor, weights: Tensor, p: float) -> Tensor:

@@ -62,6 +62,19 @@ def gradient(function: Callable[[Any], tuple[Any, Any]], place: Any) -> tuple[An
     return tape.gradient(value, place), other
 
 
+def compiled_on_jax(function: Callable[..., Any], constants: int) -> Callable[..., Any]:
+    """A function compiled on JAX, which would else compile each operation; elsewhere as it is.
+
+    Its first so many arguments are constants, the others arrays, or lists and dictionaries of them.
+    Calls of one function with equal constants and shapes share what is compiled.
+    """
+    if name() != "jax":
+        return function
+    jit = importlib.import_module(name()).jit
+    compiled: Callable[..., Any] = jit(function, static_argnums=tuple(range(constants)))
+    return compiled
+
+
 def compiled_loop(
     step: Callable[[Any], Any],
     changed: Sequence[keras.Variable],

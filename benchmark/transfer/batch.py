@@ -134,7 +134,6 @@ class BatchOptimization:
         """The inputs of the step as tensors; painting weights are scaled to sum to 1."""
         style = [stack_artists(layer) for layer in zip(*self._batch.style, strict=True)]
         aggregation, paintings = self.transfer.aggregation, style[0].deviations.shape[1]
-        painting_weights = np.asarray(aggregation.weights or np.ones(paintings), "float64")
         numbers, loss_weights = keras.tree.map_structure(
             lambda number: ops.convert_to_tensor(number, "float32"),
             (aggregation.numbers, self.transfer.loss.weights),
@@ -142,7 +141,7 @@ class BatchOptimization:
         return StepInputs(
             style,
             ops.convert_to_tensor(self._batch.content),
-            ops.convert_to_tensor((painting_weights / painting_weights.sum()).astype("float32")),
+            ops.convert_to_tensor(aggregation.painting_weights(paintings)),
             numbers,
             loss_weights,
         )

@@ -84,6 +84,19 @@ def style_losses(grams: Tensor, paintings: PaintingGrams) -> Tensor:
     return ops.reshape(ops.where(is_nearest, exact, expanded), (-1, number))
 
 
+def losses_by_painting(
+    style_loss: Callable[[Tensor, PaintingGrams], Tensor],
+    grams: Sequence[Tensor],
+    targets: Sequence[PaintingGrams],
+) -> Tensor:
+    """Style loss of every example against every painting of its artist, (N, n): the layers' mean.
+
+    `style_loss` is that of `Loss`; Gram matrices and targets have one entry a style layer.
+    """
+    by_layer = [style_loss(gram, paintings) for gram, paintings in zip(grams, targets, strict=True)]
+    return sum(by_layer) / len(by_layer)
+
+
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
     """Content loss ½ Σ (F − P)² of each example, (N,), float32, ≥ 0.
 

@@ -10,7 +10,13 @@ import numpy as np
 from keras import ops
 
 from benchmark.transfer import backend
-from benchmark.transfer.losses import LossWeights, PaintingGrams, Tensor, total_variation
+from benchmark.transfer.losses import (
+    LossWeights,
+    PaintingGrams,
+    Tensor,
+    losses_by_painting,
+    total_variation,
+)
 
 LOSS_NAMES = ("total_loss", "style_loss", "content_loss")
 
@@ -84,11 +90,7 @@ class Stylization:
     def losses(self, images: Tensor, inputs: StepInputs) -> tuple[Tensor, Tensor]:
         """The sum of the total losses, and all losses of each example, (3, N)."""
         *grams, features = self.network(images, training=False)
-        by_layer = [
-            self.style_loss(gram, paintings)
-            for gram, paintings in zip(grams, inputs.style, strict=True)
-        ]
-        by_painting = sum(by_layer) / len(by_layer)
+        by_painting = losses_by_painting(self.style_loss, grams, inputs.style)
         style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
         content = self.content_loss(features, inputs.content)
         variation = total_variation(images)
