@@ -232,6 +232,9 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
         chosen["dataset.root"] = str(data.archive)
     else:
         chosen["dataset.artists"] = draw(st.sampled_from([None, ["amber nocturne"]]))
+    if dataset == "sample" and chosen["dataset.selection"] != "cluster" and draw(st.booleans()):
+        chosen |= {"dataset.artists": None, "agg.weights": None}
+        chosen["dataset.blend"] = {"amber_nocturne": draw(numbers(0.1, 9)), "misty_inkstone": 1}
     if dataset == "best_artworks":
         chosen["dataset.genre"] = draw(st.sampled_from([None, "impressionism"]))
         chosen["dataset.nationality"] = draw(st.sampled_from([None, ["French", "Dutch"]]))
@@ -261,6 +264,8 @@ def metrics(draw: st.DrawFn) -> Overrides:
 
 def written(value: Any) -> str:
     """A value as the command line takes it."""
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{name}:{written(one)}' for name, one in value.items())}}}"
     if isinstance(value, list):
         return f"[{','.join(written(one) for one in value)}]"
     if value is None or isinstance(value, bool):

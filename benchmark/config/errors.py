@@ -25,6 +25,7 @@ PLAIN = {
     **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(("list_type", "tuple_type"), "must be a list, such as [a,b]"),
+    "dict_type": "must be numbers by name, such as {{A:0.7,B:0.3}}, in quotes for the shell",
     "string_type": "must be a text",
     "string_pattern_mismatch": "must not be blank",
     "string_unicode": "is not UTF-8",

@@ -19,6 +19,9 @@ SINGLE_GROUPS = ("backbone", "agg", "loss", "optimizer", "dataset", "content")
 # PyYAML's loader in C, ten times as fast, is there where it was built with it.
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+BY_NAMES = ("dataset.blend",)
+"""Options whose value is a dictionary, of which not all keys could be an option's name."""
+
 KINDS = {"metrics": "metric", "agg": "aggregation", "content": "content dataset"}
 """What a variant of a group is called, where not as the group."""
 
@@ -104,5 +107,6 @@ def leaves(node: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in node.items():
         name = f"{prefix}{key}"
-        values |= leaves(value, f"{name}.") if isinstance(value, dict) else {name: value}
+        nested = isinstance(value, dict) and name not in BY_NAMES
+        values |= leaves(value, f"{name}.") if nested else {name: value}
     return values

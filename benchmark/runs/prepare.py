@@ -20,7 +20,7 @@ from benchmark.metrics.kept import kept_arrays
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.start import STARTS, Start, start_pictures
-from benchmark.runs.style_sets import Selection, choose_sets
+from benchmark.runs.style_sets import Selection, as_one, blended_artists, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.runtime.disk_cache import DiskCache
@@ -115,7 +115,8 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     groups, paintings = load_paintings(config, workspace)
     sizes = [len(one.names) for one in paintings]
-    combined = aggregation(config.agg, sizes)
+    chosen = keys_of("dataset", config.dataset, Selection)
+    combined = aggregation(config.agg, sizes, chosen.painting_weights)
     disk = disk_cache(config)
     if disk.folder:
         backend.keep_compiled(disk.folder / "compiled")
@@ -187,7 +188,9 @@ def load_paintings(
     choice = keys_of("dataset", config.dataset, Selection)
     function = function_of("dataset", config.dataset)
     arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    groups: list[ImageSet] = function(**arguments)
+    groups: list[ImageSet] = (
+        blended_artists(choice, function, arguments) if choice.blend else function(**arguments)
+    )
     if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
         raise ConfigError(
             "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
@@ -199,6 +202,9 @@ def load_paintings(
         return workspace.group_features(backbone(), group, config.image_size, disk)
 
     sets = choose_sets(groups, choice, config.seed, features)
+    if choice.blend:
+        whole, blend = as_one(groups, sets, list(choice.shares.values()))
+        groups, sets = [whole], [blend]
     return groups, [workspace.kept.images(one, config.image_size, disk) for one in sets]
 
 

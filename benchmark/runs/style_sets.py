@@ -1,24 +1,102 @@
 """Which paintings of each group a run matches; the rules themselves are in `datasets.selection`."""
 
+import inspect
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, PositiveInt
+from pydantic import AfterValidator, BaseModel, PositiveInt
 
 from backbones import Backbone
+from benchmark.config.errors import ConfigError
+from benchmark.config.schema import LossWeight
 from benchmark.metrics.kept import kept_arrays, load_images
 from benchmark.runtime.disk_cache import DiskCache
 from datasets import DatasetError, ImageSet
 from datasets import selection as rules
 
 
+def not_all_zero(weights: dict[str, float]) -> dict[str, float]:
+    """The weights of a blend, of which one at least is positive."""
+    if not any(weights.values()):
+        raise ValueError("give an artist a weight > 0")
+    return weights
+
+
 class Selection(BaseModel, frozen=True):
-    """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most."""
+    """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most.
+
+    With `blend`, weights by artist, there is one set: the sets of these artists together.
+    """
 
     selection: rules.Method = "first"
     paintings: PositiveInt = 30
     clusters: PositiveInt = 3
+    blend: Annotated[dict[str, LossWeight], AfterValidator(not_all_zero)] | None = None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Those of the artists of a blend, summing to 1, without artists of weight 0."""
+        weights = {name: weight for name, weight in (self.blend or {}).items() if weight}
+        return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+    @property
+    def painting_weights(self) -> list[float] | None:
+        """For each painting of a blend its artist's weight over their number: w_a / (n Σ_b w_b)."""
+        n = self.paintings
+        return [share / n for share in self.shares.values() for _ in range(n)] or None
+
+
+def blended_artists(
+    choice: Selection, function: Callable[..., list[ImageSet]], arguments: Mapping[str, Any]
+) -> list[ImageSet]:
+    """The paintings of each artist of a blend, from a dataset's function with its arguments.
+
+    Raises:
+        InputError: an artist is unknown or named twice, or other arguments choose artists too.
+    """
+    blend, parameters = choice.blend or {}, inspect.signature(function).parameters
+    others = [
+        f"dataset.{key}"
+        for key, value in arguments.items()
+        if value is not None and parameters[key].default is not inspect.Parameter.empty
+    ]
+    reason = ""
+    if "artists" not in parameters:
+        reason = "artists of this dataset cannot be named"
+    elif others:
+        reason = f"names the artists: leave {' and '.join(others)} out"
+    elif choice.selection == "cluster":
+        reason = "takes one set of each artist, dataset.selection=cluster makes several: choose one"
+    if reason:
+        raise ConfigError(reason, "dataset.blend", blend)
+    try:
+        groups = function(**{**arguments, "artists": list(blend)})
+    except DatasetError as error:
+        option = "dataset.blend" if error.option == "dataset.artists" else error.option
+        raise DatasetError(error.reason, option, error.value) from error
+    if len(groups) != len(blend):
+        names = ", ".join(group.name for group in groups)
+        reason = f"{len(blend)} names for {len(groups)} artists, {names}: name each of them once"
+        raise ConfigError(reason, "dataset.blend", blend)
+    return [group for group, weight in zip(groups, blend.values(), strict=True) if weight]
+
+
+def as_one(
+    groups: Sequence[ImageSet], sets: Sequence[ImageSet], shares: Sequence[float]
+) -> tuple[ImageSet, ImageSet]:
+    """The artists of a blend as one: all their paintings, and their style sets, artist by artist.
+
+    All the paintings are in turn from the last of each back to the first, so that the last ones,
+    which are held out, are equally many of each.
+    """
+    name = " + ".join(f"{g.name} {share:.3g}" for g, share in zip(groups, shares, strict=True))
+    backwards = zip_longest(*(reversed(group.images) for group in groups))
+    everything = [image for images in backwards for image in images if image]
+    chosen = tuple(image for one in sets for image in one.images)
+    return ImageSet(name, tuple(reversed(everything))), ImageSet(name, chosen)
 
 
 def choose_sets(

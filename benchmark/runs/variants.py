@@ -54,9 +54,17 @@ def metric_of(name: str, variant: Mapping[str, Any]) -> Metric:
     return replace(metric, arguments=arguments, description=description)
 
 
-def aggregation(variant: Mapping[str, Any], paintings: Sequence[int]) -> Aggregation:
-    """The aggregation of a YAML of `conf/agg/`, for sets of so many paintings; else InputError."""
+def aggregation(
+    variant: Mapping[str, Any], paintings: Sequence[int], blend: Sequence[float] | None = None
+) -> Aggregation:
+    """The aggregation of a YAML of `conf/agg/`, for sets of so many paintings; else InputError.
+
+    `blend` are the paintings' weights where `dataset.blend` gives them.
+    """
     weights = variant.get("weights")
+    if weights is not None and blend is not None:
+        reason = "dataset.blend weights the paintings too: leave one of them out"
+        raise ConfigError(reason, "agg.weights", weights)
     if weights is not None:
         weights = validated(PAINTING_WEIGHTS, weights, "agg.weights")
         for number in paintings:
@@ -76,6 +84,7 @@ def aggregation(variant: Mapping[str, Any], paintings: Sequence[int]) -> Aggrega
             f"agg={variant['name']} has its own p; use agg=power", "agg.p", arguments["p"]
         )
     check_hashable("agg", arguments)
+    weights = weights or blend
     return Aggregation(function_of("agg", variant), arguments, tuple(weights) if weights else None)
 
 

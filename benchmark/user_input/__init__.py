@@ -32,6 +32,9 @@ def as_override(value: object) -> str:
     """A value as it is written on the command line, without the quotes that it may need."""
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(as_override, value))}]"
+    if isinstance(value, dict):
+        plain = {k: f"{one:g}" if isinstance(one, float) else one for k, one in value.items()}
+        return f"{{{','.join(f'{key}:{as_override(one)}' for key, one in plain.items())}}}"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return value.name if isinstance(value, Enum) else str(value)
