@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 
 from backbones import eight_bit, quiet_keras
 from backbones import weights as weight_sources
+from backbones.any_size import Head, OfAnySize
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
 from backbones.weights import WEIGHTS, BackboneError
@@ -19,12 +20,8 @@ from benchmark.user_input import did_you_mean, import_callable
 TRAINED_SIZE = 224
 """Pixels a side at which Keras's weights are fetched; a backbone is then built at any size."""
 
-
 TRAINED_WEIGHTS = {"imagenet": "imagenet", "imagenet_8bit": "imagenet, 8-bit"}
 """Trained weights by the name that a user gives, and what tables call them; the best first."""
-
-Head = Callable[[Sequence[Any]], Sequence[Any]]
-"""What a model computes from a network's outputs."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +33,15 @@ class Architecture:
     preprocessing: str
     layers: tuple[str, ...]
     pooling: str
-    image_size: int
+    image_size: int | None  # None: images of any height and width
     precision: str
     smoothing: Smoothing = "none"
     padding: int = 0
 
     @property
-    def padded_size(self) -> int:
+    def padded_size(self) -> int | None:
         """Pixels a side of what the network is given."""
-        return self.image_size + 2 * self.padding
+        return None if self.image_size is None else self.image_size + 2 * self.padding
 
 
 class Network:
@@ -70,11 +67,11 @@ class Network:
                 reason = f"does not turn images into what {architecture.model} takes: {error}"
                 option, value = "backbone.preprocessing", architecture.preprocessing
                 raise BackboneError(reason, option, value) from error
-            self.model = keras.Model(
-                images, [smoothed(architecture.smoothing, layer, padded_size) for layer in features]
-            )
+            if padded_size is not None:
+                features = [smoothed(architecture.smoothing, f, padded_size) for f in features]
+            self.model = keras.Model(images, features)
         self._held: object = None
-        self._with_heads: dict[Head, keras.Model] = {}
+        self._with_heads: dict[Head, keras.Model | OfAnySize] = {}
 
     def preprocessed(self, images: Any) -> Any:
         """Images (N, S, S, 3) in [0, 1], padded by reflection, as the cut network takes them."""
@@ -96,10 +93,17 @@ class Network:
             self._held = weights
         return self.model
 
-    def with_head(self, head: Head) -> keras.Model:
-        """The model with a function of its outputs in place of them, built once a function."""
+    def with_head(self, head: Head) -> keras.Model | OfAnySize:
+        """The model with a function of its outputs in place of them, built once a function.
+
+        One for images of any size is `OfAnySize`, for what a head does depends on the size.
+        """
         if head not in self._with_heads:
-            self._with_heads[head] = keras.Model(self.model.input, head(self.model.outputs))
+            self._with_heads[head] = (
+                OfAnySize(self.model, head)
+                if self.architecture.image_size is None
+                else keras.Model(self.model.input, head(self.model.outputs))
+            )
         return self._with_heads[head]
 
 
@@ -115,6 +119,7 @@ class Backbone:
     digest: str  # SHA-256 of the weights: equal digests mean equal activations
     shared: Network  # with backbones that differ in their weights alone
     arrays: Sequence[np.ndarray]  # the weights
+    networks: Callable[[Architecture], Network]  # where others of its kind are kept
 
     @property
     def network(self) -> keras.Model:
@@ -125,10 +130,22 @@ class Backbone:
         """
         return self.shared.holding(self.arrays)
 
-    def network_with(self, head: Head) -> keras.Model:
+    def network_with(self, head: Head) -> keras.Model | OfAnySize:
         """`network` with a function of its outputs in place of them, built once a function."""
         self.shared.holding(self.arrays)
         return self.shared.with_head(head)
+
+    def of_any_size(self) -> "Backbone":
+        """The same for images of any height and width, from `STRIDE` pixels on.
+
+        Raises:
+            BackboneError: it smooths activations, which depends on the size.
+        """
+        architecture = replace(self.shared.architecture, image_size=None)
+        if architecture.smoothing != "none":
+            reason = "needs square pictures of one size: use shape=square and scales=[1]"
+            raise BackboneError(reason, "backbone.smoothing", architecture.smoothing)
+        return replace(self, shared=self.networks(architecture))
 
 
 class LayerReport(NamedTuple):
@@ -261,7 +278,9 @@ class BackboneCache:
             weights = file.name
         *style, content = architecture.layers
         digest = weight_sources.digest(arrays)
-        return Backbone(name, tuple(style), content, weights, note, digest, shared, arrays)
+        return Backbone(
+            name, tuple(style), content, weights, note, digest, shared, arrays, self.network
+        )
 
 
 def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:
@@ -275,8 +294,8 @@ def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:
     ]
 
 
-def build(model: str, image_size: int, weights: str | None = None) -> keras.Model:
-    """The architecture without its classifier, at one image size.
+def build(model: str, image_size: int | None, weights: str | None = None) -> keras.Model:
+    """The architecture without its classifier, at one image size; None: at any.
 
     Raises:
         BackboneError: the size is too small for it, or it is no function of Keras's kind.
@@ -288,7 +307,7 @@ def build(model: str, image_size: int, weights: str | None = None) -> keras.Mode
     except (TypeError, ValueError) as error:
         if weights is not None:
             raise
-        reason = f"cannot be built for {image_size} pixels a side: {error}"
+        reason = f"cannot be built for {image_size or 'any number of'} pixels a side: {error}"
         raise BackboneError(reason, option="backbone.model", value=model) from error
     if not isinstance(built, keras.Model):
         raise BackboneError("does not return a keras.Model", option="backbone.model", value=model)

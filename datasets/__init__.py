@@ -11,7 +11,9 @@ from datasets.images import (
     LazyImage,
     LoadedImages,
     digest_of,
+    fitted,
     load_images,
+    made_of_all,
     resized,
 )
 
@@ -21,6 +23,8 @@ __all__ = [
     "LazyImage",
     "LoadedImages",
     "digest_of",
+    "fitted",
     "load_images",
+    "made_of_all",
     "resized",
 ]

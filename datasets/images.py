@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from benchmark.user_input import InputError
 
+SMALLEST_SIDE = 32  # pixels, of images that keep their aspect ratio
 NAMED_FILES = 5  # unreadable files that one error names; the others are counted
 
 Made = TypeVar("Made")
@@ -86,6 +87,17 @@ def resized(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
     return digest.hexdigest(), np.asarray(original.resize((size, size), Image.Resampling.LANCZOS))
 
 
+def fitted(image: LazyImage, size: int) -> np.ndarray:
+    """An image with its longest side at a size, uint8, (H, W, 3).
+
+    It keeps its aspect ratio, but for sides under `SMALLEST_SIDE`; the filter is Lanczos.
+    """
+    original = image.read()
+    longest = max(original.size)
+    width, height = (max(round(side * size / longest), SMALLEST_SIDE) for side in original.size)
+    return np.asarray(original.resize((width, height), Image.Resampling.LANCZOS))
+
+
 def load_images(
     image_set: ImageSet,
     size: int,
@@ -96,7 +108,17 @@ def load_images(
     Raises:
         DatasetError: names the files that cannot be read.
     """
-    results = list(read_all(image_set.images, lambda image: make(image, size)))
+    digests, pixels = zip(*made_of_all(image_set, lambda image: make(image, size)), strict=True)
+    return LoadedImages(image_set, np.stack(pixels), digests)
+
+
+def made_of_all(image_set: ImageSet, make: Callable[[LazyImage], Made]) -> list[Made]:
+    """What a function makes of each image of a set.
+
+    Raises:
+        DatasetError: names the files that cannot be read.
+    """
+    results = list(read_all(image_set.images, make))
     if unreadable := [made for made in results if isinstance(made, str)]:
         rest = len(unreadable) - NAMED_FILES
         more = f" and {rest} more" if rest > 0 else ""
@@ -104,8 +126,7 @@ def load_images(
             f"{len(unreadable)} of the {len(image_set.images)} images of '{image_set.name}' cannot "
             f"be read: {'; '.join(unreadable[:NAMED_FILES])}{more}. Repair or remove them"
         )
-    digests, pixels = zip(*results, strict=True)
-    return LoadedImages(image_set, np.stack(pixels), digests)
+    return [made for made in results if not isinstance(made, str)]
 
 
 def read_all(images: Sequence[LazyImage], use: Callable[[LazyImage], Made]) -> Iterator[Made | str]:

@@ -101,16 +101,16 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, damage: str) -> None:
 def test_the_key_is_of_all_that_matters() -> None:
     run, paintings = prepared(), prepared().paintings[0]
     keys = {
-        kept.features_key(run.backbone, paintings),
-        kept.features_key(run.backbone, replace(paintings, pixels=paintings.pixels[::-1])),
-        kept.features_key(run.backbone, prepared("image_size=64").paintings[0]),
+        kept.features_key(run.backbone, paintings.pixels),
+        kept.features_key(run.backbone, paintings.pixels[::-1]),
+        kept.features_key(run.backbone, prepared("image_size=64").paintings[0].pixels),
         *(
-            kept.features_key(prepared(option).backbone, paintings)
+            kept.features_key(prepared(option).backbone, paintings.pixels)
             for option in ("seed=1", "precision=bfloat16", "backbone=mobilenetv2")
         ),
     }
     assert len(keys) == 6
-    assert kept.features_key(prepared("optimizer=sgd").backbone, paintings) in keys
+    assert kept.features_key(prepared("optimizer=sgd").backbone, paintings.pixels) in keys
 
 
 def test_without_room_on_disk_the_targets_are_there_all_the_same(

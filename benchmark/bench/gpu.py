@@ -190,8 +190,8 @@ class BareStep(Stylization):
 
 def bare_step_seconds(transfer: StyleTransfer, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
-    network, loss, shape = transfer.backbone.network, transfer.loss, (len(batch.start), 1, 1)
-    model = BareStep(network, loss.style, loss.content, power_mean, (), ADAM, shape)
+    network, loss, shape = transfer.backbone.network, transfer.loss, batch.start.shape
+    model = BareStep(network, loss.style, loss.content, power_mean, (), ADAM, shape, (1, 1))
     _, inputs = BatchOptimization(transfer, batch).begin()
     return median_step_seconds(lambda number: model.run(number, inputs), steps)
 

@@ -29,6 +29,15 @@ def batch_number(value: int | str) -> int | str:
     return value
 
 
+def scale_list(value: Any) -> Any:
+    """Sizes of a picture on the way, over its own; or "auto"."""
+    numbers = value if isinstance(value, list) else []
+    are_numbers = all(isinstance(n, int | float) and 0 < n <= 1 for n in numbers)
+    if value != "auto" and not (numbers and are_numbers and numbers == sorted({*numbers, 1})):
+        raise ValueError("must be numbers from small to large that end with 1, or auto")
+    return value
+
+
 def sweep_name(name: str) -> str:
     """A sweep's name that can be a folder's too."""
     if not SWEEP_NAME.fullmatch(name):
@@ -71,6 +80,9 @@ LossWeight = Annotated[float, Field(ge=0, le=LARGEST_FLOAT, allow_inf_nan=False)
 
 Precision = StrEnum("Precision", ["float32", "float32_strict", "bfloat16"])
 """Type of the backbone's activations; losses are float32 in either."""
+
+Shape = StrEnum("Shape", ["square", "native"])
+"""Whether all pictures become squares, as in the study, or keep their aspect ratio."""
 
 Keep = StrEnum("Keep", ["last", "best"])
 """Which picture of each example is kept: the last, or that of lowest total loss."""
@@ -178,6 +190,9 @@ class Config:
     seed: NonNegativeInt
     # Beyond it no machine has the memory, and a typo is likelier.
     image_size: Annotated[int, Field(ge=32, le=8192)]
+    shape: Shape
+    scales: Annotated[Any, AfterValidator(scale_list)]
+    style_scale: Annotated[float, Field(gt=0, le=8, allow_inf_nan=False)]
     epochs: Count
     steps_per_epoch: Count
     batch: Annotated[int | str, AfterValidator(batch_number)]

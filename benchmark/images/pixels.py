@@ -1,6 +1,26 @@
 """Pixels: uint8 and float32 in [0, 1], and luma, each defined once; needs only NumPy."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+
+Pictures = Any
+"""Pictures of one size in an array (n, H, W, 3), or a list in which each has its own (H, W, 3)."""
+
+
+def gathered(pictures: Sequence[np.ndarray]) -> Pictures:
+    """Pictures in one array where they are of one size; else in a list."""
+    return list(pictures) if len({p.shape for p in pictures}) > 1 else np.stack(pictures)
+
+
+def same_shape(pictures: Pictures) -> list[list[int]]:
+    """The indices of pictures, grouped by their shapes in the order in which these come first."""
+    shapes = [picture.shape for picture in pictures]
+    return [
+        [index for index, other in enumerate(shapes) if other == shape]
+        for shape in dict.fromkeys(shapes)
+    ]
 
 
 def to_float(images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.Image import Resampling
 from scipy.ndimage import gaussian_filter
 
-from benchmark.images.pixels import luma, to_float, to_uint8
+from benchmark.images.pixels import Pictures, luma, to_float, to_uint8
 
 # Added to every contrast, lest the ratio of two tiny ones lift a photograph's JPEG noise.
 GREY_LEVEL = 1 / 255
@@ -59,6 +59,19 @@ def to_original_size(result: np.ndarray, original: np.ndarray) -> np.ndarray:
         enlarged = enlarged.clip(0, 1)
         enlarged += resized(target - resized(enlarged, small), full, Resampling.BICUBIC)
     return to_uint8(enlarged)
+
+
+def squares(pictures: Pictures, size: int) -> np.ndarray:
+    """Pictures in [0, 1] as uint8, (N, S, S, 3), squashed like content pictures where need be.
+
+    So metrics see every picture alike, whatever the shape in which it was optimised.
+    """
+    return np.stack([to_uint8(resized_to(picture, (size, size))) for picture in pictures])
+
+
+def resized_to(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """A picture (H, W, 3) in [0, 1] at a size, clipped to [0, 1]; itself if it is of that size."""
+    return picture if picture.shape[:2] == size else resized(picture, size).clip(0.0, 1.0)
 
 
 def resized(

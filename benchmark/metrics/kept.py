@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import PIL
 
 import datasets
 from backbones import Backbone
+from benchmark.images.pixels import Pictures, gathered
 from benchmark.metrics.features import Features
 from benchmark.runtime.disk_cache import DiskCache, Kind, key_of
 from benchmark.transfer import backend
@@ -18,6 +19,7 @@ from benchmark.transfer.features import (
     StyleTargets,
     channel_energies,
     extract_features,
+    extract_grams,
     from_triangles,
     full_grams,
     upper_triangles,
@@ -41,10 +43,26 @@ class KeptFeatures:
     def __init__(self) -> None:
         """With nothing in it."""
         self.images = lru_cache(maxsize=64)(load_images)
+        self.pictures = lru_cache(maxsize=16)(load_pictures)
         self.style_targets = lru_cache(maxsize=16)(style_targets)
+        self.style_targets_at = lru_cache(maxsize=16)(self._style_targets_at)
         self.of_contents = lru_cache(maxsize=16)(content_features)
         self.of_paintings = lru_cache(maxsize=32)(painting_features)
         self.of_artists = lru_cache(maxsize=8)(self._of_artists)
+
+    def _style_targets_at(
+        self, backbone: Backbone, paintings: ImageSet, size: int, native: bool, disk: DiskCache
+    ) -> StyleTargets:
+        """An artist's style targets at another size than the backbone's, one of any size."""
+        pictures = self.pictures(paintings, size, native, disk)
+        widths = [out.shape[-1] for out in backbone.shared.cut.outputs[:-1]]
+        kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
+        key = features_key(backbone, pictures, activations=False)
+        triangles = disk.read(key, kinds)
+        if not triangles:
+            triangles = [upper_triangles(g) for g in extract_grams(backbone, pictures)]
+            disk.write({key: triangles})
+        return from_triangles(triangles)
 
     def _of_artists(
         self, backbone: Backbone, sets: tuple[LoadedImages, ...], disk: DiskCache
@@ -76,6 +94,13 @@ def load_images(image_set: ImageSet, size: int, disk: DiskCache) -> LoadedImages
     loaded = datasets.load_images(image_set, size, resized)
     disk.write(made)
     return loaded
+
+
+def load_pictures(image_set: ImageSet, size: int, native: bool, disk: DiskCache) -> Pictures:
+    """The pixels of a set: squares, or in their own shapes with the longest side at the size."""
+    if not native:
+        return load_images(image_set, size, disk).pixels
+    return gathered(datasets.made_of_all(image_set, partial(datasets.fitted, size=size)))
 
 
 def style_targets(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> StyleTargets:
@@ -128,7 +153,7 @@ def kept_arrays(
     kinds: list[Kind] = [((len(images.pixels), c * (c + 1) // 2), "float32") for c in widths]
     kinds += [(content[::3], "float64"), ((content[0], sum(widths) + content[-1]), "float32")]
     kinds += [(content, "float32")] if activations else []
-    key = features_key(backbone, images, activations)
+    key = features_key(backbone, images.pixels, activations)
     if arrays := disk.read(key, kinds):
         triangles, (pooled, statistics, *rest) = arrays[: len(style)], arrays[len(style) :]
         found = rest[0].astype(backbone.shared.model.outputs[-1].dtype) if rest else None
@@ -141,7 +166,7 @@ def kept_arrays(
     return made
 
 
-def features_key(backbone: Backbone, images: LoadedImages, activations: bool = False) -> str:
+def features_key(backbone: Backbone, pixels: Pictures, activations: bool = False) -> str:
     """The key of features: of network, weights, pictures, software, device."""
     architecture = backbone.shared.architecture
     functions = (architecture.model, architecture.preprocessing)
@@ -152,8 +177,8 @@ def features_key(backbone: Backbone, images: LoadedImages, activations: bool = F
         architecture,
         *(_source(import_callable(function)) for function in functions),
         backbone.digest,
-        images.pixels.shape,
-        hashlib.sha256(images.pixels.tobytes()).hexdigest(),
+        [picture.shape for picture in pixels],
+        hashlib.sha256(b"".join(picture.tobytes() for picture in pixels)).hexdigest(),
         activations,
     )
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
+from benchmark.images.pixels import gathered
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.runtime.processes import Owner, current_process
 from benchmark.transfer.loop import KeptImages, LoopState
@@ -149,11 +150,12 @@ def _arrays(state: LoopState) -> dict[str, Any]:
         for index, value in enumerate(values)
     }
     return variables | {
+        **{f"kept_image_{n}": image for n, image in enumerate(state.kept.images())},
         "history": state.history,
-        "kept_images": state.kept.images(),
         "kept_losses": state.kept.losses,
         "kept_epochs": state.kept.epochs,
         "seconds": np.array(state.seconds, "float64"),
+        "scale": np.array([state.scale, state.before]),
         "variables": np.array([len(values) for values in state.batches]),
     }
 
@@ -163,7 +165,10 @@ def _state(stored: Any) -> LoopState:
         [stored[f"batch_{batch}_{index}"] for index in range(variables)]
         for batch, variables in enumerate(stored["variables"])
     ]
-    images = stored["kept_images"]
-    kept = KeptImages(lambda: images, stored["kept_losses"], stored["kept_epochs"])
+    epochs = stored["kept_epochs"]
+    images = gathered([stored[f"kept_image_{number}"] for number in range(len(epochs))])
+    kept = KeptImages(lambda: images, stored["kept_losses"], epochs)
     total, last_epoch = stored["seconds"].tolist()
-    return LoopState(stored["history"], kept, batches, (total, last_epoch))
+    return LoopState(
+        stored["history"], kept, batches, (total, last_epoch), *stored["scale"].tolist()
+    )

@@ -111,23 +111,27 @@ def log_epoch(log: RunLog, prepared: Prepared, state: Epoch) -> None:
         metrics["examples_per_second"] = len(examples) / state.seconds_per_step
     log.metrics(metrics, state.number)
     if state.number in prepared.snapshots and np.isfinite(state.losses).all():
-        for (artist, content), picture in zip(examples, to_uint8(state.images()), strict=True):
-            log.snapshot(f"{artist}/{content}", picture, state.number)
+        for (artist, content), picture in zip(examples, state.images(), strict=True):
+            log.snapshot(f"{artist}/{content}", to_uint8(picture), state.number)
 
 
 def contact_sheet(
-    prepared: Prepared, pictures: np.ndarray, nearest: Mapping[tuple[str, str], str], caption: str
+    prepared: Prepared,
+    pictures: Sequence[np.ndarray],
+    nearest: Mapping[tuple[str, str], str],
+    caption: str,
 ) -> Image.Image:
     """Content pictures across, artists down, four paintings beside each row of results.
 
     Beside each result its nearest painting: `nearest` has its name by (artist, content).
     """
     content, artists = prepared.content, [paintings.name for paintings in prepared.paintings]
-    rows = [[np.full_like(content.pixels[0], 255), *content.pixels]]
+    side = len(content.pixels[0])
+    rows: list[list[np.ndarray | None]] = [[None, *prepared.contents()]]
     results = iter(pictures)
     for paintings in prepared.paintings:
         by_name = dict(zip(paintings.names, paintings.pixels, strict=True))
-        rows.append([sheets.mosaic(paintings.pixels[:4], 2)])
+        rows.append([sheets.mosaic(paintings.pixels[:4], 2, side)])
         for name in content.names:
             painting = nearest.get((paintings.name, name), "")
             rows[-1].append(sheets.beside(next(results), by_name.get(painting), painting))
@@ -143,7 +147,7 @@ def log_results(
     caption: str,
 ) -> None:
     """Log the pictures kept, the contact sheet, the curves, the tables and the final numbers."""
-    pictures = to_uint8(outcome.images)
+    pictures = [to_uint8(picture) for picture in outcome.images]
     kept = zip(prepared.examples, pictures, outcome.kept_epochs, strict=True)
     for (artist, content), picture, number in kept:
         log.picture(result_file(artist, content), picture)
@@ -201,8 +205,8 @@ def git_commit() -> str:
         return "unknown"
 
 
-def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: np.ndarray) -> None:
-    """Log results, uint8 (N, S, S, 3), at their content pictures' own sizes, as the study's test.
+def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: Sequence[np.ndarray]) -> None:
+    """Log results, uint8 (H, W, 3), at their content pictures' own sizes, as the study's test.
 
     Last, because it reads the photographs again: one that is gone costs nothing else.
     """

@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from benchmark.images.pixels import Pictures
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import Artifact, PaintingLoss, painting_file
 from benchmark.transfer.painting_losses import painting_losses
 
 
-def compare_with_paintings(prepared: Prepared, results: np.ndarray) -> list[PaintingLoss]:
-    """Results, (N, S, S, 3) in [0, 1], against each painting of their artists."""
+def compare_with_paintings(prepared: Prepared, results: Pictures) -> list[PaintingLoss]:
+    """Results, N of (H, W, 3) in [0, 1], against each painting of their artists."""
     contents, targets = prepared.content.names, prepared.style_targets()
     rows: list[PaintingLoss] = []
     for number, (paintings, of_artist) in enumerate(zip(prepared.paintings, targets, strict=True)):

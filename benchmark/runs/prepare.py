@@ -14,11 +14,13 @@ import datasets
 from backbones import Backbone
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.config.schema import Config, Keep
+from benchmark.config.schema import Config, Keep, Shape
 from benchmark.config.signatures import arguments_of, function_of
+from benchmark.images.pixels import Pictures, same_shape
 from benchmark.metrics.kept import kept_arrays
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.sizes import check_size, scaled_sizes
 from benchmark.runs.start import STARTS, Start, start_pictures
 from benchmark.runs.style_sets import Selection, as_one, blended_artists, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
@@ -27,10 +29,10 @@ from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.features import StyleTargets
+from benchmark.transfer.scales import Scale, enlarged
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, selection
-
 
 class ContentChoice(BaseModel):
     """The keys of `content` that say which pictures are taken of those it has.
@@ -54,6 +56,9 @@ class Prepared:
     stopping: Stopping
     batch: int  # most examples to optimise together
     start: Start  # where images start
+    sizes: Sequence[int]  # pixels of the longest side, at each scale
+    native: bool  # whether pictures keep their aspect ratio instead of becoming squares
+    style_scale: float  # size of the paintings over that of the pictures
     keep_best: bool  # whether each example's image of lowest total loss is kept, not the last
     snapshots: Sequence[int]  # epochs whose images are logged
     original_size: bool  # whether results are also logged at their content images' own sizes
@@ -88,22 +93,54 @@ class Prepared:
         used = self.backbone.weights
         return "RANDOM (not trained)" if used == "random" else used
 
-    def style_targets(self) -> list[StyleTargets]:
-        """Those of each artist."""
-        targets = self.workspace.kept.style_targets
-        return [targets(self.backbone, paintings, self.disk) for paintings in self.paintings]
+    @property
+    def is_plain(self) -> bool:
+        """Whether all is done at the size of the network, which is then a square."""
+        return self.backbone.shared.architecture.image_size is not None
 
-    def batches(self) -> list[Batch]:
-        """All examples in batches."""
-        targets = self.style_targets()
-        content = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
-        start = self.start.images(self.content.pixels, self.examples)
-        return make_batches(self.backbone, self.content.pixels, targets, self.batch, start, content)
+    @property
+    def epochs(self) -> int:
+        """The most that it may take, at all scales."""
+        return self.stopping.epochs * len(self.sizes)
+
+    def scales(self) -> list[Scale]:
+        """From coarse to fine."""
+        return [Scale(partial(self.batches, size), self.stopping) for size in self.sizes]
+
+    def contents(self, size: int | None = None) -> Pictures:
+        """The content pictures at a size, uint8, N of (H, W, 3); by default that of the results."""
+        if self.is_plain:
+            return self.content.pixels
+        size, images = size or self.sizes[-1], self.content.image_set
+        return self.workspace.kept.pictures(images, size, self.native, self.disk)
+
+    def style_targets(self, size: int | None = None) -> list[StyleTargets]:
+        """Those of each artist for pictures of a size, by default that of the results."""
+        kept, backbone, disk = self.workspace.kept, self.backbone, self.disk
+        if self.is_plain:
+            return [kept.style_targets(backbone, one, disk) for one in self.paintings]
+        side, sets = round((size or self.sizes[-1]) * self.style_scale), self.paintings
+        options = side, self.native, disk
+        return [kept.style_targets_at(backbone, one.image_set, *options) for one in sets]
+
+    def batches(self, size: int | None = None, images: Pictures | None = None) -> list[Batch]:
+        """All examples in batches at a size, by default the last, from images of any size.
+
+        Without such images they start as the run's options say.
+        """
+        contents, targets, known = self.contents(size), self.style_targets(size), None
+        start = self.start.images(contents, self.examples) if images is None else images
+        if self.is_plain:
+            known = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
+        elif start is not None:
+            start = enlarged(start, contents)
+        return make_batches(self.backbone, contents, targets, self.batch, start, known)
 
     def plans(self) -> list[BatchPlan]:
         """Which examples each of these batches has."""
         paintings = [len(images.names) for images in self.paintings]
-        return plan_batches(paintings, len(self.content.names), self.batch)
+        groups = same_shape(self.contents())
+        return [plan for one in groups for plan in plan_batches(paintings, len(one), self.batch)]
 
 
 def prepare(config: Config, workspace: Workspace) -> Prepared:
@@ -121,8 +158,9 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     if disk.folder:
         backend.keep_compiled(disk.folder / "compiled")
     backbone, session = load_backbone(config, workspace.backbones), workspace.session
+    scaled = scaled_sizes(config)
     if isinstance(config.batch, int):
-        batch = session.fitting(backbone, config.batch)
+        batch = config.batch
     else:
         batch = session.largest_batch(
             backbone,
@@ -131,6 +169,9 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             paintings=max(sizes),
             contents=len(content.names),
         )
+    if config.shape is Shape.native or len(scaled) > 1 or config.style_scale != 1:
+        backbone = backbone.of_any_size()
+        check_size(backbone, scaled[0], config.scales)
     return Prepared(
         paintings=paintings,
         content=content,
@@ -142,8 +183,11 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             config.early_stopping.patience,
             config.divergence_factor,
         ),
-        batch=batch,
+        batch=session.fitting(backbone, batch),
         start=start_of(config, content, workspace),
+        sizes=scaled,
+        native=config.shape is Shape.native,
+        style_scale=config.style_scale,
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,
         original_size=config.original_size,

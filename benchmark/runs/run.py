@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmark.images.pixels import to_uint8
+from benchmark.images.upscale import squares
 from benchmark.metrics.scoring import EvaluationSetup, scores
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
@@ -17,7 +17,8 @@ from benchmark.runs.progress import Output, epoch_progress
 from benchmark.runs.scores import RunScores, log_scores
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import Evaluator, RunFacts
-from benchmark.transfer.loop import Epoch, Result, optimize
+from benchmark.transfer.loop import Epoch, Result
+from benchmark.transfer.scales import optimize_scales
 from datasets import LoadedImages
 
 
@@ -29,9 +30,8 @@ def run(
     if saved:
         prepared = replace(prepared, batch=saved.batch)
     log_inputs(log, prepared)
-    batches = prepared.batches()
     done = len(saved.state.history) if saved else 0
-    epochs, examples = prepared.stopping.epochs, len(prepared.examples)
+    epochs, examples = prepared.epochs, len(prepared.examples)
     announce = partial(output.print_of_run, title)
     with epoch_progress(title, epochs, examples, output, done) as show_epoch:
         if log.resumed:
@@ -50,10 +50,9 @@ def run(
             announce(f"out of memory: batch size reduced to {examples}", style="yellow")
             log.update(RunFacts(batch=examples))
 
-        result = optimize(
+        result = optimize_scales(
             prepared.transfer,
-            batches,
-            prepared.stopping,
+            prepared.scales(),
             keep_best=prepared.keep_best,
             resume=saved.state if saved else None,
             begins_block=begins_block,
@@ -68,7 +67,7 @@ def run(
             prepared.evaluation_setup,
             prepared.paintings,
             prepared.content,
-            to_uint8(result.images),
+            squares(result.images, len(prepared.content.pixels[0])),
             prepared.backbone.shared.architecture.model,
             prepared.backbone.weights,
         )

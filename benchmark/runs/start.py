@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.config.errors import ConfigError
-from benchmark.images.pixels import to_float
+from benchmark.images.pixels import Pictures, gathered, to_float
+from benchmark.images.upscale import resized_to
 from benchmark.user_input import did_you_mean
 from datasets import ImageSet, LoadedImages, folder
 
@@ -40,27 +41,27 @@ class Start:
     seed: int
     same_noise: bool  # whether all examples have the same
 
-    def images(
-        self, contents: np.ndarray, examples: Sequence[tuple[str, str]]
-    ) -> np.ndarray | None:
-        """(1 − noise) · pictures + noise · uniform noise, (artists, contents, H, W, 3) in [0, 1].
+    def images(self, contents: Pictures, examples: Sequence[tuple[str, str]]) -> Pictures | None:
+        """(1 − noise) · pictures + noise · uniform noise in [0, 1], one for each example.
 
-        None: the content pictures, uint8 (contents, H, W, 3), as they are. `examples` are all
+        None: the content pictures, each (H, W, 3), as they are. `examples` are all
         (artist, content), artist by artist. An example's noise depends on the seed and its names
-        alone, or on the seed alone, not on its place in a batch or sweep.
+        alone, or on the seed alone, not on its place in a batch or sweep. Where pictures are not of
+        their content's shape, they are resized.
         """
         if self.pictures is None and self.noise == 0.0:
             return None
-        shape = (len(examples) // len(contents), *contents.shape)
         pixels = contents if self.pictures is None else self.pictures.pixels
-        if self.noise == 0.0:
-            return np.broadcast_to(to_float(pixels), shape)
-        drawn = [self._noise(contents.shape[1:], () if self.same_noise else e) for e in examples]
-        noise = np.reshape(drawn, shape)
-        if self.noise == 1.0:
-            return noise
         share = np.float32(self.noise)
-        return np.asarray((1 - share) * to_float(pixels) + share * noise)
+        starts = []
+        for index, names in enumerate(examples):
+            shape = contents[index % len(contents)].shape
+            picture = resized_to(to_float(pixels[index % len(pixels)]), shape[:2])
+            if self.noise:
+                noise = self._noise(shape, () if self.same_noise else names)
+                picture = noise if self.noise == 1.0 else (1 - share) * picture + share * noise
+            starts.append(picture)
+        return gathered(starts)
 
     def _noise(self, shape: tuple[int, ...], names: Sequence[str]) -> np.ndarray:
         generator = np.random.default_rng([self.seed, *(zlib.crc32(n.encode()) for n in names)])

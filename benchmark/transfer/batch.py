@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from benchmark.images.pixels import to_float
+from benchmark.images.pixels import Pictures, gathered, same_shape, to_float
 from benchmark.transfer import backend
 from benchmark.transfer.features import StyleTargets, extract_features, gram_outputs
 from benchmark.transfer.losses import Tensor, stack_artists
@@ -23,8 +23,9 @@ class Batch:
     """Examples that are optimised together, artist by artist, equally many of each."""
 
     style: Sequence[StyleTargets]  # the targets of each artist
-    content: np.ndarray  # the content layer's activations of the content images, (N, H, W, C)
-    start: np.ndarray  # the images to start from, (N, S, S, 3) in [0, 1]
+    content: np.ndarray  # the content layer's activations of the content images, (N, H', W', C)
+    start: np.ndarray  # the images to start from, (N, H, W, 3) in [0, 1]
+    places: Sequence[int] = ()  # where its examples are among all; empty: as batches come
 
 
 class BatchPlan(NamedTuple):
@@ -59,30 +60,39 @@ def plan_batches(paintings: Sequence[int], contents: int, batch_size: int) -> li
 
 def make_batches(
     backbone: Backbone,
-    contents: np.ndarray,
+    contents: Pictures,
     targets: Sequence[StyleTargets],
     batch_size: int,
-    start: np.ndarray | None = None,
+    start: Pictures | None = None,
     activations: np.ndarray | None = None,
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
-    `contents`, (N, S, S, 3), are uint8, or floats in [0, 1]. `start`, (artists, N, S, S, 3) in
-    [0, 1], has the images to start from; None: the contents. The targets are this backbone's, and
-    so are the activations of its content layer, where the caller has them.
+    `contents`, N of (H, W, 3), are uint8, or floats in [0, 1]; those of one shape are in batches
+    together. `start` has the images to start from in [0, 1], N for each artist, artist by artist;
+    None: the contents. The targets are this backbone's, and so are the activations of its content
+    layer, (N, H', W', C), where the caller has them because all contents have one shape.
     """
-    if activations is None:
-        *_, activations = extract_features(backbone, contents)
-    starts = [to_float(contents)] * len(targets) if start is None else start
     paintings = [target[0].deviations.shape[1] for target in targets]
-    return [
-        Batch(
-            [targets[artist] for artist in plan.artists],
-            np.concatenate([activations[plan.contents]] * len(plan.artists)),
-            np.concatenate([starts[artist][plan.contents] for artist in plan.artists]),
-        )
-        for plan in plan_batches(paintings, len(contents), batch_size)
-    ]
+    batches = []
+    for group in same_shape(contents):
+        images = np.stack([contents[index] for index in group])
+        features = extract_features(backbone, images)[-1] if activations is None else activations
+        for plan in plan_batches(paintings, len(group), batch_size):
+            chosen = [group[index] for index in plan.contents]
+            places = [artist * len(contents) + index for artist in plan.artists for index in chosen]
+            starts = [
+                start[p] if start is not None else contents[p % len(contents)] for p in places
+            ]
+            batches.append(
+                Batch(
+                    [targets[artist] for artist in plan.artists],
+                    np.concatenate([features[plan.contents]] * len(plan.artists)),
+                    to_float(np.stack(starts)),
+                    places,
+                )
+            )
+    return batches
 
 
 class Block(NamedTuple):
@@ -108,6 +118,11 @@ class BatchOptimization:
         return len(self._batch.start)
 
     @property
+    def places(self) -> Sequence[int]:
+        """Where these are among all."""
+        return self._batch.places
+
+    @property
     def images(self) -> Tensor:
         """The images as they are now, (N, S, S, 3) in [0, 1]."""
         return self.state[0] if self.state else self._batch.start
@@ -123,7 +138,8 @@ class BatchOptimization:
                 transfer.aggregation.function,
                 transfer.aggregation.constants,
                 replace(transfer.optimizer, learning_rate=1.0),  # An input of the step.
-                (self.examples, *inputs.style[0].squared_deviations.shape),
+                self._batch.start.shape,
+                inputs.style[0].squared_deviations.shape,
             )
             step.begin(self._batch.start, transfer.optimizer.learning_rate, inputs)
             self.state = self.state or step.state()
@@ -179,7 +195,7 @@ class BatchOptimization:
             middle = self.examples // artists * (artists // 2)
         halves = []
         for style, part in zip(styles, (slice(middle), slice(middle, None)), strict=True):
-            half = Batch(style, batch.content[part], batch.start[part])
+            half = Batch(style, batch.content[part], batch.start[part], batch.places[part])
             # An optimiser's variable is either of each pixel or of the whole batch.
             state = [v[part] if v.shape == self.images.shape else v for v in self.state]
             halves.append(BatchOptimization(self.transfer, half, state))
@@ -260,6 +276,7 @@ class Optimization:
             self.parts[index:] = [p for part in self.parts[index:] for p in part.at_most(most)]
             self._on_smaller_batch(most)
         losses = np.concatenate([block.losses for block in blocks], axis=2)
+        losses = losses[:, :, _order(self.parts)]
         return EpochBlock(list(self.parts), blocks, steps_per_epoch, losses, seconds)
 
 
@@ -273,17 +290,25 @@ class EpochBlock:
     losses: np.ndarray  # at the beginning of every epoch, (epochs, 3, N)
     seconds: float  # spent in steps, without compilation
 
-    def images(self, epoch: int) -> Callable[[], np.ndarray]:
-        """Fetches the images at the beginning of one of its epochs, (N, S, S, 3) in [0, 1].
+    def images(self, epoch: int) -> Callable[[], Pictures]:
+        """Fetches the images at the beginning of one of its epochs, N of (H, W, 3) in [0, 1].
 
         Those of the first and the last are there; for others the steps up to it are done again.
         """
+        order = _order(self._parts)
         if epoch in (0, len(self.losses) - 1):
             images = [(block.last if epoch else block.first)[0] for block in self._blocks]
-            return lambda: _fetched(images)
+            return lambda: _fetched(images, order)
         parts, steps = list(zip(self._parts, self._blocks, strict=True)), epoch * self._steps_each
-        return lambda: _fetched([part.images_after(block, steps) for part, block in parts])
+        return lambda: _fetched([part.images_after(block, steps) for part, block in parts], order)
 
 
-def _fetched(images: Sequence[Tensor]) -> np.ndarray:
-    return np.concatenate([ops.convert_to_numpy(part) for part in images])
+def _fetched(images: Sequence[Tensor], order: np.ndarray) -> Pictures:
+    pictures = [picture for part in images for picture in ops.convert_to_numpy(part)]
+    return gathered([pictures[index] for index in order])
+
+
+def _order(parts: Sequence[BatchOptimization]) -> np.ndarray:
+    """With which the examples of some parts come as they are among all."""
+    places = [place for part in parts for place in part.places]
+    return np.argsort(places) if places else np.arange(sum(part.examples for part in parts))

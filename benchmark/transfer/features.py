@@ -6,7 +6,8 @@ import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from benchmark.images.pixels import to_float
+from backbones.any_size import STRIDE, OfAnySize
+from benchmark.images.pixels import Pictures, same_shape, to_float
 from benchmark.transfer.losses import PaintingGrams, Tensor, centre, gram_matrix
 
 IMAGES_AT_ONCE = 5
@@ -19,25 +20,45 @@ StyleTargets = Sequence[PaintingGrams]
 def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
     """Scaled Gram matrices (n, C, C) of each style layer, then content activations (n, H, W, C).
 
-    Images are (n, S, S, 3), uint8, or floats in [0, 1]; S is the backbone's image size.
+    Images are (n, S, S, 3), uint8, or floats in [0, 1]; S is the backbone's image size, or, with a
+    backbone of any size, (n, H, W, 3).
 
     Raises:
         ValueError: they are not like that.
     """
     check_images(backbone, images)
-    model = backbone.network_with(gram_outputs)
+    network = backbone.network_with(gram_outputs)
+    # One of any size is not compiled, which every size would need once more.
+    extract = network if isinstance(network, OfAnySize) else network.predict_on_batch
     parts = [
-        model.predict_on_batch(to_float(images[start : start + IMAGES_AT_ONCE]))
+        extract(to_float(images[start : start + IMAGES_AT_ONCE]))
         for start in range(0, len(images), IMAGES_AT_ONCE)
     ]
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    return [
+        np.concatenate([ops.convert_to_numpy(array) for array in arrays])
+        for arrays in zip(*parts, strict=True)
+    ]
+
+
+def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
+    """The scaled Gram matrices (n, C, C) of each style layer, of pictures of any sizes.
+
+    Each picture is (H, W, 3), uint8, or floats in [0, 1].
+    """
+    groups = same_shape(pictures)
+    parts = [extract_features(backbone, np.stack([pictures[i] for i in g]))[:-1] for g in groups]
+    order = np.argsort(np.concatenate(groups))
+    return [np.concatenate(arrays)[order] for arrays in zip(*parts, strict=True)]
 
 
 def check_images(backbone: Backbone, images: np.ndarray) -> None:
     """Raise ValueError unless images are such as `extract_features` takes."""
     size = backbone.shared.architecture.image_size
-    if images.ndim != 4 or len(images) == 0 or images.shape[1:] != (size, size, 3):
-        raise ValueError(f"images must have shape (n, {size}, {size}, 3), not {images.shape}")
+    shape = f"(n, {size}, {size}, 3)" if size else f"(n, H, W, 3) from {STRIDE} pixels a side on"
+    is_large = min(images.shape[1:3], default=0) >= STRIDE
+    fits = images.shape[1:3] == (size, size) if size else is_large
+    if images.ndim != 4 or len(images) == 0 or images.shape[3] != 3 or not fits:
+        raise ValueError(f"images must have shape {shape}, not {images.shape}")
     in_range = images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1
     if images.dtype != np.uint8 and not in_range:
         raise ValueError("images must be uint8, or floats in [0, 1]")
@@ -56,9 +77,12 @@ def channel_energies(grams: Sequence[np.ndarray], content: np.ndarray) -> list[n
     return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]
 
 
-def extract_targets(backbone: Backbone, images: np.ndarray) -> StyleTargets:
-    """The style targets of an artist's n paintings, (n, S, S, 3), uint8, or floats in [0, 1]."""
-    *grams, _ = extract_features(backbone, images)
+def extract_targets(backbone: Backbone, images: Pictures) -> StyleTargets:
+    """The style targets of an artist's n paintings, each (S, S, 3), uint8, or floats in [0, 1].
+
+    With a backbone of any size each (H, W, 3), of its own size.
+    """
+    grams = extract_grams(backbone, images)
     return from_triangles([upper_triangles(gram) for gram in grams])
 
 

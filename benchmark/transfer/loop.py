@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from benchmark.images.pixels import to_float
+from benchmark.images.pixels import Pictures, gathered, to_float
 from benchmark.transfer.batch import Batch, Optimization, make_batches
 from benchmark.transfer.features import StyleTargets, check_images
 from benchmark.transfer.losses import Tensor
@@ -27,14 +27,14 @@ class Epoch:
 
     number: int
     losses: np.ndarray  # rows as in `LOSS_NAMES`, one column an example: (3, N)
-    images: Callable[[], np.ndarray]  # fetches those of the losses, (N, S, S, 3) float32 in [0, 1]
+    images: Callable[[], Pictures]  # fetches those of the losses, N of (H, W, 3), float32 in [0, 1]
     seconds_per_step: float
 
 
 class KeptImages(NamedTuple):
     """The images that an optimisation would return now, their losses (3, N) and epochs (N,)."""
 
-    images: Callable[[], np.ndarray]
+    images: Callable[[], Pictures]
     losses: np.ndarray
     epochs: np.ndarray
 
@@ -50,13 +50,15 @@ class LoopState:
     kept: KeptImages  # what it would return now
     batches: Sequence[Sequence[Tensor]]  # each batch's images and optimiser's variables, in order
     seconds: tuple[float, float]  # spent in steps, and of these in the last epoch
+    scale: int = 0  # the number of the scale that it is of
+    before: int = 0  # epochs of the scales before it
 
 
 @dataclass(frozen=True)
 class Result:
     """How an optimisation ended."""
 
-    images: np.ndarray  # the images kept, (N, S, S, 3) float32 in [0, 1]
+    images: Pictures  # the images kept, N of (H, W, 3), float32 in [0, 1]
     losses: np.ndarray  # their losses, rows as in `LOSS_NAMES`, (3, N)
     kept_epochs: np.ndarray  # the epoch of each image kept, (N,)
     history: np.ndarray  # losses of every epoch, rows as in `LOSS_NAMES`, (epochs + 1, 3, N)
@@ -105,7 +107,7 @@ def stylize(
         check_images(transfer.backbone, start)
         if len(start) != len(contents):
             raise ValueError(f"{len(start)} images to start from, for {len(contents)} contents")
-        starts = to_float(start)[None]
+        starts = to_float(start)
     batches = make_batches(transfer.backbone, contents, [targets], batch_size, starts)
     return optimize(
         transfer,
@@ -124,6 +126,7 @@ def optimize(
     *,
     keep_best: bool = False,
     resume: LoopState | None = None,
+    before: np.ndarray | None = None,
     begins_block: Callable[[int], bool] = lambda epoch: True,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_state: Callable[[LoopState], None] = lambda state: None,
@@ -137,6 +140,7 @@ def optimize(
         stopping: when to end.
         keep_best: keep each example's image of lowest total loss instead of the last.
         resume: continue from this state; the batches must be those that it came from.
+        before: the history of a smaller scale, which this one follows: its epochs count on.
         begins_block: whether an epoch's images, or the state before it, are needed; others are done
             in one go, except with `keep_best`, and their images, if asked for, by steps again.
         on_epoch: called after each epoch, from 0 on.
@@ -148,18 +152,20 @@ def optimize(
         ValueError: `resume` came from other batches.
     """
     optimization = Optimization(transfer, batches, on_smaller_batch)
-    history: list[np.ndarray] = []
-    kept, seconds, epoch_seconds = None, 0.0, float("nan")
+    # The last epoch of the scale before is the first here, at another size.
+    history = [] if before is None else list(before[:-1])
+    first, kept, seconds, epoch_seconds = len(history), None, 0.0, float("nan")
     if resume:
         optimization.resume(resume.batches)
         history, kept, (seconds, epoch_seconds) = list(resume.history), resume.kept, resume.seconds
-    means = [float(np.mean(losses[0])) for losses in history]
-    steps = stopping.steps_per_epoch
+        first = resume.before
+    means = [float(np.mean(losses[0])) for losses in history[first:]]
+    steps, last = stopping.steps_per_epoch, first + stopping.epochs
     while True:
         number = len(history)
         # Of the last epoch only the losses are needed.
-        steps_each = steps if number < stopping.epochs else 1
-        epochs = _block_length(number, stopping.epochs, begins_block, epoch_seconds)
+        steps_each = steps if number < last else 1
+        epochs = _block_length(number, last, begins_block, epoch_seconds)
         block = optimization.run_block(1 if keep_best else epochs, steps_each)
         seconds += block.seconds
         for index, losses in enumerate(block.losses):
@@ -176,7 +182,8 @@ def optimize(
                 return Result(kept.images(), *kept[1:], np.stack(history), stop_reason, seconds)
         assert kept is not None  # Since the first epoch.
         del block  # What it holds would be in memory during the next.
-        on_state(LoopState(np.stack(history), kept, optimization.states, (seconds, epoch_seconds)))
+        times = seconds, epoch_seconds
+        on_state(LoopState(np.stack(history), kept, optimization.states, times, before=first))
 
 
 def _block_length(
@@ -200,7 +207,8 @@ def _updated(kept: KeptImages | None, epoch: Epoch) -> KeptImages:
     better = epoch.losses[0] < kept.losses[0]
     if not better.any():
         return kept
-    images = np.where(better[:, None, None, None], epoch.images(), kept.images())
+    choices = zip(better, epoch.images(), kept.images(), strict=True)
+    images = gathered([new if is_better else old for is_better, new, old in choices])
     return KeptImages(
         lambda: images,
         np.where(better, epoch.losses, kept.losses),

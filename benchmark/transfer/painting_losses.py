@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from benchmark.images.pixels import Pictures
 from benchmark.transfer import backend
-from benchmark.transfer.features import StyleTargets, extract_features
+from benchmark.transfer.features import StyleTargets, extract_grams
 from benchmark.transfer.losses import PaintingGrams, Tensor, losses_by_painting
 from benchmark.transfer.style_transfer import StyleTransfer
 
@@ -21,14 +22,14 @@ class PaintingLosses(NamedTuple):
 
 
 def painting_losses(
-    transfer: StyleTransfer, images: np.ndarray, targets: StyleTargets
+    transfer: StyleTransfer, images: Pictures, targets: StyleTargets
 ) -> PaintingLosses:
     """The style loss of images against each painting of their artist, as a transfer's steps see it.
 
-    Images are those of `extract_features`, one pass of which it costs; the targets are those of
+    Images are N of (H, W, 3) in [0, 1]; it costs one pass of the network. The targets are those of
     `extract_targets` with the same backbone.
     """
-    *grams, _ = extract_features(transfer.backbone, images)
+    grams = extract_grams(transfer.backbone, images)
     loss, aggregation = transfer.loss.style, transfer.aggregation
     compared = backend.compiled_on_jax(_compared, constants=3)(
         loss,

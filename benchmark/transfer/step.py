@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from backbones.any_size import OfAnySize
 from benchmark.transfer import backend
 from benchmark.transfer.losses import (
     LossWeights,
@@ -55,24 +56,24 @@ class Stylization:
 
     def __init__(
         self,
-        network: keras.Model,
+        network: keras.Model | OfAnySize,
         style_loss: Callable[[Tensor, PaintingGrams], Tensor],
         content_loss: Callable[[Tensor, Tensor], Tensor],
         aggregate: Callable[..., Tensor],
         constants: tuple[tuple[str, Hashable], ...],
         optimizer: OptimizerChoice,
-        shape: tuple[int, int, int],
+        shape: tuple[int, int, int, int],
+        style_sets: tuple[int, int],
     ) -> None:
-        """Blank images, of the size that the network, one of `gram_outputs`, takes.
+        """Blank images, (N, H, W, 3), for a network of `gram_outputs`.
 
-        `shape` is (examples, artists, paintings of each); the last two only distinguish shapes of
-        the inputs, which are compiled one by one anyway.
+        `style_sets`, (artists, paintings of each), only distinguishes shapes of the inputs, which
+        are compiled one by one anyway.
         """
         self.network = network
         self.style_loss, self.content_loss = style_loss, content_loss
         self.aggregate = partial(aggregate, **dict(constants))
-        size = (shape[0], *network.input_shape[1:])
-        self.images = keras.Variable("zeros", shape=size, dtype="float32", name="images")
+        self.images = keras.Variable("zeros", shape=shape, dtype="float32", name="images")
         # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
         self.images.constraint = lambda images: ops.clip(images, 0.0, 1.0)
         self.optimizer = optimizer.build()
@@ -107,7 +108,7 @@ class Stylization:
         return losses
 
     def begin(self, images: np.ndarray, learning_rate: float, inputs: StepInputs) -> None:
-        """Start at images, (N, S, S, 3) in [0, 1], with a new optimiser; compile if need be."""
+        """Start at images, (N, H, W, 3) in [0, 1], with a new optimiser; compile if need be."""
         self._steps(0, inputs)
         self.restore([images, *self._new_optimizer])
         self.optimizer.learning_rate = learning_rate
