@@ -106,7 +106,7 @@ def log_epoch(log: RunLog, prepared: Prepared, state: Epoch) -> None:
     """Log the losses of an epoch, and its pictures if it is one of the snapshots."""
     examples = prepared.examples
     metrics = dict(zip(LOSS_NAMES, state.losses.mean(axis=1), strict=True))
-    if state.number:  # There are no steps before epoch 0.
+    if state.seconds_per_step > 0:  # NaN where no step came before, as at epoch 0.
         metrics["seconds_per_step"] = state.seconds_per_step
         metrics["examples_per_second"] = len(examples) / state.seconds_per_step
     log.metrics(metrics, state.number)

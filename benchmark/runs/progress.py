@@ -74,7 +74,7 @@ def epoch_progress(
     def show(epoch: Epoch) -> None:
         nonlocal last_line
         state = f"total loss {epoch.losses[0].mean():.4g}"
-        if epoch.number:
+        if epoch.seconds_per_step > 0:  # NaN where no step came before
             state += f", {examples / epoch.seconds_per_step:.3g} examples/s"
         bar.update(task, completed=epoch.number, state=state)
         now = monotonic()
