@@ -143,23 +143,28 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
                 chosen[option] = draw(st.sampled_from([*optional, *(one.value for one in kind)]))
     chosen["init"] = draw(st.sampled_from(["content", "noise", "blend", str(data.picture)]))
     chosen["init_noise"] = draw(st.sampled_from([0, 0.3, 1]))
-    chosen |= draw(network(data)) | draw(optimizer()) | draw(aggregation()) | draw(loss())
+    any_size = chosen["shape"] == "native"
+    chosen["style_scale"] = draw(st.sampled_from([1, 1.5])) if any_size else 1
+    chosen |= draw(network(data, any_size)) | draw(optimizer()) | draw(aggregation()) | draw(loss())
     return chosen | draw(pictures(data, chosen.get("split"))) | draw(metrics())
 
 
 @st.composite
-def network(draw: st.DrawFn, data: Data) -> Overrides:
+def network(draw: st.DrawFn, data: Data, any_size: bool) -> Overrides:
     cheap = draw(st.integers(0, 9)) < 9
     name = draw(st.sampled_from(CHEAP if cheap else variants("backbone")))
     size = SMALLEST.get(name, 32)
     chosen: Overrides = {
         "backbone": name,
-        "image_size": size + draw(st.integers(0, 3)),
+        "image_size": size + draw(st.integers(1 if any_size else 0, 3)),
         "backbone.weights": "random",
         "backbone.random_scale": draw(numbers(0.1, 1e3)),
         "backbone.pooling": draw(st.sampled_from(["max", "avg"])),
-        "backbone.smoothing": draw(st.sampled_from(["none", "softmax", "scale"])),
     }
+    if any_size:
+        chosen["scales"] = draw(st.sampled_from([[1], [0.99, 1], "auto"]))
+    else:
+        chosen["backbone.smoothing"] = draw(st.sampled_from(["none", "softmax", "scale"]))
     if cheap and draw(st.booleans()):
         known = data.layers[name]
         few = st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True)

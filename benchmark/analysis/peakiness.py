@@ -32,9 +32,8 @@ def by_depth(backbone: Backbone, pictures: np.ndarray) -> pd.DataFrame:
         # Squeeze-and-excitation weighs channels: its one position is no picture.
         if type(layer).__name__ in kinds and layer.output.shape[1] > 1
     }
-    assert (
-        architecture.padded_size is not None and backbone.network is not None
-    )  # puts its weights into the layers read here
+    assert architecture.padded_size is not None
+    assert backbone.network is not None  # puts its weights into the layers read here
     outputs = [
         smoothed(architecture.smoothing, layer.output, architecture.padded_size)
         for layer in measured.values()

@@ -20,7 +20,7 @@ from benchmark.images.pixels import Pictures, same_shape
 from benchmark.metrics.kept import kept_arrays
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
-from benchmark.runs.sizes import check_size, scaled_sizes
+from benchmark.runs.sizes import check_sides, scaled_sizes
 from benchmark.runs.start import STARTS, Start, start_pictures
 from benchmark.runs.style_sets import Selection, as_one, blended_artists, choose_sets
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
@@ -33,6 +33,7 @@ from benchmark.transfer.scales import Scale, enlarged
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 from datasets import ImageSet, LoadedImages, selection
+
 
 class ContentChoice(BaseModel):
     """The keys of `content` that say which pictures are taken of those it has.
@@ -171,8 +172,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         )
     if config.shape is Shape.native or len(scaled) > 1 or config.style_scale != 1:
         backbone = backbone.of_any_size()
-        check_size(backbone, scaled[0], config.scales)
-    return Prepared(
+    prepared = Prepared(
         paintings=paintings,
         content=content,
         transfer=StyleTransfer(backbone, combined, loss, optimizer, session),
@@ -195,6 +195,9 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
         workspace=workspace,
     )
+    if not prepared.is_plain:
+        check_sides(backbone, config, prepared.contents)
+    return prepared
 
 
 def start_of(config: Config, content: LoadedImages, workspace: Workspace) -> Start:
