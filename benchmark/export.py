@@ -19,8 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     """Write the tables of one sweep, run, experiment or study; returns the exit code."""
     parser = Parser(
         prog="python -m benchmark.export",
-        description="Write results.csv, .md, .tex, .json, examples.csv, scores.csv and "
-        "comparisons.csv (paired tests of the metrics) from MLflow. "
+        description="Write results.csv, .md, .tex, .json, examples.csv, painting_losses.csv (each "
+        "result against each painting), scores.csv and comparisons.csv (paired tests of the "
+        "metrics) from MLflow. "
         "Without options: the sweep (or single run) that started last. With the name of a study: "
         "study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
     )

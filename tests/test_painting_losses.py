@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from benchmark.config.compose import composed
+from benchmark.images import sheets
 from benchmark.sweeps import execution
 from benchmark.sweeps.application import Application
 from benchmark.tracking.records import Artifact, RunRecord, painting_file
@@ -143,6 +144,19 @@ def test_a_run_logs_every_result_against_every_painting(tmp_path: Path, keep: st
         assert tracker.read_picture(
             record.run_id, painting_file(nearest.artist, nearest.painting)
         ).shape == (48, 48, 3)
+
+
+def test_a_sheet_shows_the_nearest_painting_beside_a_result() -> None:
+    """Half as large at the upper right, over its name; where there is none, paper."""
+    result, painting = (np.full((64, 64, 3), value, "uint8") for value in (10, 200))
+    shown = sheets.beside(result, painting, "a name that takes two lines")
+    assert shown.shape == (64, 64 + sheets.GAP + 96, 3)
+    np.testing.assert_array_equal(shown[:, :64], result)
+    np.testing.assert_array_equal(shown[:32, 64 + sheets.GAP :][:, :32], 200)
+    assert shown[36:, 64 + sheets.GAP :].min() < 100
+    without = sheets.beside(result, None, "")
+    assert without.shape == shown.shape
+    assert (without[:, 64:] == 255).all()
 
 
 def not_a_number(losses: Tensor, weights: Tensor, p: float) -> Tensor:

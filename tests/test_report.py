@@ -17,9 +17,11 @@ from benchmark.report import gallery, results
 from benchmark.tracking.records import (
     Artifact,
     Evaluator,
+    PaintingLoss,
     RunFacts,
     Status,
     content_file,
+    painting_file,
     result_file,
 )
 from benchmark.tracking.tracker import Tracker
@@ -77,6 +79,16 @@ def example_table(examples: Sequence[tuple[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(examples, columns=["artist", "content"], dtype=object)
 
 
+def painting_table(examples: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Two paintings for each example, of which the first is nearer; no shares for one example."""
+    rows = [
+        (*example, painting, loss, float("nan") if example == examples[0] else share, share > 0.5)
+        for example in examples
+        for painting, loss, share in ((f"boat {EVIL}", 1.5, 0.75), ("07", 4.5, 0.25))
+    ]
+    return pd.DataFrame(rows, columns=[*PaintingLoss.model_fields], dtype=object)
+
+
 def add_run(
     tracker: Tracker,
     agg: str,
@@ -99,6 +111,9 @@ def add_run(
             picture = np.full((8, 8, 3), 90, "uint8")
             log.picture(result_file(artist, content), picture)
         log.picture(content_file(CONTENTS[0]), picture)
+        if agg == "simple":
+            log.table(Artifact.PAINTING_LOSSES, painting_table(examples))
+            log.picture(painting_file(ARTISTS[0], f"boat {EVIL}"), picture)
         log.text(Artifact.SCORES, scores(values))
         log.json(Artifact.METRICS, METRICS)
         evaluators = {
@@ -201,6 +216,27 @@ def test_names_are_text_and_never_markup(written: Path) -> None:
     } >= {f"{artist} / {content}" for artist in ARTISTS for content in CONTENTS}
 
 
+def test_under_a_result_is_its_nearest_painting(uri: str, written: Path) -> None:
+    """Of one run's eight results; the painting was kept for one artist's, a share for seven."""
+    page = Page(written.read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert text.count(f"boat {EVIL}") == 8
+    assert text.count("75 % of the gradient") == 7
+    thumbnails = [a for tag, a in page.tags if tag == "img" and a["alt"] == "the nearest painting"]
+    assert len(thumbnails) == 4
+    tracker = Tracker(uri, None, create=False)
+    losses = {r.agg: tracker.painting_losses(r.run_id) for r in tracker.runs_of("größe")}
+    assert {agg: len(rows) for agg, rows in losses.items() if rows} == {"simple": 16}
+    assert losses["simple"][3] == PaintingLoss(
+        artist=ARTISTS[0],
+        content=CONTENTS[1],
+        painting="07",
+        style_loss=4.5,
+        gradient_share=0.25,
+        nearest=False,
+    )
+
+
 def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
     text = " ".join(Page(written.read_text(encoding="utf-8")).text.split())
     assert "5 runs: 1 backbone (vgg), 5 aggregations" in text
@@ -275,6 +311,10 @@ def test_the_export_has_the_measures(uri: str, tmp_path: Path) -> None:
     assert len(examples) == 24
     of_simple = examples[examples["agg"] == "simple"]
     np.testing.assert_allclose(of_simple["ssim"], 0.9 + np.linspace(0, 0.07, 8))
+    paintings = pd.read_csv(tmp_path / "painting_losses.csv", dtype={"painting": str})
+    assert {*paintings["agg"]} == {"simple"}
+    assert {*paintings["painting"]} == {f"boat {EVIL}", "07"}
+    np.testing.assert_array_equal(paintings["nearest"], [True, False] * 8)
     pairs = pd.read_csv(tmp_path / "comparisons.csv", keep_default_na=False)
     [row] = pairs[
         (pairs["metric"] == "ssim") & (pairs["a"] == "vgg simple") & (pairs["b"] == "vgg squared")

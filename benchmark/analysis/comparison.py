@@ -238,19 +238,24 @@ def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"examples": "Int64", "epochs": "Int64"})
 
 
-def examples_table(runs: RunSet) -> pd.DataFrame:
-    """One row per example of each run that has results, with a column per metric."""
+def logged_table(runs: RunSet, artifact: Artifact) -> pd.DataFrame:
+    """The rows of a table of each run that has it, with the run's model and id."""
     parts = []
     for record in runs.records.values():
-        if not runs.tracker.has_artifact(record.run_id, Artifact.EXAMPLES):
+        if not runs.tracker.has_artifact(record.run_id, artifact):
             continue
-        part = runs.tracker.read_table(record.run_id, Artifact.EXAMPLES)
+        part = runs.tracker.read_table(record.run_id, artifact)
         for position, name in enumerate(MODEL_COLUMNS):
             part.insert(position, name, getattr(record, name) or None)
         parts.append(part.assign(run_id=record.run_id))
-    if not parts:
-        return pd.DataFrame()
-    examples = pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def examples_table(runs: RunSet) -> pd.DataFrame:
+    """One row per example of each run that has results, with a column per metric."""
+    examples = logged_table(runs, Artifact.EXAMPLES)
+    if examples.empty:
+        return examples
     ids = {name: record.run_id for name, record in runs.records.items()}
     for column in runs.columns:
         values = runs.of_runs(column).rename(columns=ids)
@@ -260,7 +265,7 @@ def examples_table(runs: RunSet) -> pd.DataFrame:
 
 
 def export_files(runs: RunSet) -> dict[str, str]:
-    """The results as CSV, Markdown, LaTeX and JSON; examples, scores and tests as CSV."""
+    """The results as CSV, Markdown, LaTeX and JSON; examples, paintings, scores, tests as CSV."""
     results = results_table([*runs.records.values()])
     values = {
         f"{column.name}{ending}": [
@@ -275,6 +280,9 @@ def export_files(runs: RunSet) -> dict[str, str]:
     files = table_files("results", numbers, results.assign(**texts), note)
     files["results.json"] = numbers.to_json(orient="records", indent=2) + "\n"
     files["examples.csv"] = examples_table(runs).to_csv(index=False)
+    losses = logged_table(runs, Artifact.PAINTING_LOSSES)
+    if len(losses):
+        files["painting_losses.csv"] = losses.to_csv(index=False)
     if runs.columns:
         ids = runs.table["run"].map(lambda name: runs.records[name].run_id)
         scores = runs.table.assign(run_id=ids)[["run_id", *COLUMNS]]
