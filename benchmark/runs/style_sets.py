@@ -2,7 +2,9 @@
 
 import inspect
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Annotated, Any
 
@@ -90,12 +92,18 @@ def as_one(
     """The artists of a blend as one: all their paintings, and their style sets, artist by artist.
 
     All the paintings are in turn from the last of each back to the first, so that the last ones,
-    which are held out, are equally many of each.
+    which are held out, are equally many of each. Chosen ones that share a name get their artist's
+    before it.
     """
     name = " + ".join(f"{g.name} {share:.3g}" for g, share in zip(groups, shares, strict=True))
     backwards = zip_longest(*(reversed(group.images) for group in groups))
     everything = [image for images in backwards for image in images if image]
-    chosen = tuple(image for one in sets for image in one.images)
+    names = Counter(image.name for one in sets for image in one.images)
+    chosen = tuple(
+        replace(image, name=f"{one.name} {image.name}") if names[image.name] > 1 else image
+        for one in sets
+        for image in one.images
+    )
     return ImageSet(name, tuple(reversed(everything))), ImageSet(name, chosen)
 
 
