@@ -12,7 +12,14 @@ from PIL import Image
 
 from benchmark.config.paths import ROOT
 from benchmark.images.pixels import to_float
-from benchmark.transfer import Epoch, Stopping, StyleTransfer, extract_targets, stylize
+from benchmark.transfer import (
+    Epoch,
+    OptimizerChoice,
+    Stopping,
+    StyleTransfer,
+    extract_targets,
+    stylize,
+)
 from tests.commands import TINY
 from tests.workspace import prepared_run
 
@@ -102,7 +109,8 @@ def test_defaults_are_those_of_a_run() -> None:
     assert default.aggregation == run.aggregation
     assert default.loss == run.loss
     # Keras's own defaults are the options of `conf/optimizer/adam.yaml`.
-    adam, own = (choice.build().get_config() for choice in (run.optimizer, default.optimizer))
+    choices = run.optimizer, default.optimizer
+    adam, own = (c.build().get_config() for c in choices if isinstance(c, OptimizerChoice))
     assert {k: v for k, v in adam.items() if k != "name"} == {
         k: v for k, v in own.items() if k != "name"
     }

@@ -23,14 +23,15 @@ from benchmark.transfer import backend, loop, losses
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.features import extract_features, extract_targets
+from benchmark.transfer.lbfgs import LBFGSStylization
 from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
 from benchmark.transfer.losses import STUDY_LOSS, Loss, LossWeights
-from benchmark.transfer.step import OptimizerChoice, StepInputs, Stylization
+from benchmark.transfer.step import KerasStylization, Optimizer, StepInputs, Stylization
 from benchmark.transfer.stopping import Stopping, stopping_reason
 from benchmark.transfer.style_transfer import Session, StyleTransfer
 
 SIZE = 32
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Any] = {
     path.stem: optimizer_choice(composed([f"optimizer={path.stem}"]).optimizer)
     for path in sorted((ROOT / "conf" / "optimizer").glob("*.yaml"))
 }
@@ -83,7 +84,7 @@ def transfer(
 
     def run(
         parts: Sequence[Sequence[int]] = ((0, 1, 2),),
-        optimizer: OptimizerChoice = OPTIMIZERS["adam"],
+        optimizer: Optimizer = OPTIMIZERS["adam"],
         stopping: Stopping = SIX_EPOCHS,
         p: float = 2.0,
         start: np.ndarray = contents,
@@ -110,7 +111,7 @@ def stylized(backbone: Backbone, session: Session) -> Callable[..., Result]:
 
     def run(
         batches: Sequence[Batch],
-        optimizer: OptimizerChoice = OPTIMIZERS["adam"],
+        optimizer: Optimizer = OPTIMIZERS["adam"],
         stopping: Stopping = SIX_EPOCHS,
         **options: Any,
     ) -> Result:
@@ -153,6 +154,8 @@ def test_several_artists_together_change_no_result(
         pytest.param("adam", 1, 3, marks=pytest.mark.backends),
         ("rmsprop", 3, 1),
         ("sgd", 3, 1),
+        ("lbfgs", 3, 1),
+        pytest.param("lbfgs", 1, 3, marks=pytest.mark.backends),
     ],
 )
 def test_without_memory_batches_are_halved_and_go_on(
@@ -170,9 +173,11 @@ def test_without_memory_batches_are_halved_and_go_on(
     artists = [extract_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
     *_, activations = extract_features(backbone, contents)
     batch = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
-    momentum = (("momentum", 0.9),) if name == "sgd" else OPTIMIZERS[name].arguments
+    optimizer, kind = OPTIMIZERS[name], LBFGSStylization if name == "lbfgs" else KerasStylization
+    if name == "sgd":
+        optimizer = replace(optimizer, arguments=(("momentum", 0.9),))
     options: dict[str, Any] = {
-        "optimizer": replace(OPTIMIZERS[name], arguments=momentum),
+        "optimizer": optimizer,
         "stopping": Stopping(4, steps_per_epoch=steps_per_epoch, patience=None),
         "keep_best": True,
     }
@@ -181,19 +186,18 @@ def test_without_memory_batches_are_halved_and_go_on(
     done: list[int] = []
     told: list[int] = []
     held: weakref.WeakSet[BatchOptimization] = weakref.WeakSet()
-    begin, whole = BatchOptimization.__init__, Stylization.run
+    begin, whole = BatchOptimization.__init__, kind.run
 
     def recorded(self: BatchOptimization, *arguments: Any, **options: Any) -> None:
         begin(self, *arguments, **options)
         held.add(self)
 
-    def scarce(self: Stylization, steps: int, inputs: StepInputs) -> Any:
+    def scarce(self: Any, steps: int, inputs: StepInputs) -> Any:
         examples = self.images.shape[0]
         done.append(examples)
         if examples > 2 and len(done) > done_before:
             # As a step leaves it that failed halfway.
-            self.optimizer.iterations.assign_add(1)
-            self.images.assign(self.images * 0.0)
+            self.restore([np.zeros_like(part) for part in self.state()])
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
         assert examples < 2 or max(batch.examples for batch in held) <= examples, (
             "what was halved is still in memory"
@@ -201,7 +205,7 @@ def test_without_memory_batches_are_halved_and_go_on(
         return whole(self, steps, inputs)
 
     monkeypatch.setattr(BatchOptimization, "__init__", recorded)
-    monkeypatch.setattr(Stylization, "run", scarce)
+    monkeypatch.setattr(kind, "run", scarce)
     halved = stylized([batch], on_smaller_batch=told.append, **options)
     assert told == [3, 2]
     assert set(done) == {1, 2, 3, 6}
@@ -215,7 +219,7 @@ def test_without_memory_for_one_picture_the_run_says_so(
     def none(self: Stylization, steps: int, inputs: StepInputs) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(Stylization, "run", none)
+    monkeypatch.setattr(KerasStylization, "run", none)
     with pytest.raises(MemoryError, match="single image: lower image_size"):
         transfer()
 

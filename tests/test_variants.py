@@ -18,7 +18,6 @@ from benchmark.runs.prepare import load_content, prepare
 from benchmark.runs.variants import aggregation, loss_of, optimizer_choice
 from benchmark.runs.workspace import load_backbone
 from benchmark.transfer import losses
-from benchmark.transfer.step import OptimizerChoice
 from datasets import DatasetError, sample
 from datasets.selection import Method
 from tests.workspace import WORKSPACE
@@ -139,10 +138,19 @@ def test_loss(choice: str) -> None:
 
 @pytest.mark.parametrize("choice", choices("optimizer"))
 def test_optimizer(choice: str) -> None:
-    chosen = optimizer_choice(config_of("optimizer", choice).optimizer)
-    assert isinstance(chosen, OptimizerChoice)
-    optimizer = chosen.constructor(learning_rate=chosen.learning_rate, **dict(chosen.arguments))
-    assert float(optimizer.learning_rate) == pytest.approx(chosen.learning_rate)
+    """What a compiled step depends on is the same at any rate, and none of the YAML is lost."""
+    variant = config_of("optimizer", choice).optimizer
+    chosen = optimizer_choice(variant)
+    assert chosen.learning_rate == variant["learning_rate"]
+    faster = optimizer_choice({**variant, "learning_rate": 0.5})
+    assert faster != chosen
+    assert faster.compiled_form() == chosen.compiled_form()
+    assert hash(faster.compiled_form()) == hash(chosen.compiled_form())
+    for key, value in variant.items():
+        if key not in ("name", "_target_", "learning_rate"):
+            other = not value if isinstance(value, bool) else value / 2 or 1
+            other = type(value)(other)
+            assert optimizer_choice({**variant, key: other}) != chosen
 
 
 SMALL = [

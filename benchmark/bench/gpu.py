@@ -34,7 +34,7 @@ from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Batch, BatchOptimization, make_batches
 from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import Tensor
-from benchmark.transfer.step import ADAM, LOSS_NAMES, OptimizerChoice, StepInputs, Stylization
+from benchmark.transfer.step import ADAM, LOSS_NAMES, KerasStylization, OptimizerChoice, StepInputs
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer, estimate_bytes
 from benchmark.user_input import import_callable
@@ -150,7 +150,7 @@ def figure_lines(size: Size, measured: dict[str, Any]) -> Iterator[str]:
 
 def study_batches(size: Size, name: str, precision: str) -> tuple[StyleTransfer, list[Batch]]:
     """As many images of noise as the study has, as many artists in a batch as the memory holds."""
-    numbers = {"artists": size.study_artists, "contents": size.study_contents}
+    numbers: dict[str, Any] = {"artists": size.study_artists, "contents": size.study_contents}
     numbers["paintings"] = size.paintings
     workload = noise_workload(name, size.study_pixels, precision, **numbers)
     transfer, backbone = workload.transfer, workload.transfer.backbone
@@ -178,7 +178,7 @@ def study_run(transfer: StyleTransfer, batches: Sequence[Batch], epochs: int) ->
     return {"wall": perf_counter() - began, "steps": result.seconds, "epochs": result.epochs}
 
 
-class BareStep(Stylization):
+class BareStep(KerasStylization):
     """A step whose loss is next to nothing: the network forward and back, and the update."""
 
     def losses(self, images: Tensor, inputs: StepInputs) -> tuple[Tensor, Tensor]:
@@ -191,7 +191,7 @@ class BareStep(Stylization):
 def bare_step_seconds(transfer: StyleTransfer, batch: Batch, steps: int) -> float:
     """Seconds of a step without the style transfer's losses, a median."""
     network, loss, shape = transfer.backbone.network, transfer.loss, batch.start.shape
-    model = BareStep(network, loss.style, loss.content, power_mean, (), ADAM, shape, (1, 1))
+    model = BareStep(ADAM, network, loss.style, loss.content, power_mean, (), shape, (1, 1))
     _, inputs = BatchOptimization(transfer, batch).begin()
     return median_step_seconds(lambda number: model.run(number, inputs), steps)
 

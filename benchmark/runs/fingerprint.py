@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmark.config.paths import ROOT
@@ -42,7 +43,7 @@ def fingerprint_of(config: Config, root: Path = ROOT) -> str:
     files = {file for place in places for file in [*place.rglob("*.py"), place] if file.is_file()}
     files |= {file for name in named if (file := source_file(name))}
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
-    parts = (json.dumps(options, sort_keys=True), digests, backend.numerics())
+    parts = (json.dumps(options, sort_keys=True), digests, backend.numerics(), version("scipy"))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

@@ -169,6 +169,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             artists=len(paintings),
             paintings=max(sizes),
             contents=len(content.names),
+            optimizer=optimizer,
         )
     if config.shape is Shape.native or len(scaled) > 1 or config.style_scale != 1:
         backbone = backbone.of_any_size()

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 import keras
-from keras import ops
 from pydantic import BaseModel, Field, TypeAdapter
 
 from benchmark.config.errors import ConfigError, validated
@@ -16,7 +15,7 @@ from benchmark.metrics.scoring import INPUTS, Metric
 from benchmark.metrics.table import MetricDescription
 from benchmark.transfer.aggregation import Aggregation
 from benchmark.transfer.losses import Loss, LossWeights
-from benchmark.transfer.step import OptimizerChoice
+from benchmark.transfer.step import Optimizer, OptimizerChoice
 
 STUDY_ORDERS = {"simple": 1.0, "squared": 2.0, "logged": 0.0}
 """The orders p of the study's aggregations, so that these names always mean the same."""
@@ -98,38 +97,48 @@ def loss_of(options: LossOptions) -> Loss:
     return Loss(**functions, weights=weights)
 
 
-def optimizer_choice(variant: Mapping[str, Any]) -> OptimizerChoice:
+def optimizer_choice(variant: Mapping[str, Any]) -> Optimizer:
     """The optimiser of a YAML of `conf/optimizer/`, tried on a single number; else InputError."""
     constructor, name = function_of("optimizer", variant), variant["name"]
-    check_is_optimizer(constructor, variant["_target_"])
+    is_ours = inspect.isclass(constructor) and issubclass(constructor, Optimizer)
+    if not is_ours:
+        check_is_optimizer(constructor, variant["_target_"])
     arguments = arguments_of("optimizer", variant)
     rate = arguments.pop("learning_rate", None)
     if rate is None:
         raise ConfigError("its YAML must give a learning_rate", "optimizer", name)
-    for norm in ("clipnorm", "global_clipnorm"):
-        if arguments.get(norm) is not None:
-            raise ConfigError(
-                "would make the examples of a batch depend on each other", f"optimizer.{norm}"
-            )
     if not (type(rate) in (int, float) and 0 < rate <= LARGEST_FLOAT):
         raise ConfigError("must be a number > 0", "optimizer.learning_rate", rate)
-    for key, value in arguments.items():
-        most = 1.0 if key in DECAYS else LARGEST_FLOAT
-        if type(value) in (int, float) and not 0 <= value < most:
-            below = " and < 1" if key in DECAYS else ""
-            raise ConfigError(f"must be ≥ 0{below}", f"optimizer.{key}", value)
+    if not is_ours:
+        check_keras_arguments(arguments)
     check_hashable("optimizer", arguments)
-    pairs = ((key, tuple(v) if isinstance(v, list) else v) for key, v in arguments.items())
-    choice = OptimizerChoice(constructor, float(rate), tuple(pairs))
+    hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
     try:
-        optimizer = choice.build()
-        check_is_optimizer(type(optimizer), variant["_target_"])
-        optimizer.apply([ops.ones(1)], [keras.Variable([1.0])])
+        if is_ours:
+            choice: Optimizer = constructor(float(rate), **hashable)
+        else:
+            choice = OptimizerChoice(constructor, float(rate), tuple(hashable.items()))
+            check_is_optimizer(type(choice.build()), variant["_target_"])
+        choice.try_out()
     except ConfigError:
         raise
     except Exception as error:  # Keras raises errors of several kinds, somebody's class any.
         raise ConfigError(f"{type(error).__name__}: {error}", "optimizer", name) from error
     return choice
+
+
+def check_keras_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raise ConfigError if an argument is one that Keras's optimisers accept and should not."""
+    for norm in ("clipnorm", "global_clipnorm"):
+        if arguments.get(norm) is not None:
+            raise ConfigError(
+                "would make the examples of a batch depend on each other", f"optimizer.{norm}"
+            )
+    for key, value in arguments.items():
+        most = 1.0 if key in DECAYS else LARGEST_FLOAT
+        if type(value) in (int, float) and not 0 <= value < most:
+            below = " and < 1" if key in DECAYS else ""
+            raise ConfigError(f"must be ≥ 0{below}", f"optimizer.{key}", value)
 
 
 def check_is_optimizer(constructor: Callable[..., Any], target: str) -> None:

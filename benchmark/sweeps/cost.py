@@ -42,21 +42,22 @@ class CostEstimate:
 def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
     """Measure a few steps of each backbone, count those of all runs, and print what these cost."""
     output.print("Measuring a few steps of each backbone …")
-    costs: dict[tuple[object, int], StepCost] = {}
+    costs: dict[tuple[object, ...], StepCost] = {}
     compiled = set()
     seconds = []
     examples = steps = 0
     for run in runs:
         plans, transfer = run.plans(), run.transfer
-        batch = (run.backbone.shared, max(plan.examples for plan in plans))
+        examples_at_once = max(plan.examples for plan in plans)
+        # Those of Keras take the same time.
+        batch = (run.backbone.shared, examples_at_once, type(transfer.optimizer))
         kind = (
             *batch,
             transfer.loss.style,
             transfer.loss.content,
             transfer.aggregation.function,
             transfer.aggregation.constants,
-            transfer.optimizer.constructor,
-            transfer.optimizer.arguments,
+            transfer.optimizer.compiled_form(),
             len(run.paintings[0].names),
             len(plans[0].artists),
         )

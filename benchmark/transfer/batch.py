@@ -1,7 +1,7 @@
 """Batches of examples, their optimisation, and halving them where memory is short."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
@@ -132,12 +132,12 @@ class BatchOptimization:
         if self._begun is None:
             transfer, inputs = self.transfer, self._inputs()
             step = transfer.session.compiled_step(
+                transfer.optimizer.compiled_form(),
                 transfer.backbone.network_with(gram_outputs),
                 transfer.loss.style,
                 transfer.loss.content,
                 transfer.aggregation.function,
                 transfer.aggregation.constants,
-                replace(transfer.optimizer, learning_rate=1.0),  # An input of the step.
                 self._batch.start.shape,
                 inputs.style[0].squared_deviations.shape,
             )
@@ -196,8 +196,8 @@ class BatchOptimization:
         halves = []
         for style, part in zip(styles, (slice(middle), slice(middle, None)), strict=True):
             half = Batch(style, batch.content[part], batch.start[part], batch.places[part])
-            # An optimiser's variable is either of each pixel or of the whole batch.
-            state = [v[part] if v.shape == self.images.shape else v for v in self.state]
+            # What an optimiser keeps is either of each example or of the whole batch.
+            state = [v[part] if v.shape[:1] == (self.examples,) else v for v in self.state]
             halves.append(BatchOptimization(self.transfer, half, state))
         return halves
 
@@ -211,8 +211,9 @@ class BatchOptimization:
 class Optimization:
     """The optimisation of several batches, each halved when it does not fit into memory.
 
-    How the examples are batched changes no result: the loss is a sum over them, and Adam, SGD and
-    RMSProp act on each pixel alone. A half continues from where the batch was.
+    How the examples are batched changes no result: the loss is a sum over them, Adam, SGD and
+    RMSProp act on each pixel alone, L-BFGS on each example. A half continues from where the batch
+    was.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """The optimisation step, compiled so that one call does many: its images are variables."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,8 +26,33 @@ MOST_STEPS = 256
 """Most steps in one call of the compiled function, which holds their losses."""
 
 
+class Optimizer(ABC):
+    """How images are optimised, as a value, which makes the class that does it."""
+
+    learning_rate: float
+
+    @abstractmethod
+    def compiled_form(self) -> "Optimizer":
+        """The same but for its learning rate, which is an input of the compiled step."""
+
+    @abstractmethod
+    def stylization(self, *arguments: Any) -> "Stylization":
+        """One with this optimiser, from `Stylization`'s arguments."""
+
+    @abstractmethod
+    def try_out(self) -> None:
+        """Do a step with a single number; raises what a wrong argument makes it raise."""
+
+    def bytes_per_example(self, values: int) -> int:
+        """Bytes of main memory that its state takes for an image of so many values.
+
+        Those of Adam and the like are not counted: a few images, against hundreds of activations.
+        """
+        return 0
+
+
 @dataclass(frozen=True)
-class OptimizerChoice:
+class OptimizerChoice(Optimizer):
     """A Keras optimiser as a value: its class, its learning rate, its other arguments."""
 
     constructor: Callable[..., keras.optimizers.Optimizer]
@@ -36,6 +62,18 @@ class OptimizerChoice:
     def build(self) -> keras.optimizers.Optimizer:
         """A new optimiser; its learning rate is set when an optimisation begins."""
         return self.constructor(learning_rate=1.0, **dict(self.arguments))
+
+    def compiled_form(self) -> "OptimizerChoice":
+        """At a learning rate of 1."""
+        return replace(self, learning_rate=1.0)
+
+    def stylization(self, *arguments: Any) -> "Stylization":
+        """One that this optimiser updates."""
+        return KerasStylization(self, *arguments)
+
+    def try_out(self) -> None:
+        """Do a step with a single number."""
+        self.build().apply([ops.ones(1)], [keras.Variable([1.0])])
 
 
 ADAM = OptimizerChoice(keras.optimizers.Adam, learning_rate=0.01)
@@ -51,7 +89,7 @@ class StepInputs(NamedTuple):
     loss_weights: LossWeights
 
 
-class Stylization:
+class Stylization(ABC):
     """The optimisation of a batch of images, compiled for its shape; runs take turns with it."""
 
     def __init__(
@@ -61,7 +99,6 @@ class Stylization:
         content_loss: Callable[[Tensor, Tensor], Tensor],
         aggregate: Callable[..., Tensor],
         constants: tuple[tuple[str, Hashable], ...],
-        optimizer: OptimizerChoice,
         shape: tuple[int, int, int, int],
         style_sets: tuple[int, int],
     ) -> None:
@@ -74,19 +111,6 @@ class Stylization:
         self.style_loss, self.content_loss = style_loss, content_loss
         self.aggregate = partial(aggregate, **dict(constants))
         self.images = keras.Variable("zeros", shape=shape, dtype="float32", name="images")
-        # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
-        self.images.constraint = lambda images: ops.clip(images, 0.0, 1.0)
-        self.optimizer = optimizer.build()
-        self.optimizer.build([self.images])
-        self._new_optimizer = [ops.copy(v.value) for v in self.optimizer.variables]
-        self._steps = backend.compiled_loop(
-            self.step, self._variables, network.variables, (MOST_STEPS, len(LOSS_NAMES), shape[0])
-        )
-
-    @property
-    def _variables(self) -> list[keras.Variable]:
-        """All that a step changes."""
-        return [self.images, *self.optimizer.variables]
 
     def losses(self, images: Tensor, inputs: StepInputs) -> tuple[Tensor, Tensor]:
         """The sum of the total losses, and all losses of each example, (3, N)."""
@@ -99,11 +123,49 @@ class Stylization:
         total = weights.content * content + weights.style * style + weights.variation * variation
         return ops.sum(total), ops.stack([total, style, content])
 
+    def gradient(self, inputs: StepInputs) -> tuple[Tensor, Tensor]:
+        """The gradient of the images' total losses, and all losses of each, (3, N)."""
+        return backend.gradient(lambda images: self.losses(images, inputs), self.images.value)
+
+    @abstractmethod
+    def begin(self, images: np.ndarray, learning_rate: float, inputs: StepInputs) -> None:
+        """Start at images, (N, S, S, 3) in [0, 1], with a new optimiser; compile if need be."""
+
+    @abstractmethod
+    def run(self, steps: int, inputs: StepInputs) -> np.ndarray:
+        """Do some steps; the losses before each, (steps, 3, N), rows as in `LOSS_NAMES`."""
+
+    @abstractmethod
+    def state(self) -> list[Tensor]:
+        """Copies of the images and of the optimiser's state, of each example or of all."""
+
+    @abstractmethod
+    def restore(self, state: Sequence[Tensor]) -> None:
+        """Continue from a state."""
+
+
+class KerasStylization(Stylization):
+    """With an optimiser of Keras."""
+
+    def __init__(self, optimizer: OptimizerChoice, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
+        self.images.constraint = lambda images: ops.clip(images, 0.0, 1.0)
+        self.optimizer = optimizer.build()
+        self.optimizer.build([self.images])
+        self._new_optimizer = [ops.copy(v.value) for v in self.optimizer.variables]
+        results = (MOST_STEPS, len(LOSS_NAMES), self.images.shape[0])
+        variables = self._variables, self.network.variables
+        self._steps = backend.compiled_loop(self.step, *variables, results)
+
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        """All that a step changes."""
+        return [self.images, *self.optimizer.variables]
+
     def step(self, inputs: StepInputs) -> Tensor:
         """Do one step; the losses before it."""
-        gradient, losses = backend.gradient(
-            lambda images: self.losses(images, inputs), self.images.value
-        )
+        gradient, losses = self.gradient(inputs)
         self.optimizer.apply([gradient], [self.images])
         return losses
 

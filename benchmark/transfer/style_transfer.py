@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from math import prod
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
@@ -12,13 +14,16 @@ from backbones.network import Network
 from benchmark.transfer import backend
 from benchmark.transfer.aggregation import SIMPLE, Aggregation
 from benchmark.transfer.losses import STUDY_LOSS, Loss
-from benchmark.transfer.step import ADAM, OptimizerChoice, Stylization
+from benchmark.transfer.step import ADAM, Optimizer, Stylization
 
 SAFE_SHARE = 0.7
 """Of what is free when it is first asked for; the rest is for what others take meanwhile."""
 
 GRADIENT_ARRAYS = 4
 """Arrays of the largest layer's size, in float32, that a step's backward pass holds at a time."""
+
+STATES = 4
+"""At the beginning of the first and of the last epoch of a block, now, and of the step at work."""
 
 COMPILATION = 150_000_000
 """Bytes that compiling a step takes, apart from any array."""
@@ -54,6 +59,10 @@ def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples
     return COMPILATION + targets + examples * bytes_per_example(backbone)
 
 
+def _stylization(optimizer: Optimizer, *arguments: Any) -> Stylization:
+    return optimizer.stylization(*arguments)
+
+
 class Session:
     """Compiled steps, the last 16 kinds, and how much fits into memory.
 
@@ -62,7 +71,7 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self.compiled_step = lru_cache(maxsize=16)(Stylization)
+        self.compiled_step = lru_cache(maxsize=16)(_stylization)
         self._free_memory = cache(backend.free_memory)
         self._largest_batches: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
 
@@ -74,13 +83,18 @@ class Session:
         artists: int,
         paintings: int,
         contents: int,
+        optimizer: Optimizer = ADAM,
     ) -> int:
         """Most examples, at least 1, whose step stays within the memory beside all targets.
 
+        And beside the optimiser's state of all examples, in a batch or not, held `STATES` times.
         Without `memory_gb` that is a safe share of what was free at the first call.
         """
         memory = SAFE_SHARE * self._free_memory() if memory_gb is None else memory_gb * 1e9
         others = estimate_bytes(backbone, artists=artists, paintings=paintings, examples=0)
+        if not backend.accelerators():  # Else the states are not where this memory is.
+            values = prod(backbone.shared.cut.input_shape[1:])
+            others += STATES * artists * contents * optimizer.bytes_per_example(values)
         fitting = (int(memory) - others) // bytes_per_example(backbone)
         return self.fitting(backbone, int(np.clip(fitting, 1, artists * contents)))
 
@@ -101,5 +115,5 @@ class StyleTransfer:
     backbone: Backbone
     aggregation: Aggregation = SIMPLE  # after the mean over layers (the study, section 1)
     loss: Loss = STUDY_LOSS  # of content, style and total variation
-    optimizer: OptimizerChoice = ADAM  # every batch has its own state of it
+    optimizer: Optimizer = ADAM  # every batch has its own state of it
     session: Session = field(default_factory=Session, repr=False)  # to be shared with others
