@@ -408,6 +408,24 @@ def test_keep_best_keeps_each_examples_lowest_total(transfer: Callable[..., Resu
     np.testing.assert_array_equal(outcome.kept_epochs, totals.argmin(axis=0))
 
 
+@pytest.mark.backends
+def test_lbfgs_first_steps_as_far_as_adam_whatever_the_losss_unit(
+    transfer: Callable[..., Result], pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """And no later step raises a loss."""
+    start = 0.3 + 0.4 * pictures[1]  # No value comes near its bounds.
+    content, style, variation = LOSS.weights
+    larger = LOSS._replace(weights=LossWeights(1e4 * content, 1e4 * style, 1e4 * variation))
+    optimizer = OPTIMIZERS["lbfgs"]
+    one = transfer(optimizer=optimizer, start=start, stopping=Stopping(1, patience=None))
+    change = np.sqrt(np.square(one.images - start).mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(change, optimizer.learning_rate, rtol=1e-3)
+    six = transfer(optimizer=optimizer, start=start)
+    assert (np.diff(six.history[:, 0], axis=0) < 0).all()
+    scaled = transfer(optimizer=optimizer, start=start, loss=larger)
+    np.testing.assert_allclose(scaled.history[:, 0], 1e4 * six.history[:, 0], rtol=1e-3)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("keep_best", [False, pytest.param(True, marks=pytest.mark.backends)])
 def test_going_on_from_a_checkpoint_leads_to_the_same_end(

@@ -293,6 +293,17 @@ def test_the_batch_grows_with_the_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 1 <= batch() <= found[2]
 
 
+def test_the_history_of_lbfgs_leaves_room_for_fewer_examples() -> None:
+    workspace = Workspace()
+    wanted = [*TINY, "backbone=mobilenet", "batch=auto", "image_size=224", "content.count=8"]
+
+    def batch(*overrides: str) -> int:
+        return prepare(composed([*wanted, "memory_gb=2", *overrides]), workspace).batch
+
+    history = [batch("optimizer=lbfgs", f"optimizer.memory={memory}") for memory in (1, 5, 50)]
+    assert batch() >= history[0] > history[1] > history[2] == 1
+
+
 def test_memory_gb_needs_batch_auto() -> None:
     with pytest.raises(ConfigError, match=r"memory_gb=2\.0: needs batch=auto"):
         prepared("memory_gb=2")

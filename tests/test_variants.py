@@ -148,8 +148,7 @@ def test_optimizer(choice: str) -> None:
     assert hash(faster.compiled_form()) == hash(chosen.compiled_form())
     for key, value in variant.items():
         if key not in ("name", "_target_", "learning_rate"):
-            other = not value if isinstance(value, bool) else value / 2 or 1
-            other = type(value)(other)
+            other = not value if isinstance(value, bool) else type(value)(value / 2 or 0.5)
             assert optimizer_choice({**variant, key: other}) != chosen
 
 

@@ -63,9 +63,10 @@ class LBFGSStylization(Stylization):
     def __init__(self, optimizer: LBFGS, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.optimizer = optimizer
-        self._gradient = keras.Variable(ops.zeros_like(self.images), name="gradient")
+        size = self.images.shape
+        self._gradient = keras.Variable("zeros", shape=size, dtype="float32", name="gradient")
         variables = [self.images, self._gradient], self.network.variables
-        results = (1, len(LOSS_NAMES), self.images.shape[0])
+        results = (1, len(LOSS_NAMES), size[0])
         self._evaluations = backend.compiled_loop(self._evaluate, *variables, results)
 
     def _evaluate(self, inputs: StepInputs) -> Tensor:
