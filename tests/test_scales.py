@@ -15,6 +15,7 @@ from benchmark.transfer.features import extract_features, extract_grams, extract
 from benchmark.transfer.loop import LoopState, Result, optimize
 from benchmark.transfer.losses import STUDY_LOSS, LossWeights
 from benchmark.transfer.scales import Scale, enlarged, optimize_scales
+from benchmark.transfer.step import ADAM
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 
@@ -148,7 +149,7 @@ def test_a_resumed_scale_ends_as_an_uninterrupted_one(
 
 def test_a_scale_that_diverges_is_the_last(transfer: StyleTransfer) -> None:
     coarse, fine = both_scales(transfer)
-    diverging = replace(transfer, optimizer=replace(transfer.optimizer, learning_rate=50.0))
+    diverging = replace(transfer, optimizer=replace(ADAM, learning_rate=50.0))
     stopping = Stopping(3, divergence_factor=1.0001, patience=None)
     result: Result = optimize_scales(diverging, [replace(coarse, stopping=stopping), fine])
     assert result.status == "diverged"
