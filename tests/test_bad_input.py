@@ -68,7 +68,7 @@ OPTIONS: list[Row] = [
     "style_scale=0",
     ("image_size=224 style_scale=0.1", "style_scale", "22 pixels a side"),
     (
-        "backbone=inception backbone.weights=random image_size=64 scales=[0.5,1]",
+        "backbone=inception backbone.weights=random image_size=224 scales=[0.143,1]",
         "scales",
         "32 pixels a side, and inception needs 33",
     ),
