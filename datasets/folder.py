@@ -1,12 +1,15 @@
 """Images in folders of the user's own."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from datasets import DatasetError
 from datasets.catalogue import Artist, Catalogue, style_sets
 from datasets.images import (
     ImageSet,
+    LazyImage,
     existing_folder,
     files_in,
     folders_read,
@@ -66,3 +69,44 @@ def content(root: str) -> ImageSet:
     if not images:
         raise DatasetError("no images in this folder", option="content.root", value=root)
     return ImageSet("content", images)
+
+
+def photographs(paths: list[str]) -> ImageSet:
+    """The images in some files, and in folders, in the order given, as content."""
+    return ImageSet("content", images_at("content.paths", paths))
+
+
+def one_style(paths: list[str]) -> list[ImageSet]:
+    """The images in some files, and in folders, as the paintings of one artist.
+
+    The artist is called like the first folder, or else like the first file.
+    """
+    images = images_at("dataset.paths", paths)
+    return [ImageSet(printable(Path(paths[0]).expanduser().resolve().stem), images)]
+
+
+@folders_read()
+def images_at(option: str, paths: Sequence[str]) -> tuple[LazyImage, ...]:
+    """The images in some files, and in folders, in order; equal names get their folder's too.
+
+    Raises:
+        DatasetError: a path, or any image, is missing.
+    """
+    found: list[tuple[Path, LazyImage]] = []
+    for path in (Path(path).expanduser() for path in paths):
+        if not path.exists():
+            raise DatasetError("no such file or folder", option, str(path))
+        images = files_in(path) if path.is_dir() else (image_of(path),)
+        if not images:
+            raise DatasetError("no images in this folder", option, str(path))
+        found += [(path.resolve() if path.is_dir() else path.resolve().parent, i) for i in images]
+    if not found:
+        raise DatasetError("name a file or folder", option, "[]")
+    counts = Counter(image.name for _, image in found)
+    names = [
+        image.name if counts[image.name] == 1 else f"{image.name} ({printable(folder.name)})"
+        for folder, image in found
+    ]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise DatasetError(f"the image '{twice[0]}' is there twice: leave one out", option)
+    return tuple(replace(image, name=n) for (_, image), n in zip(found, names, strict=True))

@@ -234,15 +234,7 @@ def load_paintings(
         InputError: the dataset has no such groups, or one has too few paintings.
     """
     choice = keys_of("dataset", config.dataset, Selection)
-    function = function_of("dataset", config.dataset)
-    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    groups: list[ImageSet] = (
-        blended_artists(choice, function, arguments) if choice.blend else function(**arguments)
-    )
-    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
-        raise ConfigError(
-            "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
-        )
+    groups = available_paintings(config)
     backbone = cache(partial(load_backbone, config, workspace.backbones))
     disk = disk_cache(config)
 
@@ -254,6 +246,25 @@ def load_paintings(
         whole, blend = as_one(groups, sets, list(choice.shares.values()))
         groups, sets = [whole], [blend]
     return groups, [workspace.kept.images(one, config.image_size, disk) for one in sets]
+
+
+def available_paintings(config: Config) -> list[ImageSet]:
+    """The groups that a run's style sets are chosen from, all their paintings.
+
+    Raises:
+        InputError: the dataset has no such groups.
+    """
+    choice = keys_of("dataset", config.dataset, Selection)
+    function = function_of("dataset", config.dataset)
+    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
+    groups: list[ImageSet] = (
+        blended_artists(choice, function, arguments) if choice.blend else function(**arguments)
+    )
+    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
+        raise ConfigError(
+            "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
+        )
+    return groups
 
 
 def evaluation_setup(

@@ -1,6 +1,6 @@
 """One run, from its prepared inputs to its logged results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -23,9 +23,17 @@ from datasets import LoadedImages
 
 
 def run(
-    prepared: Prepared, log: RunLog, checkpoint: Checkpoint, title: str, output: Output
+    prepared: Prepared,
+    log: RunLog,
+    checkpoint: Checkpoint,
+    title: str,
+    output: Output,
+    watch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Result:
-    """Optimise the examples of a run from its checkpoint on, score the results, and log it all."""
+    """Optimise the examples of a run from its checkpoint on, score the results, and log it all.
+
+    `watch` is called after each epoch.
+    """
     saved = checkpoint.open()
     if saved:
         prepared = replace(prepared, batch=saved.batch)
@@ -42,6 +50,7 @@ def run(
         def on_epoch(epoch: Epoch) -> None:
             log_epoch(log, prepared, epoch)
             show_epoch(epoch)
+            watch(epoch)
 
         def begins_block(epoch: int) -> bool:
             return epoch in prepared.snapshots or checkpoint.is_due_after(epoch - 1)

@@ -30,7 +30,7 @@ from benchmark.tracking.outage import error_summary
 from benchmark.tracking.records import Artifact, RunFacts, RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend
-from benchmark.transfer.loop import Result
+from benchmark.transfer.loop import Epoch, Result
 from benchmark.user_input import InputError
 from benchmark.user_input.refusal import refusing
 
@@ -200,6 +200,7 @@ def tracked_run(
     checkpoint: Checkpoint,
     output: Output,
     earlier: RunRecord | None = None,
+    watch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Result:
     """Open a run in MLflow, or resume it, prepare it and do it; errors are recorded, and raised."""
     overrides = context.overrides
@@ -224,7 +225,7 @@ def tracked_run(
         prepared = prepare()
         if earlier:
             check_unchanged(earlier, prepared)
-        result = run(prepared, log, checkpoint, context.title, output)
+        result = run(prepared, log, checkpoint, context.title, output, watch)
     checkpoint.remove()
     return result
 

@@ -1,0 +1,85 @@
+"""Pictures in an artist's manner: `python -m benchmark.stylize PHOTO --style PAINTINGS`."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.user_input import as_override
+from benchmark.user_input.arguments import Parser
+from benchmark.user_input.refusal import explained_imports, refusing
+
+if TYPE_CHECKING:  # Imported only once the arguments are read.
+    from PIL import Image
+
+USAGE = """\
+Paint photographs in the manner of an artist's paintings:
+
+    python -m benchmark.stylize photo.jpg --style paintings/
+    python -m benchmark.stylize photo.jpg --style "sample/amber nocturne" image_size=1024
+
+The style is a folder of paintings, some pictures, an artist of Kaggle's Best Artworks of All Time
+(monet), or an embedded painter, for which nothing is downloaded (sample, sample/NAME). Options of
+`python -m benchmark --help` can be added: image_size=1024 for a larger picture,
+loss.style_weight=… for more or less of the manner, precision=bfloat16 where the processor has it.
+"""
+
+OVERRIDE = re.compile(r"[~+]{0,2}[a-z_]+[\w./@]*=")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Paint what the arguments name; returns the exit code."""
+    parser = Parser(
+        prog="python -m benchmark.stylize",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("photographs", nargs="+", metavar="PHOTO", help="files, or folders; and option=value")
+    add("--style", nargs="+", required=True, help="a folder, pictures, or an artist")
+    add("-o", "--output", metavar="OUT", help="a file or folder (default: the current folder)")
+    add("--every", type=int, metavar="N", help="also write the pictures after every N epochs")
+    add("--force", action="store_true", help="overwrite files that are there")
+    add("--no-log", action="store_true", help="do not log the pictures in MLflow")
+    given = parser.parse_intermixed_args(arguments)
+    if given.every is not None and given.every < 1:
+        parser.error("--every: must be 1 or more")
+    photographs, options = separated(given.photographs)
+    style, more_options = separated(given.style)
+    if not (photographs and style):
+        parser.error("name a photograph, and with --style a folder, pictures, or an artist")
+    with explained_imports():
+        from benchmark.sweeps.painting import Request, paint
+
+    request = Request(photographs, style, (*options, *more_options), every=given.every)
+    with refusing():
+        return paint(request, given.output, force=given.force, is_logged=not given.no_log)
+
+
+def stylize(
+    photographs: Sequence[str | Path], style: Sequence[str | Path], **options: object
+) -> "list[Image.Image]":
+    """Pictures of photographs, files or folders, in the manner of a style, as `--style` takes it.
+
+    Artist by artist. `options` are the benchmark's, with `__` in place of `.`: `image_size=1024`,
+    `loss__style_weight=2.0`. Nothing is written or logged.
+
+    Raises:
+        InputError: a file, or an option, is wrong.
+    """
+    from benchmark.sweeps.painting import Request, pictures
+
+    overrides = [f"{key.replace('__', '.')}={as_override(v)}" for key, v in options.items()]
+    return pictures(Request([*map(str, photographs)], [*map(str, style)], overrides))
+
+
+def separated(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that are paths or names, and those of the form option=value."""
+    options = [a for a in arguments if OVERRIDE.match(a) and not Path(a).exists()]
+    return [a for a in arguments if a not in options], options
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

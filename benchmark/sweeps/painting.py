@@ -1,0 +1,206 @@
+"""Photographs painted in a manner, for people who want pictures: `benchmark.stylize`."""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from PIL import Image
+
+from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
+from benchmark.config.schema import Config
+from benchmark.images.pixels import Pictures, to_uint8
+from benchmark.images.saving import WRITABLE, save_like
+from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.log import run_title
+from benchmark.runs.prepare import Prepared, available_paintings
+from benchmark.runs.progress import Output, epoch_progress
+from benchmark.runs.workspace import Workspace
+from benchmark.sweeps.application import Application
+from benchmark.sweeps.execution import RunContext, checked, opened, reason_of, tracked_run
+from benchmark.sweeps.plan import pairs_of
+from benchmark.tracking.tracker import Tracker
+from benchmark.transfer.loop import Epoch, Result
+from benchmark.transfer.scales import optimize_scales
+from benchmark.user_input import InputError, as_override
+from datasets import folder
+
+MOST_PAINTINGS = 30
+FIRST_PAINTER = "amber nocturne"
+LINE_EPOCHS = 100
+"""Epochs after which a line tells the losses."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be painted."""
+
+    photographs: Sequence[str]  # files, and folders of them
+    style: Sequence[str]  # files and folders; or embedded painters; or artists of the archive
+    overrides: Sequence[str] = ()  # `option=value`, over those of `conf/experiment/stylize.yaml`
+    every: int | None = None  # epochs after which pictures on the way are wanted
+
+
+def paint(request: Request, output: str | None, *, force: bool, is_logged: bool) -> int:
+    """Paint what is requested into files, a file or into a folder; returns the exit code.
+
+    Raises:
+        InputError: a file or an option is wrong, or a file is there and `force` is not given.
+    """
+    screen = Output()
+    config, overrides = config_of(request)
+    [prepared] = checked([config], Workspace(), screen)
+    files = files_of(prepared, output, force=force)
+    sources = [Path(image.source) for image in prepared.content.image_set.images]
+
+    def write(images: Pictures, suffix: str = "") -> None:
+        for index, (image, file) in enumerate(zip(images, files, strict=True)):
+            place = file.with_stem(file.stem + suffix)
+            save_like(to_uint8(image), sources[index % len(sources)], place)
+
+    def watch(epoch: Epoch) -> None:
+        if request.every and epoch.number and epoch.number % request.every == 0:
+            write(epoch.images(), f"_{epoch.number:04}")
+        if epoch.number % LINE_EPOCHS == 0:
+            total, style, content = epoch.losses.mean(axis=1)
+            losses = f"total loss {total:.4g}, style {style:.4g}, content {content:.4g}"
+            screen.print(f"  epoch {epoch.number}: {losses}", soft_wrap=True)
+
+    try:
+        if is_logged:
+            result = logged(config, overrides, prepared, screen, watch)
+        else:
+            result = optimized(prepared, screen, watch)
+    except InputError:
+        raise
+    except Exception as error:
+        screen.print(f"failed: {reason_of(error)}", style="red", soft_wrap=True)
+        return 1
+    write(result.images)
+    for file in files:
+        screen.print(f"wrote {file}", soft_wrap=True)
+    if result.status != "finished":
+        screen.print(f"{result.status}: {result.stop_reason.message}", style="red", soft_wrap=True)
+    return 0 if result.status == "finished" else 1
+
+
+def pictures(request: Request) -> list[Image.Image]:
+    """What is requested, artist by artist, neither written nor logged; InputError as `paint`."""
+    screen = Output()
+    [prepared] = checked([config_of(request)[0]], Workspace(), screen)
+    result = optimized(prepared, screen, lambda epoch: None)
+    return [Image.fromarray(to_uint8(image)) for image in result.images]
+
+
+def optimized(prepared: Prepared, output: Output, watch: Callable[[Epoch], None]) -> Result:
+    """The result of a run that is not logged."""
+    with epoch_progress("painting", prepared.epochs, len(prepared.examples), output) as show:
+
+        def on_epoch(epoch: Epoch) -> None:
+            show(epoch)
+            watch(epoch)
+
+        return optimize_scales(
+            prepared.transfer,
+            prepared.scales(),
+            keep_best=prepared.keep_best,
+            begins_block=lambda epoch: epoch in prepared.snapshots,
+            on_epoch=on_epoch,
+        )
+
+
+def logged(
+    config: Config,
+    overrides: Sequence[str],
+    prepared: Prepared,
+    output: Output,
+    watch: Callable[[Epoch], None],
+) -> Result:
+    """The result of a run of its own in MLflow."""
+    Tracker.check_reachable(config.tracking.uri)
+    tracker, _ = opened(config, [prepared], Application(), output)
+    context = RunContext(run_title(config), pairs_of(overrides))
+    nothing = Checkpoint(None)
+    result = tracked_run(config, lambda: prepared, tracker, context, nothing, output, watch=watch)
+    output.print(f"logged in MLflow, {tracker.uri}", soft_wrap=True)
+    return result
+
+
+def config_of(request: Request) -> tuple[Config, list[str]]:
+    """The configuration of a request, and the options that it comes from."""
+    images = folder.images_at("PHOTO", request.photographs)
+    options = [
+        "experiment=stylize",
+        f"tracking.sweep=stylize-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}",
+        *style_options(request.style),
+        "content=files",
+        f"content.paths={absolute(request.photographs)}",
+        f"content.count={len(images)}",
+    ]
+    first = composed([*options, *request.overrides])
+    fewest = min(len(group.images) for group in available_paintings(first))
+    options.append(f"dataset.paintings={min(fewest, MOST_PAINTINGS)}")
+    if request.every:
+        wanted = list(range(0, first.epochs * 16, request.every))
+        options.append(f"snapshots={as_override(wanted)}")
+    options += request.overrides
+    return composed(options), options
+
+
+def absolute(paths: Sequence[str]) -> str:
+    """Paths, from the root, as a list in an override."""
+    found = (str(Path(path).expanduser().absolute()) for path in paths)
+    quoted = ("'" + path.replace("'", "\\'") + "'" for path in found)
+    return f"[{','.join(quoted)}]"
+
+
+def style_options(style: Sequence[str]) -> list[str]:
+    """The options that name a style: files and folders, an embedded painter, or artists.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    missing = [path for path in style if not Path(path).expanduser().exists()]
+    if not missing:
+        return ["dataset=files", f"dataset.paths={absolute(style)}"]
+    kind, _, painter = style[0].partition("/")
+    if kind == "sample" and len(style) == 1:
+        return ["dataset=sample", f"dataset.artists=[{painter or FIRST_PAINTER}]"]
+    if any("/" in name or Path(name).suffix for name in missing):
+        raise InputError("no such file or folder", "--style", missing[0])
+    return ["dataset=best_artworks", f"dataset.artists={as_override(list(style))}"]
+
+
+def files_of(prepared: Prepared, output: str | None, *, force: bool) -> list[Path]:
+    """The files of a run's pictures, artist by artist.
+
+    Raises:
+        ConfigError: a folder is not there or not to be written to, a file is there already, or its
+            name's ending is of no format.
+    """
+    place = Path(output or ".").expanduser()
+    if output and place.suffix and not place.is_dir():
+        if len(prepared.examples) > 1:
+            reason = f"a file for {len(prepared.examples)} pictures: name a folder"
+            raise ConfigError(reason, "--output", output)
+        if place.suffix.lower() not in WRITABLE:
+            reason = f"its name must end with one of {', '.join(WRITABLE)}"
+            raise ConfigError(reason, "--output", output)
+        files = [place]
+    else:
+        names = (f"{content} {artist}.png" for artist, content in prepared.examples)
+        files = [place / name.replace("/", "-") for name in names]
+    for file in files:
+        if not file.parent.is_dir():
+            raise ConfigError("no such folder: make it first", "--output", str(file.parent))
+        if not os.access(file.parent, os.W_OK):
+            reason = "no permission to write into this folder"
+            raise ConfigError(reason, "--output", str(file.parent))
+        if file.exists() and not force:
+            raise ConfigError(
+                "is there already: name another, or add --force", "--output", str(file)
+            )
+    return files
