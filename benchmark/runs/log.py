@@ -90,7 +90,7 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
     _log_set(log, prepared.content, "content")
     if prepared.start.pictures is not None:
         _log_set(log, prepared.start.pictures, "init")
-    for name, picture in zip(prepared.content.names, prepared.content.pixels, strict=True):
+    for name, picture in zip(prepared.content.names, prepared.contents(), strict=True):
         log.picture(content_file(name), picture)
 
     references = [*prepared.evaluation_setup.held_out, *prepared.evaluation_setup.others]
