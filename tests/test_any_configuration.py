@@ -169,6 +169,9 @@ def network(draw: st.DrawFn, data: Data, any_size: bool) -> Overrides:
         known = data.layers[name]
         few = st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True)
         chosen["backbone.style_layers"] = draw(few)
+        layers = len(chosen["backbone.style_layers"])
+        weights = st.lists(st.sampled_from([0, 0.5, 3]), min_size=layers, max_size=layers)
+        chosen["backbone.layer_weights"] = draw(st.none() | weights.filter(any))
         chosen["backbone.content_layer"] = draw(st.sampled_from(known))
     return chosen
 

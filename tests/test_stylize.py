@@ -330,6 +330,32 @@ def test_floats_of_an_aggregation_are_inputs_of_the_step_and_others_constants(
 
 
 @pytest.mark.backends
+def test_weights_of_style_layers_are_inputs_of_the_step(
+    transfer: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With p = 1 the style loss is their mean of what each layer alone gives, a run of its own."""
+    traced = []
+    losses_of = Stylization.losses
+
+    def counted(step: Stylization, images: Any, inputs: StepInputs) -> Any:
+        traced.append(step)
+        return losses_of(step, images, inputs)
+
+    monkeypatch.setattr(Stylization, "losses", counted)
+
+    def style_loss(*weights: float) -> np.ndarray:
+        result = transfer(loss=LOSS._replace(layer_weights=weights or None), p=1.0)
+        return result.first_losses[1].astype("float64")
+
+    plain, first, second = style_loss(), style_loss(1, 0), style_loss(0, 5)
+    before = len(traced)
+    np.testing.assert_allclose(plain, (first + second) / 2, rtol=1e-6)
+    np.testing.assert_allclose(style_loss(3, 1), 0.75 * first + 0.25 * second, rtol=1e-6)
+    assert not np.allclose(first, second, rtol=0.1)
+    assert len(traced) == before > 0
+
+
+@pytest.mark.backends
 def test_the_loss_is_the_one_asked_for(
     transfer: Callable[..., Result],
     backbone: Backbone,

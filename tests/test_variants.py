@@ -120,7 +120,7 @@ def test_loss(choice: str) -> None:
     """Distances: one of each example to each painting, none below 0, and 0 to itself."""
     config = config_of("loss", choice)
     assert config.loss.name == choice
-    style, content, _ = loss_of(config.loss)
+    style, content, *_ = loss_of(config.loss, config.backbone)
     features = np.random.default_rng(2).normal(1, 1, (2, 6, 5, 4)).astype("float32")
     paintings = np.concatenate([features[:1], 2 * features + 1])
     found = np.asarray(
@@ -133,7 +133,7 @@ def test_loss(choice: str) -> None:
     assert same.shape == (2,)
     assert same[0] == 0
     assert same[1] > 0
-    assert max(loss_of(config.loss).weights) > 0
+    assert max(loss_of(config.loss, config.backbone).weights) > 0
 
 
 @pytest.mark.parametrize("choice", choices("optimizer"))

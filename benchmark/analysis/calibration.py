@@ -152,8 +152,8 @@ def trial(prepared: Prepared, style_weight: float) -> Trial:
 def layer_shares(prepared: Prepared) -> dict[str, float]:
     """Each style layer's share of the style loss between content pictures and paintings.
 
-    L_l / Σ_k L_k, each a mean over examples and paintings, before any step; all layers weigh
-    alike in the loss.
+    w_l L_l / Σ_k w_k L_k, each L a mean over examples and paintings, before any step, and w the
+    layers' weights in the loss.
     """
     *grams, _ = extract_features(prepared.backbone, prepared.content.pixels)
     style = prepared.transfer.loss.style
@@ -162,7 +162,9 @@ def layer_shares(prepared: Prepared) -> dict[str, float]:
         for batch in prepared.batches()
         for target in batch.style
     ]
-    shares = np.mean(losses, axis=0) / np.mean(losses, axis=0).sum()
+    weights = prepared.transfer.loss.layer_weights
+    weighted = np.mean(losses, axis=0) * (1.0 if weights is None else np.asarray(weights))
+    shares = weighted / weighted.sum()
     return dict(zip(prepared.backbone.style_layers, shares.tolist(), strict=True))
 
 

@@ -9,7 +9,7 @@ import keras
 from pydantic import BaseModel, Field, TypeAdapter
 
 from benchmark.config.errors import ConfigError, validated
-from benchmark.config.schema import LARGEST_FLOAT, LossOptions
+from benchmark.config.schema import LARGEST_FLOAT, LossOptions, LossWeight
 from benchmark.config.signatures import arguments_of, check_call, function_of
 from benchmark.metrics.scoring import INPUTS, Metric
 from benchmark.metrics.table import MetricDescription
@@ -25,6 +25,7 @@ DECAYS = ("beta_1", "beta_2", "rho", "momentum", "ema_momentum")
 
 PositiveFloat = Annotated[float, Field(gt=0, le=LARGEST_FLOAT, allow_inf_nan=False)]
 PAINTING_WEIGHTS = TypeAdapter(list[PositiveFloat])
+LAYER_WEIGHTS = TypeAdapter(list[LossWeight])
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -87,14 +88,31 @@ def aggregation(
     return Aggregation(function_of("agg", variant), arguments, tuple(weights) if weights else None)
 
 
-def loss_of(options: LossOptions) -> Loss:
-    """The loss that a YAML of `conf/loss/` describes; InputError if its functions are not such."""
+def loss_of(options: LossOptions, backbone: Mapping[str, Any]) -> Loss:
+    """The loss that a YAML of `conf/loss/` describes, with a backbone's weights of its layers.
+
+    InputError: its functions are not such, or a weight is wrong.
+    """
     chosen = vars(options)
     functions = {key: function_of("loss", chosen, key) for key in ("style", "content")}
     for key, function in functions.items():
         check_call(f"loss.{key}", chosen[key], function, "features", "target")
     weights = LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields))
-    return Loss(**functions, weights=weights)
+    return Loss(**functions, weights=weights, layer_weights=layer_weights(backbone))
+
+
+def layer_weights(backbone: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """The weights that a YAML of `conf/backbone/` gives its style layers; else ConfigError."""
+    option, given = "backbone.layer_weights", backbone.get("layer_weights")
+    if given is None:
+        return None
+    weights, layers = validated(LAYER_WEIGHTS, given, option), len(backbone["style_layers"])
+    if len(weights) != layers:
+        reason = f"{len(weights)} weights for {layers} style layers: give one each"
+        raise ConfigError(reason, option, given)
+    if not any(weights):
+        raise ConfigError("give a layer a weight > 0", option, given)
+    return tuple(weights)
 
 
 def optimizer_choice(variant: Mapping[str, Any]) -> Optimizer:

@@ -15,6 +15,9 @@ from benchmark.metrics.kept import KeptFeatures
 from benchmark.runs.style_sets import group_features
 from benchmark.transfer.style_transfer import Session
 
+NOT_OF_NETWORK = ("loss", "layer_weights")
+"""Keys of a backbone's YAML that are of the loss."""
+
 
 def load_backbone(config: Config, cache: BackboneCache) -> Backbone:
     """The backbone of a run."""
@@ -27,7 +30,7 @@ def load_backbone(config: Config, cache: BackboneCache) -> Backbone:
     }
     if "cache" in inspect.signature(function).parameters:
         own["cache"] = cache
-    arguments = arguments_of("backbone", config.backbone, without=("loss",), named=own)
+    arguments = arguments_of("backbone", config.backbone, without=NOT_OF_NETWORK, named=own)
     backbone: Backbone = function(**arguments, **own)
     return backbone
 

@@ -147,12 +147,13 @@ class BatchOptimization:
         return self._begun
 
     def _inputs(self) -> StepInputs:
-        """The inputs of the step as tensors; painting weights are scaled to sum to 1."""
+        """The inputs of the step as tensors; weights of paintings and layers then sum to 1."""
         style = [stack_artists(layer) for layer in zip(*self._batch.style, strict=True)]
         aggregation, paintings = self.transfer.aggregation, style[0].deviations.shape[1]
+        loss = self.transfer.loss
         numbers, loss_weights = keras.tree.map_structure(
             lambda number: ops.convert_to_tensor(number, "float32"),
-            (aggregation.numbers, self.transfer.loss.weights),
+            (aggregation.numbers, loss.weights),
         )
         return StepInputs(
             style,
@@ -160,6 +161,7 @@ class BatchOptimization:
             ops.convert_to_tensor(aggregation.painting_weights(paintings)),
             numbers,
             loss_weights,
+            None if loss.layer_shares is None else ops.convert_to_tensor(loss.layer_shares),
         )
 
     def run(self, steps: int = 1) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from keras import ops
 
 Tensor = Any
@@ -88,13 +89,22 @@ def losses_by_painting(
     style_loss: Callable[[Tensor, PaintingGrams], Tensor],
     grams: Sequence[Tensor],
     targets: Sequence[PaintingGrams],
+    layer_weights: Tensor | None = None,
 ) -> Tensor:
     """Style loss of every example against every painting of its artist, (N, n): the layers' mean.
 
-    `style_loss` is that of `Loss`; Gram matrices and targets have one entry a style layer.
+    `style_loss` is that of `Loss`; Gram matrices and targets have one entry a style layer, whose
+    weights in the mean are those of `mean_over_layers`.
     """
     by_layer = [style_loss(gram, paintings) for gram, paintings in zip(grams, targets, strict=True)]
-    return sum(by_layer) / len(by_layer)
+    return mean_over_layers(by_layer, layer_weights)
+
+
+def mean_over_layers(losses: Sequence[Tensor], weights: Tensor | None) -> Tensor:
+    """Σ_l w_l L_l, for weights (layers,) that sum to 1; None: the plain mean of the layers."""
+    if weights is None:
+        return sum(losses) / len(losses)
+    return sum(weights[index] * loss for index, loss in enumerate(losses))
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -167,11 +177,21 @@ class Loss(NamedTuple):
     Attributes:
         style: `(grams (N, C, C), PaintingGrams) -> (N, n)` at one layer; layers are averaged.
         content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`.
+        layer_weights: those of the style layers in their mean, ≥ 0, not all 0; None: all alike.
     """
 
     style: Callable[[Tensor, PaintingGrams], Tensor]
     content: Callable[[Tensor, Tensor], Tensor]
     weights: LossWeights
+    layer_weights: tuple[float, ...] | None = None
+
+    @property
+    def layer_shares(self) -> np.ndarray | None:
+        """The weights of the style layers, scaled to sum to 1, (layers,), float32."""
+        if self.layer_weights is None:
+            return None
+        weights = np.asarray(self.layer_weights, "float64")
+        return np.asarray(weights / weights.sum(), "float32")
 
 
 STUDY_LOSS = Loss(style_losses, content_loss, LossWeights(5.1e-3, 4.2e-4, variation=0.0))

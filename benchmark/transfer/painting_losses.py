@@ -30,15 +30,16 @@ def painting_losses(
     `extract_targets` with the same backbone.
     """
     grams = extract_grams(transfer.backbone, images)
-    loss, aggregation = transfer.loss.style, transfer.aggregation
+    loss, aggregation = transfer.loss, transfer.aggregation
     compared = backend.compiled_on_jax(_compared, constants=3)(
-        loss,
+        loss.style,
         aggregation.function,
         aggregation.constants,
         grams,
         targets,
         aggregation.painting_weights(targets[0].deviations.shape[1]),
         {name: np.float32(number) for name, number in aggregation.numbers.items()},
+        loss.layer_shares,
     )
     return PaintingLosses(*map(ops.convert_to_numpy, compared))
 
@@ -74,8 +75,9 @@ def _compared(
     targets: StyleTargets,
     weights: Tensor,
     numbers: dict[str, Tensor],
+    layer_weights: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    losses = losses_by_painting(style_loss, grams, targets)
+    losses = losses_by_painting(style_loss, grams, targets, layer_weights)
     numbers = {name: ops.convert_to_tensor(number) for name, number in numbers.items()}
     named = partial(aggregate, **dict(constants), **numbers)
     return losses, gradient_shares(named, losses, ops.convert_to_tensor(weights))

@@ -87,6 +87,7 @@ class StepInputs(NamedTuple):
     painting_weights: Tensor  # (n,), positive, summing to 1
     numbers: dict[str, Tensor]
     loss_weights: LossWeights
+    layer_weights: Tensor | None  # (style layers,), ≥ 0, summing to 1; None: a plain mean
 
 
 class Stylization(ABC):
@@ -115,7 +116,9 @@ class Stylization(ABC):
     def losses(self, images: Tensor, inputs: StepInputs) -> tuple[Tensor, Tensor]:
         """The sum of the total losses, and all losses of each example, (3, N)."""
         *grams, features = self.network(images, training=False)
-        by_painting = losses_by_painting(self.style_loss, grams, inputs.style)
+        by_painting = losses_by_painting(
+            self.style_loss, grams, inputs.style, inputs.layer_weights
+        )
         style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
         content = self.content_loss(features, inputs.content)
         variation = total_variation(images)
