@@ -113,7 +113,7 @@ class Backbone:
 
     name: str  # what the user calls it
     style_layers: tuple[str, ...]
-    content_layer: str
+    content_layers: tuple[str, ...]
     weights: str  # what they really are: "imagenet", "imagenet, 8-bit", "random", a file's name
     weights_note: str  # why `auto` fell back to random weights and how to get real ones; else ""
     digest: str  # SHA-256 of the weights: equal digests mean equal activations
@@ -123,7 +123,7 @@ class Backbone:
 
     @property
     def network(self) -> keras.Model:
-        """Images (N, S, S, 3) in [0, 1] → activations of the style layers, then the content's.
+        """Images (N, S, S, 3) in [0, 1] → activations of the style layers, then the content ones.
 
         Each (N, H, W, C), smoothed, in the precision's type, after a softmax in float32. Get it
         again after using another backbone: the shared network holds one's weights at a time.
@@ -163,7 +163,7 @@ def load(
     model: str,
     preprocessing: str | None = None,
     style_layers: tuple[str, ...],
-    content_layer: str,
+    content_layer: str | tuple[str, ...],
     weights: str = "auto",
     random_scale: float = 1.0,
     pooling: Literal["max", "avg"] = "max",
@@ -183,7 +183,7 @@ def load(
         preprocessing: dotted name of its preprocessing, from [0, 255] to what the model takes;
             None: `preprocess_input` of the model's module.
         style_layers: layers whose Gram matrices are matched.
-        content_layer: layer whose activations are matched.
+        content_layer: layer whose activations are matched, or several of them.
         weights: "imagenet" (Keras's, from its cache or server), "imagenet_8bit" (VGG19's, see
             `eight_bit`), "random", "auto" (the first of these), or the path of an HDF5 file in
             Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or a folder.
@@ -203,14 +203,16 @@ def load(
     Raises:
         BackboneError: no such model, layer, file or package, or no network to download from.
     """
-    check_load_arguments(weights, style_layers, random_scale, padding, image_size)
+    contents = (content_layer,) if isinstance(content_layer, str) else tuple(content_layer)
+    check_load_arguments(weights, style_layers, contents, random_scale, padding, image_size)
     cache = cache or BackboneCache()
     module, _, function = model.rpartition(".")
     name, preprocessing = name or function, preprocessing or f"{module}.preprocess_input"
     weights, note = cache.best_available(model) if weights == "auto" else (weights, "")
-    described = name, model, preprocessing, (*style_layers, content_layer)
+    described = name, model, preprocessing, (*style_layers, *contents)
     return cache.backbone(
         Architecture(*described, pooling, image_size, precision, smoothing, padding),
+        len(contents),
         weights,
         note,
         random_scale,
@@ -220,13 +222,19 @@ def load(
 
 
 def check_load_arguments(
-    weights: str, style_layers: Sequence[str], random_scale: float, padding: int, image_size: int
+    weights: str,
+    style_layers: Sequence[str],
+    content_layers: Sequence[str],
+    random_scale: float,
+    padding: int,
+    image_size: int,
 ) -> None:
     """Check arguments of `load`; BackboneError if one is empty or out of range."""
     if not weights:
         raise BackboneError(f"give {WEIGHTS} or a path", "backbone.weights", weights)
-    if not style_layers:
-        raise BackboneError("name at least one", "backbone.style_layers", [])
+    for option, layers in (("style_layers", style_layers), ("content_layer", content_layers)):
+        if not layers:
+            raise BackboneError("name at least one", f"backbone.{option}", [])
     if not 0 < random_scale < np.finfo("float32").max:
         raise BackboneError("must be > 0 and finite", "backbone.random_scale", random_scale)
     if not (isinstance(padding, int) and 0 <= padding < image_size):
@@ -258,9 +266,18 @@ class BackboneCache:
         return "random", "; ".join(reasons if model == eight_bit.ARCHITECTURE else reasons[:1])
 
     def _backbone(
-        self, architecture: Architecture, weights: str, note: str, random_scale: float, seed: int
+        self,
+        architecture: Architecture,
+        contents: int,
+        weights: str,
+        note: str,
+        random_scale: float,
+        seed: int,
     ) -> Backbone:
-        """See `load`; `weights` is not "auto", and `note` says why it is not ImageNet's."""
+        """See `load`; the last `contents` of the architecture's layers are content layers.
+
+        `weights` is not "auto", and `note` says why it is not ImageNet's.
+        """
         shared = self.network(architecture)
         cut, name, model = shared.cut, architecture.name, architecture.model
         if weights == "random":
@@ -276,11 +293,9 @@ class BackboneCache:
             file = weight_sources.file_for(model, Path(weights).expanduser())
             arrays = weight_sources.read_weights(name, cut, file)
             weights = file.name
-        *style, content = architecture.layers
+        style, content = architecture.layers[:-contents], architecture.layers[-contents:]
         digest = weight_sources.digest(arrays)
-        return Backbone(
-            name, tuple(style), content, weights, note, digest, shared, arrays, self.network
-        )
+        return Backbone(name, style, content, weights, note, digest, shared, arrays, self.network)
 
 
 def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:

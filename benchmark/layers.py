@@ -21,13 +21,15 @@ def main(overrides: Sequence[str]) -> int:
         from backbones import list_layers
         from benchmark.runs.progress import Output
     backbone = config.backbone
+    content = backbone["content_layer"]
+    content = [content] if isinstance(content, str) else content
     size = config.image_size + 2 * backbone.get("padding", 0)
     layers = list_layers(model=backbone["model"], image_size=size)
     title = f"{backbone['name']} ({backbone['model']}), {size} pixels"
     table = Table("layer", "kind", "output (H, W, C)", "weights", "used as", title=title)
     for layer in layers:
         used = "style" if layer.name in backbone["style_layers"] else ""
-        used = "content" if layer.name == backbone["content_layer"] else used
+        used = "content" if layer.name in content else used
         shape = " × ".join(str(side) for side in layer.shape)
         table.add_row(layer.name, layer.kind, shape, f"{layer.weights:,}", used)
     Output().print(table)

@@ -172,7 +172,7 @@ def network(draw: st.DrawFn, data: Data, any_size: bool) -> Overrides:
         layers = len(chosen["backbone.style_layers"])
         weights = st.lists(st.sampled_from([0, 0.5, 3]), min_size=layers, max_size=layers)
         chosen["backbone.layer_weights"] = draw(st.none() | weights.filter(any))
-        chosen["backbone.content_layer"] = draw(st.sampled_from(known))
+        chosen["backbone.content_layer"] = draw(st.sampled_from(known) | few)
     return chosen
 
 

@@ -49,7 +49,7 @@ def test_by_depth_is_measured_in_the_backbones_own_layers(changed: str) -> None:
     assert table["entropy"].between(0, 1).all()
     assert (table["peak"] >= 1).all()
     rows = table.set_index("layer")
-    names = [*backbone.style_layers, backbone.content_layer]
+    names = [*backbone.style_layers, *backbone.content_layers]
     for name, activations in zip(names, backbone.network(pictures), strict=True):
         found = np.asarray(activations)
         expected = [peakiness.entropy(found).mean(), peakiness.peak(found).mean()]

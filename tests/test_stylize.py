@@ -46,13 +46,15 @@ def backbone() -> Backbone:
     return tiny_backbone()
 
 
-def tiny_backbone(precision: str = "float32") -> Backbone:
+def tiny_backbone(
+    precision: str = "float32", content_layer: str | tuple[str, ...] = "block2_conv1"
+) -> Backbone:
     return backbones.load(
         name="vgg",
         model="keras.applications.vgg19.VGG19",
         preprocessing="keras.applications.vgg19.preprocess_input",
         style_layers=("block1_conv1", "block1_conv2"),
-        content_layer="block2_conv1",
+        content_layer=content_layer,
         weights="random",
         image_size=SIZE,
         precision=precision,
@@ -93,7 +95,7 @@ def transfer(
     ) -> Result:
         batches = [
             Batch(
-                [extract_targets(backbone, paintings)], activations[list(part)], start[list(part)]
+                [extract_targets(backbone, paintings)], [activations[list(part)]], start[list(part)]
             )
             for part in parts
         ]
@@ -138,9 +140,9 @@ def test_several_artists_together_change_no_result(
     paintings, contents = pictures
     artists = [extract_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
     *_, activations = extract_features(backbone, contents)
-    both = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
+    both = Batch(artists, [np.concatenate([activations] * 2)], np.concatenate([contents] * 2))
     together = stylized([both])
-    apart = stylized([Batch([one], activations, contents) for one in artists])
+    apart = stylized([Batch([one], [activations], contents) for one in artists])
     np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-4)
     assert np.abs(together.images - apart.images).mean() < 1e-4
     assert np.abs(apart.losses[1, :3] / apart.losses[1, 3:] - 1).min() > 0.01
@@ -172,7 +174,7 @@ def test_without_memory_batches_are_halved_and_go_on(
     paintings, contents = pictures
     artists = [extract_targets(backbone, part) for part in (paintings[:2], paintings[2:])]
     *_, activations = extract_features(backbone, contents)
-    batch = Batch(artists, np.concatenate([activations] * 2), np.concatenate([contents] * 2))
+    batch = Batch(artists, [np.concatenate([activations] * 2)], np.concatenate([contents] * 2))
     optimizer, kind = OPTIMIZERS[name], LBFGSStylization if name == "lbfgs" else KerasStylization
     if name == "sgd":
         optimizer = replace(optimizer, arguments=(("momentum", 0.9),))
@@ -345,7 +347,7 @@ def test_weights_of_style_layers_are_inputs_of_the_step(
 
     def style_loss(*weights: float) -> np.ndarray:
         result = transfer(loss=LOSS._replace(layer_weights=weights or None), p=1.0)
-        return result.first_losses[1].astype("float64")
+        return np.asarray(result.first_losses[1], "float64")
 
     plain, first, second = style_loss(), style_loss(1, 0), style_loss(0, 5)
     before = len(traced)
@@ -353,6 +355,35 @@ def test_weights_of_style_layers_are_inputs_of_the_step(
     np.testing.assert_allclose(style_loss(3, 1), 0.75 * first + 0.25 * second, rtol=1e-6)
     assert not np.allclose(first, second, rtol=0.1)
     assert len(traced) == before > 0
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(("weights", "shares"), [(None, (0.5, 0.5)), ((3.0, 1.0), (0.75, 0.25))])
+def test_the_content_loss_of_several_layers_is_their_mean(
+    pictures: tuple[np.ndarray, np.ndarray],
+    session: Session,
+    weights: tuple[float, ...] | None,
+    shares: tuple[float, float],
+) -> None:
+    """½ Σ (F − P)² of each layer in float64; the same from halves of the batch."""
+    backbone = tiny_backbone(content_layer=("block1_conv2", "block2_conv1"))
+    assert backbone.content_layers == ("block1_conv2", "block2_conv1")
+    paintings, contents = pictures
+    loss = LOSS._replace(content_weights=weights)
+    transfer = StyleTransfer(backbone, loss=loss, session=session)
+    targets = [extract_targets(backbone, paintings)]
+    [batch] = make_batches(backbone, contents[:2], targets, 2, paintings[:2])
+    features = zip(*(extract_features(backbone, p[:2])[2:] for p in pictures), strict=True)
+    layers = [
+        0.5 * np.square(one.astype("float64") - other).sum(axis=(1, 2, 3))
+        for one, other in features
+    ]
+    result = optimize(transfer, [batch], SIX_EPOCHS)
+    expected = shares[0] * layers[0] + shares[1] * layers[1]
+    np.testing.assert_allclose(result.first_losses[2], expected, rtol=1e-5)
+    halves = BatchOptimization(transfer, batch).halves()
+    found = [half.run()[0, 2] for half in halves]
+    np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-5)
 
 
 @pytest.mark.backends

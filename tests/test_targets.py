@@ -21,7 +21,7 @@ from benchmark.runtime import disk_cache
 from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer import backend, style_transfer
 from benchmark.transfer.batch import plan_batches
-from benchmark.transfer.features import StyleTargets
+from benchmark.transfer.features import StyleTargets, extract_features
 from datasets import DatasetError, LazyImage, folder
 from tests.commands import TINY
 from tests.workspace import prepared_run
@@ -72,6 +72,25 @@ def test_features_come_from_disk_the_same_to_the_bit(
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
     assert [one.content is None for one in extracted] == [True, False]
     assert not list((tmp_path / "cache").rglob("*.part*"))
+
+
+def test_activations_of_several_content_layers_come_from_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, disk = prepared("backbone.content_layer=[conv_pw_1,conv_pw_3]"), DiskCache(tmp_path)
+
+    def read() -> list[np.ndarray]:
+        return kept.kept_arrays(run.backbone, run.content, disk, activations=True).content or []
+
+    computed = read()
+    *_, first, second = extract_features(run.backbone, run.content.pixels)
+    monkeypatch.setattr(kept, "extract_features", None)
+    for one, again, expected in zip(computed, read(), (first, second), strict=True):
+        np.testing.assert_array_equal(one, expected)
+        np.testing.assert_array_equal(again, expected)
+    last = kept.content_features(run.backbone, run.content, disk).content
+    assert last is not None
+    np.testing.assert_array_equal(last, second)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +338,8 @@ def test_a_step_takes_the_memory_foretold_for_its_arrays() -> None:
     )
     kept = 48 * 48 * 64 * 2 + 24 * 24 * 64 + 24 * 24 * 128
     largest = 48 * 48 * 64
-    expected = 4 * kept + style_transfer.GRADIENT_ARRAYS * 4 * largest
+    target = 24 * 24 * 128  # of the content layer
+    expected = 4 * (kept + target) + style_transfer.GRADIENT_ARRAYS * 4 * largest
     assert style_transfer.bytes_per_example(run.backbone) == expected
     beside = style_transfer.estimate_bytes(run.backbone, artists=2, paintings=3, examples=0)
     assert beside == style_transfer.COMPILATION + 2 * (4 * 2 * (3 + 1) * 2 * 64**2)

@@ -78,7 +78,7 @@ def test_backbone(choice: str) -> None:
     loaded = load_backbone(config, WORKSPACE.backbones)
     assert len(loaded.style_layers) == len(set(loaded.style_layers)) == 5
     kinds = kinds_of_layers(config.backbone["model"])
-    for layer in (*loaded.style_layers, loaded.content_layer):
+    for layer in (*loaded.style_layers, *loaded.content_layers):
         assert kinds[layer] in ("Conv2D", "DepthwiseConv2D", "Activation")
     pictures = np.random.default_rng(0).random((2, 96, 96, 3), dtype=np.float32)
     activations = [np.asarray(a) for a in loaded.network(pictures)]

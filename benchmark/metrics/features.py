@@ -15,8 +15,8 @@ class Features:
     """An evaluator's features of n pictures."""
 
     grams: tuple[np.ndarray, ...]  # Gram matrices at each style layer, (n, C, C)
-    pooled: np.ndarray  # mean activation of each channel of its content layer, (n, C)
-    content: np.ndarray | None  # activations of its content layer, (n, H, W, C); None of paintings
+    pooled: np.ndarray  # mean activation of each channel of its last content layer, (n, C)
+    content: np.ndarray | None  # activations of that layer, (n, H, W, C); None of paintings
     statistics: np.ndarray  # root mean square of each channel of all these layers, (n, D)
 
 

@@ -55,7 +55,9 @@ class KeptFeatures:
     ) -> StyleTargets:
         """An artist's style targets at another size than the backbone's, one of any size."""
         pictures = self.pictures(paintings, size, native, disk)
-        widths = [out.shape[-1] for out in backbone.shared.cut.outputs[:-1]]
+        widths = [
+            out.shape[-1] for out in backbone.shared.cut.outputs[: len(backbone.style_layers)]
+        ]
         kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
         key = features_key(backbone, pictures, activations=False)
         triangles = disk.read(key, kinds)
@@ -130,13 +132,14 @@ class Extracted(NamedTuple):
     triangles: list[np.ndarray]
     pooled: np.ndarray
     statistics: np.ndarray
-    content: np.ndarray | None
+    content: list[np.ndarray] | None  # one entry a content layer
 
 
 def extracted(backbone: Backbone, pixels: np.ndarray) -> Extracted:
     """Extract the features of pictures, (n, S, S, 3), uint8."""
-    *grams, content = extract_features(backbone, pixels)
-    pooled = content.mean(axis=(1, 2), dtype="float64")
+    features, styles = extract_features(backbone, pixels), len(backbone.style_layers)
+    grams, content = features[:styles], features[styles:]
+    pooled = content[-1].mean(axis=(1, 2), dtype="float64")
     statistics = np.concatenate(channel_energies(grams, content), axis=1)
     return Extracted([upper_triangles(gram) for gram in grams], pooled, statistics, content)
 
@@ -144,24 +147,26 @@ def extracted(backbone: Backbone, pixels: np.ndarray) -> Extracted:
 def kept_arrays(
     backbone: Backbone, images: LoadedImages, disk: DiskCache, *, activations: bool = False
 ) -> Extracted:
-    """The same of images, read from disk where they are; of its content layer if asked for.
+    """The same of images, read from disk where they are; of its content layers if asked for.
 
     The same to the bit either way, for only one triangle of each Gram matrix is used.
     """
-    *style, content = ((len(images.pixels), *out.shape[1:]) for out in backbone.shared.cut.outputs)
-    widths = [shape[-1] for shape in style]
-    kinds: list[Kind] = [((len(images.pixels), c * (c + 1) // 2), "float32") for c in widths]
-    kinds += [(content[::3], "float64"), ((content[0], sum(widths) + content[-1]), "float32")]
-    kinds += [(content, "float32")] if activations else []
+    number, styles = len(images.pixels), len(backbone.style_layers)
+    contents = [(number, *out.shape[1:]) for out in backbone.shared.cut.outputs[styles:]]
+    widths = [out.shape[-1] for out in backbone.shared.cut.outputs]
+    kinds: list[Kind] = [((number, c * (c + 1) // 2), "float32") for c in widths[:styles]]
+    kinds += [((number, widths[-1]), "float64"), ((number, sum(widths)), "float32")]
+    kinds += [(shape, "float32") for shape in contents] if activations else []
     key = features_key(backbone, images.pixels, activations)
     if arrays := disk.read(key, kinds):
-        triangles, (pooled, statistics, *rest) = arrays[: len(style)], arrays[len(style) :]
-        found = rest[0].astype(backbone.shared.model.outputs[-1].dtype) if rest else None
-        return Extracted(triangles, pooled, statistics, found)
+        triangles, (pooled, statistics, *rest) = arrays[:styles], arrays[styles:]
+        types = [out.dtype for out in backbone.shared.model.outputs[styles:]]
+        found = [one.astype(kind) for one, kind in zip(rest, types, strict=bool(rest))]
+        return Extracted(triangles, pooled, statistics, found or None)
     made = extracted(backbone, images.pixels)
     if not activations:  # They would take more memory than all the rest.
         made = made._replace(content=None)
-    whole = [] if made.content is None else [np.asarray(made.content, "float32")]
+    whole = [np.asarray(one, "float32") for one in made.content or []]
     disk.write({key: [*made.triangles, made.pooled, made.statistics, *whole]})
     return made
 
@@ -179,7 +184,7 @@ def features_key(backbone: Backbone, pixels: Pictures, activations: bool = False
         backbone.digest,
         [picture.shape for picture in pixels],
         hashlib.sha256(b"".join(picture.tobytes() for picture in pixels)).hexdigest(),
-        activations,
+        activations and len(backbone.content_layers),
     )
 
 
@@ -195,6 +200,7 @@ def _as_features(
     triangles: Sequence[np.ndarray],
     pooled: np.ndarray,
     statistics: np.ndarray,
-    content: np.ndarray | None,
+    content: Sequence[np.ndarray] | None,
 ) -> Features:
-    return Features(tuple(map(full_grams, triangles)), pooled, content, statistics)
+    last = None if content is None else content[-1]
+    return Features(tuple(map(full_grams, triangles)), pooled, last, statistics)

@@ -158,7 +158,7 @@ def choose_sets(
 def group_features(backbone: Backbone, group: ImageSet, size: int, disk: DiskCache) -> np.ndarray:
     """Each painting of a group as a point of the backbone's feature space, (n, D).
 
-    The root mean square of every channel of the style layers and of the content layer; each
+    The root mean square of every channel of the style layers and of the content layers; each
     layer's part has mean norm 1, so that all layers count alike.
     """
     parts = []

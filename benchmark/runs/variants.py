@@ -94,21 +94,28 @@ def loss_of(options: LossOptions, backbone: Mapping[str, Any]) -> Loss:
     InputError: its functions are not such, or a weight is wrong.
     """
     chosen = vars(options)
-    functions = {key: function_of("loss", chosen, key) for key in ("style", "content")}
-    for key, function in functions.items():
+    style, content = (function_of("loss", chosen, key) for key in ("style", "content"))
+    for key, function in (("style", style), ("content", content)):
         check_call(f"loss.{key}", chosen[key], function, "features", "target")
     weights = LossWeights(*(chosen[f"{key}_weight"] for key in LossWeights._fields))
-    return Loss(**functions, weights=weights, layer_weights=layer_weights(backbone))
+    return Loss(
+        style,
+        content,
+        weights,
+        layer_weights=layer_weights(backbone, "layer_weights", "style_layers"),
+        content_weights=layer_weights(backbone, "content_weights", "content_layer"),
+    )
 
 
-def layer_weights(backbone: Mapping[str, Any]) -> tuple[float, ...] | None:
-    """The weights that a YAML of `conf/backbone/` gives its style layers; else ConfigError."""
-    option, given = "backbone.layer_weights", backbone.get("layer_weights")
+def layer_weights(backbone: Mapping[str, Any], key: str, layers: str) -> tuple[float, ...] | None:
+    """The weights that a key of a YAML of `conf/backbone/` gives some layers; else ConfigError."""
+    option, given = f"backbone.{key}", backbone.get(key)
     if given is None:
         return None
-    weights, layers = validated(LAYER_WEIGHTS, given, option), len(backbone["style_layers"])
-    if len(weights) != layers:
-        reason = f"{len(weights)} weights for {layers} style layers: give one each"
+    weights, named = validated(LAYER_WEIGHTS, given, option), backbone[layers]
+    number = 1 if isinstance(named, str) else len(named)
+    if len(weights) != number:
+        reason = f"{len(weights)} weights for the {number} of backbone.{layers}: give one each"
         raise ConfigError(reason, option, given)
     if not any(weights):
         raise ConfigError("give a layer a weight > 0", option, given)

@@ -15,7 +15,7 @@ from benchmark.metrics.kept import KeptFeatures
 from benchmark.runs.style_sets import group_features
 from benchmark.transfer.style_transfer import Session
 
-NOT_OF_NETWORK = ("loss", "layer_weights")
+NOT_OF_NETWORK = ("loss", "layer_weights", "content_weights")
 """Keys of a backbone's YAML that are of the loss."""
 
 

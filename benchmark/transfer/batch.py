@@ -23,7 +23,7 @@ class Batch:
     """Examples that are optimised together, artist by artist, equally many of each."""
 
     style: Sequence[StyleTargets]  # the targets of each artist
-    content: np.ndarray  # the content layer's activations of the content images, (N, H', W', C)
+    content: Sequence[np.ndarray]  # the contents' activations at each content layer, (N, H', W', C)
     start: np.ndarray  # the images to start from, (N, H, W, 3) in [0, 1]
     places: Sequence[int] = ()  # where its examples are among all; empty: as batches come
 
@@ -64,20 +64,20 @@ def make_batches(
     targets: Sequence[StyleTargets],
     batch_size: int,
     start: Pictures | None = None,
-    activations: np.ndarray | None = None,
+    activations: Sequence[np.ndarray] | None = None,
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
     `contents`, N of (H, W, 3), are uint8, or floats in [0, 1]; those of one shape are in batches
     together. `start` has the images to start from in [0, 1], N for each artist, artist by artist;
-    None: the contents. The targets are this backbone's, and so are the activations of its content
+    None: the contents. The targets are this backbone's, and so are the activations of each content
     layer, (N, H', W', C), where the caller has them because all contents have one shape.
     """
     paintings = [target[0].deviations.shape[1] for target in targets]
     batches = []
     for group in same_shape(contents):
         images = np.stack([contents[index] for index in group])
-        features = extract_features(backbone, images)[-1] if activations is None else activations
+        layers = activations or extract_features(backbone, images)[len(backbone.style_layers) :]
         for plan in plan_batches(paintings, len(group), batch_size):
             chosen = [group[index] for index in plan.contents]
             places = [artist * len(contents) + index for artist in plan.artists for index in chosen]
@@ -87,7 +87,7 @@ def make_batches(
             batches.append(
                 Batch(
                     [targets[artist] for artist in plan.artists],
-                    np.concatenate([features[plan.contents]] * len(plan.artists)),
+                    [np.concatenate([a[plan.contents]] * len(plan.artists)) for a in layers],
                     to_float(np.stack(starts)),
                     places,
                 )
@@ -133,7 +133,7 @@ class BatchOptimization:
             transfer, inputs = self.transfer, self._inputs()
             step = transfer.session.compiled_step(
                 transfer.optimizer.compiled_form(),
-                transfer.backbone.network_with(gram_outputs),
+                transfer.backbone.network_with(gram_outputs(len(inputs.style))),
                 transfer.loss.style,
                 transfer.loss.content,
                 transfer.aggregation.function,
@@ -157,11 +157,14 @@ class BatchOptimization:
         )
         return StepInputs(
             style,
-            ops.convert_to_tensor(self._batch.content),
+            [ops.convert_to_tensor(layer) for layer in self._batch.content],
             ops.convert_to_tensor(aggregation.painting_weights(paintings)),
             numbers,
             loss_weights,
-            None if loss.layer_shares is None else ops.convert_to_tensor(loss.layer_shares),
+            *(
+                None if shares is None else ops.convert_to_tensor(shares)
+                for shares in (loss.layer_shares, loss.content_shares)
+            ),
         )
 
     def run(self, steps: int = 1) -> np.ndarray:
@@ -197,7 +200,8 @@ class BatchOptimization:
             middle = self.examples // artists * (artists // 2)
         halves = []
         for style, part in zip(styles, (slice(middle), slice(middle, None)), strict=True):
-            half = Batch(style, batch.content[part], batch.start[part], batch.places[part])
+            content = [layer[part] for layer in batch.content]
+            half = Batch(style, content, batch.start[part], batch.places[part])
             # What an optimiser keeps is either of each example or of the whole batch.
             state = [v[part] if v.shape[:1] == (self.examples,) else v for v in self.state]
             halves.append(BatchOptimization(self.transfer, half, state))

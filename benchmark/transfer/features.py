@@ -1,12 +1,13 @@
 """What a backbone extracts from images: Gram matrices, content activations, style targets."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from backbones.any_size import STRIDE, OfAnySize
+from backbones.any_size import STRIDE, Head, OfAnySize
 from benchmark.images.pixels import Pictures, same_shape, to_float
 from benchmark.transfer.losses import PaintingGrams, Tensor, centre, gram_matrix
 
@@ -18,16 +19,16 @@ StyleTargets = Sequence[PaintingGrams]
 
 
 def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]:
-    """Scaled Gram matrices (n, C, C) of each style layer, then content activations (n, H, W, C).
+    """Scaled Gram matrices (n, C, C) of each style layer, then activations of the content layers.
 
     Images are (n, S, S, 3), uint8, or floats in [0, 1]; S is the backbone's image size, or, with a
-    backbone of any size, (n, H, W, 3).
+    backbone of any size, (n, H, W, 3). Activations are (n, H', W', C).
 
     Raises:
         ValueError: they are not like that.
     """
     check_images(backbone, images)
-    network = backbone.network_with(gram_outputs)
+    network = backbone.network_with(gram_outputs(len(backbone.style_layers)))
     # One of any size is not compiled, which every size would need once more.
     extract = network if isinstance(network, OfAnySize) else network.predict_on_batch
     parts = [
@@ -46,7 +47,11 @@ def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
     Each picture is (H, W, 3), uint8, or floats in [0, 1].
     """
     groups = same_shape(pictures)
-    parts = [extract_features(backbone, np.stack([pictures[i] for i in g]))[:-1] for g in groups]
+    styles = len(backbone.style_layers)
+    parts = [
+        extract_features(backbone, np.stack([pictures[i] for i in group]))[:styles]
+        for group in groups
+    ]
     order = np.argsort(np.concatenate(groups))
     return [np.concatenate(arrays)[order] for arrays in zip(*parts, strict=True)]
 
@@ -64,17 +69,26 @@ def check_images(backbone: Backbone, images: np.ndarray) -> None:
         raise ValueError("images must be uint8, or floats in [0, 1]")
 
 
-def gram_outputs(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """A backbone's outputs with the style layers' Gram matrices in place of their activations."""
-    *style, content = outputs
-    return [*(gram_matrix(features) for features in style), content]
+@cache
+def gram_outputs(styles: int) -> Head:
+    """The head that puts Gram matrices in place of the activations of so many style layers."""
+
+    def outputs(activations: Sequence[Tensor]) -> list[Tensor]:
+        return [*(gram_matrix(layer) for layer in activations[:styles]), *activations[styles:]]
+
+    return outputs
 
 
-def channel_energies(grams: Sequence[np.ndarray], content: np.ndarray) -> list[np.ndarray]:
+def channel_energies(
+    grams: Sequence[np.ndarray], contents: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """Root mean square of each channel, (n, C), at each layer that `extract_features` gives."""
     # The diagonal of a scaled Gram matrix is a channel's mean square over 2C.
     style = [np.sqrt(2 * gram.shape[-1] * np.einsum("ncc->nc", gram)) for gram in grams]
-    return [*style, np.sqrt(np.mean(np.square(content, dtype="float32"), axis=(1, 2)))]
+    return [
+        *style,
+        *(np.sqrt(np.mean(np.square(c, dtype="float32"), axis=(1, 2))) for c in contents),
+    ]
 
 
 def extract_targets(backbone: Backbone, images: Pictures) -> StyleTargets:

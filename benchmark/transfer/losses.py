@@ -103,7 +103,7 @@ def losses_by_painting(
 def mean_over_layers(losses: Sequence[Tensor], weights: Tensor | None) -> Tensor:
     """Σ_l w_l L_l, for weights (layers,) that sum to 1; None: the plain mean of the layers."""
     if weights is None:
-        return sum(losses) / len(losses)
+        return losses[0] if len(losses) == 1 else sum(losses) / len(losses)
     return sum(weights[index] * loss for index, loss in enumerate(losses))
 
 
@@ -176,22 +176,33 @@ class Loss(NamedTuple):
 
     Attributes:
         style: `(grams (N, C, C), PaintingGrams) -> (N, n)` at one layer; layers are averaged.
-        content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`.
+        content: `(features (N, H, W, C), target (N, H, W, C)) -> (N,)`, likewise.
         layer_weights: those of the style layers in their mean, ≥ 0, not all 0; None: all alike.
+        content_weights: the same of the content layers.
     """
 
     style: Callable[[Tensor, PaintingGrams], Tensor]
     content: Callable[[Tensor, Tensor], Tensor]
     weights: LossWeights
     layer_weights: tuple[float, ...] | None = None
+    content_weights: tuple[float, ...] | None = None
 
     @property
     def layer_shares(self) -> np.ndarray | None:
         """The weights of the style layers, scaled to sum to 1, (layers,), float32."""
-        if self.layer_weights is None:
-            return None
-        weights = np.asarray(self.layer_weights, "float64")
-        return np.asarray(weights / weights.sum(), "float32")
+        return _shares(self.layer_weights)
+
+    @property
+    def content_shares(self) -> np.ndarray | None:
+        """The same of the content layers."""
+        return _shares(self.content_weights)
+
+
+def _shares(weights: Sequence[float] | None) -> np.ndarray | None:
+    if weights is None:
+        return None
+    exact = np.asarray(weights, "float64")
+    return np.asarray(exact / exact.sum(), "float32")
 
 
 STUDY_LOSS = Loss(style_losses, content_loss, LossWeights(5.1e-3, 4.2e-4, variation=0.0))

@@ -17,6 +17,7 @@ from benchmark.transfer.losses import (
     PaintingGrams,
     Tensor,
     losses_by_painting,
+    mean_over_layers,
     total_variation,
 )
 
@@ -83,11 +84,12 @@ class StepInputs(NamedTuple):
     """All that a step needs besides the images; inputs, so that runs share its compiled form."""
 
     style: list[PaintingGrams]  # the artists' Gram matrices, one entry a style layer
-    content: Tensor  # the content layer's target, (N, H, W, C)
+    content: list[Tensor]  # the target of each content layer, (N, H, W, C)
     painting_weights: Tensor  # (n,), positive, summing to 1
     numbers: dict[str, Tensor]
     loss_weights: LossWeights
     layer_weights: Tensor | None  # (style layers,), ≥ 0, summing to 1; None: a plain mean
+    content_weights: Tensor | None  # (content layers,), likewise
 
 
 class Stylization(ABC):
@@ -115,12 +117,12 @@ class Stylization(ABC):
 
     def losses(self, images: Tensor, inputs: StepInputs) -> tuple[Tensor, Tensor]:
         """The sum of the total losses, and all losses of each example, (3, N)."""
-        *grams, features = self.network(images, training=False)
-        by_painting = losses_by_painting(
-            self.style_loss, grams, inputs.style, inputs.layer_weights
-        )
+        outputs = self.network(images, training=False)
+        grams, features = outputs[: len(inputs.style)], outputs[len(inputs.style) :]
+        by_painting = losses_by_painting(self.style_loss, grams, inputs.style, inputs.layer_weights)
         style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
-        content = self.content_loss(features, inputs.content)
+        by_layer = list(map(self.content_loss, features, inputs.content))
+        content = mean_over_layers(by_layer, inputs.content_weights)
         variation = total_variation(images)
         weights = inputs.loss_weights
         total = weights.content * content + weights.style * style + weights.variation * variation

@@ -35,8 +35,9 @@ IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
 def bytes_per_example(backbone: Backbone) -> int:
     """Bytes that a step takes for each example.
 
-    The activations kept for the backward pass, in the backbone's precision, and a few arrays of
-    the largest layer's size. `python -m benchmark.bench` compares it with measured peaks.
+    The activations kept for the backward pass and the content layers' targets, in the backbone's
+    precision, and a few arrays of the largest layer's size. `python -m benchmark.bench` compares it
+    with measured peaks.
     """
     cut = backbone.shared.cut
     itemsize = np.dtype(keras.backend.standardize_dtype(cut.compute_dtype)).itemsize
@@ -45,7 +46,9 @@ def bytes_per_example(backbone: Backbone) -> int:
         for layer in cut.layers
         if type(layer).__name__ not in IN_PLACE
     ]
-    return sum(sizes) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
+    contents = cut.outputs[len(backbone.style_layers) :]
+    targets = sum(int(np.prod(layer.shape[1:])) for layer in contents)
+    return (sum(sizes) + targets) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
 
 
 def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
@@ -53,7 +56,7 @@ def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples
 
     Style targets count twice: alone for later runs, and stacked with others' for a step.
     """
-    *style, _ = backbone.shared.cut.outputs
+    style = backbone.shared.cut.outputs[: len(backbone.style_layers)]
     matrices = sum(int(layer.shape[-1]) ** 2 for layer in style)
     targets = 2 * 4 * artists * (paintings + 1) * matrices
     return COMPILATION + targets + examples * bytes_per_example(backbone)
