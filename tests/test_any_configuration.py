@@ -248,6 +248,12 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
         chosen["dataset.nationality"] = draw(st.sampled_from([None, ["French", "Dutch"]]))
         chosen["dataset.born"] = draw(st.sampled_from([None, [1800, 1899]]))
         chosen["dataset.group_by"] = draw(st.sampled_from([None, "artist", "genre", "nationality"]))
+    if dataset == "files":
+        del chosen["dataset.artists"]
+        chosen["dataset.paths"] = [str(data.folder / "ada")]
+    if content == "files":
+        chosen["content.paths"] = [str(data.folder / "Carla")]
+        chosen |= {"content.train": 2, "content.test": 1}
     if content == "folder":
         chosen["content.root"] = str(data.folder / "Carla")
         chosen |= {"content.train": 2, "content.names": ["3", "0"] if split is None else None}

@@ -130,6 +130,7 @@ def test_scales_are_one_optimisation_after_the_other(transfer: StyleTransfer) ->
     np.testing.assert_array_equal(result.images[1], second.images[1])
     np.testing.assert_array_equal(result.history[:3], first.history[:3])
     np.testing.assert_array_equal(result.history[3:], second.history)
+    np.testing.assert_array_equal(result.first_losses, second.history[0])
     assert result.epochs == 6
     assert result.kept_epochs.tolist() == [6, 6]
 

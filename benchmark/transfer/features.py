@@ -14,6 +14,9 @@ from benchmark.transfer.losses import PaintingGrams, Tensor, centre, gram_matrix
 IMAGES_AT_ONCE = 5
 """Images in one prediction; 30, 25 and 10 are multiples, so that only one shape is compiled."""
 
+PIXELS_AT_ONCE = IMAGES_AT_ONCE * 224**2
+"""Pixels of images of any size in one prediction, where there is more than one image."""
+
 StyleTargets = Sequence[PaintingGrams]
 """The Gram matrices of an artist's paintings, one entry a style layer."""
 
@@ -29,11 +32,13 @@ def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]
     """
     check_images(backbone, images)
     network = backbone.network_with(gram_outputs(len(backbone.style_layers)))
-    # One of any size is not compiled, which every size would need once more.
-    extract = network if isinstance(network, OfAnySize) else network.predict_on_batch
+    extract, at_once = getattr(network, "predict_on_batch", network), IMAGES_AT_ONCE
+    if isinstance(network, OfAnySize):
+        # Not compiled, which every size would need once more, it holds all layers at a time.
+        at_once = max(PIXELS_AT_ONCE // int(np.prod(images.shape[1:3])), 1)
     parts = [
-        extract(to_float(images[start : start + IMAGES_AT_ONCE]))
-        for start in range(0, len(images), IMAGES_AT_ONCE)
+        extract(to_float(images[start : start + at_once]))
+        for start in range(0, len(images), at_once)
     ]
     return [
         np.concatenate([ops.convert_to_numpy(array) for array in arrays])

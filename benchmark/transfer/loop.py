@@ -64,11 +64,12 @@ class Result:
     history: np.ndarray  # losses of every epoch, rows as in `LOSS_NAMES`, (epochs + 1, 3, N)
     stop_reason: StopReason  # why it ended; with advice where it diverged
     seconds: float  # spent in steps, without compilation and callbacks
+    first_epoch: int = 0  # at which the last scale began
 
     @property
     def first_losses(self) -> np.ndarray:
-        """The losses before the first update, (3, N)."""
-        return np.asarray(self.history[0])
+        """The losses before the first update, at the last scale, (3, N)."""
+        return np.asarray(self.history[self.first_epoch])
 
     @property
     def status(self) -> Literal["finished", "diverged"]:
@@ -179,7 +180,8 @@ def optimize(
                 kept = _updated(kept if keep_best else None, epoch)
             on_epoch(epoch)
             if stop_reason is not None:
-                return Result(kept.images(), *kept[1:], np.stack(history), stop_reason, seconds)
+                ended = np.stack(history), stop_reason, seconds, first
+                return Result(kept.images(), *kept[1:], *ended)
         assert kept is not None  # Since the first epoch.
         del block  # What it holds would be in memory during the next.
         times = seconds, epoch_seconds
