@@ -318,7 +318,9 @@ def check_runs(data: Data, options: Overrides) -> None:
     table = data.tracker.read_table(record.run_id, "examples.json")
     assert np.isfinite(table["total_loss"].to_numpy(float)).all()
     shown = data.tracker.read_picture(record.run_id, table["picture"][0])
-    assert shown.shape == (options["image_size"], options["image_size"], 3)
+    is_square = options["shape"] == "square"
+    assert max(shown.shape) == options["image_size"]
+    assert min(shown.shape[:2]) == options["image_size"] or not is_square
     assert not [reason for reason in record.skipped_metrics.values() if "failed" in reason]
 
 

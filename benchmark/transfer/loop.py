@@ -180,8 +180,8 @@ def optimize(
                 kept = _updated(kept if keep_best else None, epoch)
             on_epoch(epoch)
             if stop_reason is not None:
-                ended = np.stack(history), stop_reason, seconds, first
-                return Result(kept.images(), *kept[1:], *ended)
+                losses = np.stack(history)
+                return Result(kept.images(), *kept[1:], losses, stop_reason, seconds, first)
         assert kept is not None  # Since the first epoch.
         del block  # What it holds would be in memory during the next.
         times = seconds, epoch_seconds
