@@ -5,6 +5,9 @@ from typing import Any
 
 from backbones.quiet_keras import keras
 
+Sides = tuple[int, int]
+"""Height and width of images."""
+
 STRIDE = 32
 """The most by which a network divides the sides of its images."""
 
@@ -36,3 +39,20 @@ def continued(images: Any) -> Any:
         return images
     sides = [(0, 0), *((0, pixels) for pixels in missing), (0, 0)]
     return keras.ops.pad(images, sides, mode="reflect")
+
+
+def shapes_for(model: keras.Model, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each layer's output, without the batch, for images of a size.
+
+    The model is functional, and uses each layer once.
+    """
+    shapes: dict[int, tuple[int | None, ...]] = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            shape: tuple[int | None, ...] = (None, height, width, 3)
+        else:
+            inputs = [shapes[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
+            shape = layer.compute_output_shape(inputs if len(inputs) > 1 else inputs[0])
+        shapes[id(layer.output)] = shape
+    found = {layer.name: shapes[id(layer.output)] for layer in model.layers}
+    return {name: tuple(int(side or 1) for side in shape[1:]) for name, shape in found.items()}

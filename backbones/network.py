@@ -1,7 +1,6 @@
 """Building a backbone: architecture, weights, pooling, and the cut at the deepest layer used."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from backbones import eight_bit, quiet_keras
 from backbones import weights as weight_sources
-from backbones.any_size import Head, OfAnySize
+from backbones.any_size import STRIDE, Head, OfAnySize, Sides
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
 from backbones.weights import WEIGHTS, BackboneError
@@ -43,6 +42,14 @@ class Architecture:
         """Pixels a side of what the network is given."""
         return None if self.image_size is None else self.image_size + 2 * self.padding
 
+    def network_sides(self, sides: Sides | None = None) -> Sides:
+        """Height and width of what the network is given for images of `sides`; None: of its own."""
+        if self.padded_size is not None:
+            return self.padded_size, self.padded_size
+        assert sides, "one for images of any size has none of its own"
+        height, width = (side + -side % STRIDE + 2 * self.padding for side in sides)
+        return height, width
+
 
 class Network:
     """A cut architecture, built and compiled once for all the weights it is given in turn."""
@@ -52,7 +59,7 @@ class Network:
         self.architecture = architecture
         self._preprocess = import_callable(architecture.preprocessing, "backbone.preprocessing")
         size, padded_size = architecture.image_size, architecture.padded_size
-        with _building(architecture.precision.removesuffix("_strict")):
+        with quiet_keras.building(architecture.precision.removesuffix("_strict")):
             full = build(architecture.model, padded_size)
             if architecture.pooling == "avg":
                 full = average_pooled(full)
@@ -300,7 +307,7 @@ class BackboneCache:
 
 def list_layers(*, model: str, image_size: int = 224) -> list[LayerReport]:
     """All layers of an architecture with an output (H, W, C), from input to output."""
-    with _building("float32"):
+    with quiet_keras.building("float32"):
         layers = weight_sources.named_layers(build(model, image_size))
     return [
         LayerReport(name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
@@ -366,31 +373,10 @@ def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays]
     try:
         if source == "imagenet_8bit":
             return eight_bit.read(eight_bit.data_file(model))
-        with _building("float32"):
+        with quiet_keras.building("float32"):
             # Always fetched at one size, for Keras has others of MobileNet for 160 pixels.
             whole = weight_sources.fetch_imagenet(lambda: build(model, TRAINED_SIZE, "imagenet"))
         return {n: layer.get_weights() for n, layer in weight_sources.named_layers(whole).items()}
     except BackboneError as error:
         # A new one: a caught exception keeps alive what its traceback refers to.
         return BackboneError(error.reason, error.option, error.value)
-
-
-@contextmanager
-def _building(precision: str) -> Iterator[None]:
-    """Build layers in one precision, bfloat16 for weights too, for nothing here is trained.
-
-    Their kernels begin as zeros, for all are replaced: to draw them would cost JAX the compilation
-    of a function for every shape.
-    """
-    policy, drawn = keras.config.dtype_policy(), keras.initializers.VarianceScaling.__call__
-
-    def zeros(initializer: object, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        return keras.ops.convert_to_tensor(np.zeros(shape, "float32"), dtype)
-
-    keras.config.set_dtype_policy(precision)
-    keras.initializers.VarianceScaling.__call__ = zeros
-    try:
-        yield
-    finally:
-        keras.initializers.VarianceScaling.__call__ = drawn
-        keras.config.set_dtype_policy(policy)

@@ -1,4 +1,4 @@
-"""Keras, imported without the start-up notes of its backend; and how a GPU multiplies float32.
+"""Keras, imported without the start-up notes of its backend; and its settings of the process.
 
 The notes would bury our first lines.
 """
@@ -9,8 +9,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["allow_tf32", "keras"]
+import numpy as np
+
+__all__ = ["allow_tf32", "building", "keras"]
 
 
 @contextmanager
@@ -63,3 +66,24 @@ def allow_tf32(allowed: bool) -> None:
         module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = allowed
     else:
         module.config.experimental.enable_tensor_float_32_execution(allowed)
+
+
+@contextmanager
+def building(precision: str) -> Iterator[None]:
+    """Build layers in one precision, bfloat16 for weights too, for nothing here is trained.
+
+    Their kernels begin as zeros, for all are replaced: to draw them would cost JAX the compilation
+    of a function for every shape.
+    """
+    policy, drawn = keras.config.dtype_policy(), keras.initializers.VarianceScaling.__call__
+
+    def zeros(initializer: object, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        return keras.ops.convert_to_tensor(np.zeros(shape, "float32"), dtype)
+
+    keras.config.set_dtype_policy(precision)
+    keras.initializers.VarianceScaling.__call__ = zeros
+    try:
+        yield
+    finally:
+        keras.initializers.VarianceScaling.__call__ = drawn
+        keras.config.set_dtype_policy(policy)

@@ -17,7 +17,7 @@ from benchmark.transfer.losses import STUDY_LOSS, LossWeights
 from benchmark.transfer.scales import Scale, enlarged, optimize_scales
 from benchmark.transfer.step import ADAM
 from benchmark.transfer.stopping import Stopping
-from benchmark.transfer.style_transfer import StyleTransfer
+from benchmark.transfer.style_transfer import StyleTransfer, bytes_per_example
 
 pytestmark = pytest.mark.backends
 
@@ -78,6 +78,13 @@ def test_every_pixel_of_an_odd_size_is_seen_by_the_deep_layer(square: Backbone) 
         changed = image.copy()
         changed[place] = 1 - changed[place]
         assert np.abs(extract_grams(square.of_any_size(), [changed])[1] - before).max() > 0
+
+
+def test_memory_grows_with_the_pixels_that_the_network_sees(square: Backbone) -> None:
+    """33 × 40 pixels are continued to 64 × 64, the size that the fixed network has."""
+    free = square.of_any_size()
+    assert bytes_per_example(free, (33, 40)) == bytes_per_example(square)
+    assert bytes_per_example(free, (64, 128)) == 2 * bytes_per_example(square)
 
 
 def test_smoothing_depends_on_the_size() -> None:

@@ -46,6 +46,7 @@ MEMORY_CASES = (
     ("resnet", 1, "float32", 16),
     ("inception", 1, "float32", 16),
     ("mobilenet", 1, "float32", 16),
+    ("vgg shape=native scales=[0.5,1]", 2, "float32", 1),
 )
 
 
@@ -236,6 +237,7 @@ def measure_peak(
         artists=len(prepared.paintings),
         paintings=paintings,
         examples=max(plan.examples for plan in prepared.plans()),
+        sides=max((picture.shape[:2] for picture in prepared.contents()), key=np.prod),
     )
     optimize(prepared.transfer, prepared.batches(), Stopping(2, patience=None))
     measured = backend.peak_memory() or float("nan")

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -159,10 +160,13 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     if disk.folder:
         backend.keep_compiled(disk.folder / "compiled")
     backbone, session = load_backbone(config, workspace.backbones), workspace.session
-    scaled = scaled_sizes(config)
+    scaled, native = scaled_sizes(config), config.shape is Shape.native
+    if native or len(scaled) > 1 or config.style_scale != 1:
+        backbone = backbone.of_any_size()
     if isinstance(config.batch, int):
         batch = config.batch
     else:
+        pictures = workspace.kept.pictures(content.image_set, scaled[-1], native, disk)
         batch = session.largest_batch(
             backbone,
             config.memory_gb,
@@ -170,9 +174,8 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             paintings=max(sizes),
             contents=len(content.names),
             optimizer=optimizer,
+            sides=max((picture.shape[:2] for picture in pictures), key=prod),
         )
-    if config.shape is Shape.native or len(scaled) > 1 or config.style_scale != 1:
-        backbone = backbone.of_any_size()
     prepared = Prepared(
         paintings=paintings,
         content=content,
@@ -187,7 +190,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         batch=session.fitting(backbone, batch),
         start=start_of(config, content, workspace),
         sizes=scaled,
-        native=config.shape is Shape.native,
+        native=native,
         style_scale=config.style_scale,
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from backbones import Backbone
+from backbones.any_size import Sides, shapes_for
 from backbones.network import Network
 from benchmark.transfer import backend
 from benchmark.transfer.aggregation import SIMPLE, Aggregation
@@ -32,8 +33,8 @@ IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
 """Layers whose results overwrite their inputs."""
 
 
-def bytes_per_example(backbone: Backbone) -> int:
-    """Bytes that a step takes for each example.
+def bytes_per_example(backbone: Backbone, sides: Sides | None = None) -> int:
+    """Bytes that a step takes for each example, of a height and width where these may be any.
 
     The activations kept for the backward pass and the content layers' targets, in the backbone's
     precision, and a few arrays of the largest layer's size. `python -m benchmark.bench` compares it
@@ -41,17 +42,22 @@ def bytes_per_example(backbone: Backbone) -> int:
     """
     cut = backbone.shared.cut
     itemsize = np.dtype(keras.backend.standardize_dtype(cut.compute_dtype)).itemsize
-    sizes = [
-        int(np.prod(layer.output.shape[1:]))
-        for layer in cut.layers
-        if type(layer).__name__ not in IN_PLACE
-    ]
-    contents = cut.outputs[len(backbone.style_layers) :]
-    targets = sum(int(np.prod(layer.shape[1:])) for layer in contents)
-    return (sum(sizes) + targets) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(sizes)
+    shapes = shapes_for(cut, *backbone.shared.architecture.network_sides(sides))
+    sizes = {name: prod(shape) for name, shape in shapes.items()}
+    kept = [sizes[one.name] for one in cut.layers if type(one).__name__ not in IN_PLACE]
+    contents = [layer._keras_history.operation.name for layer in cut.outputs]
+    targets = sum(sizes[name] for name in contents[len(backbone.style_layers) :])
+    return (sum(kept) + targets) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(kept)
 
 
-def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples: int) -> int:
+def estimate_bytes(
+    backbone: Backbone,
+    *,
+    artists: int,
+    paintings: int,
+    examples: int,
+    sides: Sides | None = None,
+) -> int:
     """Bytes that a run with such a batch and paintings of each artist adds to the process.
 
     Style targets count twice: alone for later runs, and stacked with others' for a step.
@@ -59,7 +65,7 @@ def estimate_bytes(backbone: Backbone, *, artists: int, paintings: int, examples
     style = backbone.shared.cut.outputs[: len(backbone.style_layers)]
     matrices = sum(int(layer.shape[-1]) ** 2 for layer in style)
     targets = 2 * 4 * artists * (paintings + 1) * matrices
-    return COMPILATION + targets + examples * bytes_per_example(backbone)
+    return COMPILATION + targets + examples * bytes_per_example(backbone, sides)
 
 
 def _stylization(optimizer: Optimizer, *arguments: Any) -> Stylization:
@@ -87,6 +93,7 @@ class Session:
         paintings: int,
         contents: int,
         optimizer: Optimizer = ADAM,
+        sides: Sides | None = None,
     ) -> int:
         """Most examples, at least 1, whose step stays within the memory beside all targets.
 
@@ -96,9 +103,9 @@ class Session:
         memory = SAFE_SHARE * self._free_memory() if memory_gb is None else memory_gb * 1e9
         others = estimate_bytes(backbone, artists=artists, paintings=paintings, examples=0)
         if not backend.accelerators():  # Else the states are not where this memory is.
-            values = prod(backbone.shared.cut.input_shape[1:])
+            values = 3 * prod(sides or backbone.shared.architecture.network_sides())
             others += STATES * artists * contents * optimizer.bytes_per_example(values)
-        fitting = (int(memory) - others) // bytes_per_example(backbone)
+        fitting = (int(memory) - others) // bytes_per_example(backbone, sides)
         return self.fitting(backbone, int(np.clip(fitting, 1, artists * contents)))
 
     def fitting(self, backbone: Backbone, batch: int) -> int:
