@@ -83,6 +83,7 @@ OPTIONS: list[Row] = [
     "init_noise=nan",
     "same_noise=perhaps",
     "keep=first",
+    ("preserve_color=luma", "preserve_color", "none, luminance, linear"),
     "divergence_factor=0.5",
     ("snapshots=5", "snapshots", "must be a list"),
     ("early_stopping=3", "early_stopping", "options of its own"),

@@ -68,6 +68,9 @@ def calibrate(overrides: Sequence[str], folder: Path) -> None:
         raise ConfigError("loss.content_weight=0: calibration needs a content loss")
     if config.init != "content":
         raise ConfigError("calibration starts at the content pictures", "init", config.init)
+    if prepared.colours:
+        reason = "calibration takes the paintings in their own colours"
+        raise ConfigError(reason, "preserve_color", config.preserve_color.value)
     output = Output()
     announce_weights(output, prepared.missing_weights)
     table = Table("style / content weight", "style loss, of the first", "content kept (SSIM)")

@@ -84,6 +84,9 @@ Precision = StrEnum("Precision", ["float32", "float32_strict", "bfloat16"])
 Shape = StrEnum("Shape", ["square", "native"])
 """Whether all pictures become squares, as in the study, or keep their aspect ratio."""
 
+PreserveColor = StrEnum("PreserveColor", ["none", "luminance", "linear"])
+"""How results keep their photographs' colours: see `benchmark.images.colour`."""
+
 Keep = StrEnum("Keep", ["last", "best"])
 """Which picture of each example is kept: the last, or that of lowest total loss."""
 
@@ -193,6 +196,7 @@ class Config:
     shape: Shape
     scales: Annotated[Any, AfterValidator(scale_list)]
     style_scale: Annotated[float, Field(gt=0, le=8, allow_inf_nan=False)]
+    preserve_color: PreserveColor
     epochs: Count
     steps_per_epoch: Count
     batch: Annotated[int | str, AfterValidator(batch_number)]

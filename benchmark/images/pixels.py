@@ -14,12 +14,13 @@ def gathered(pictures: Sequence[np.ndarray]) -> Pictures:
     return list(pictures) if len({p.shape for p in pictures}) > 1 else np.stack(pictures)
 
 
-def same_shape(pictures: Pictures) -> list[list[int]]:
-    """The indices of pictures, grouped by their shapes in the order in which these come first."""
-    shapes = [picture.shape for picture in pictures]
+def same_shape(pictures: Pictures, among: Sequence[int] | None = None) -> list[list[int]]:
+    """The indices of pictures, or some of them, by their shapes, in the order of the first each."""
+    chosen = range(len(pictures)) if among is None else among
+    shapes = {index: pictures[index].shape for index in chosen}
     return [
-        [index for index, other in enumerate(shapes) if other == shape]
-        for shape in dict.fromkeys(shapes)
+        [index for index, other in shapes.items() if other == shape]
+        for shape in dict.fromkeys(shapes.values())
     ]
 
 

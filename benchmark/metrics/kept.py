@@ -54,17 +54,7 @@ class KeptFeatures:
         self, backbone: Backbone, paintings: ImageSet, size: int, native: bool, disk: DiskCache
     ) -> StyleTargets:
         """An artist's style targets at another size than the backbone's, one of any size."""
-        pictures = self.pictures(paintings, size, native, disk)
-        widths = [
-            out.shape[-1] for out in backbone.shared.cut.outputs[: len(backbone.style_layers)]
-        ]
-        kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
-        key = features_key(backbone, pictures, activations=False)
-        triangles = disk.read(key, kinds)
-        if not triangles:
-            triangles = [upper_triangles(g) for g in extract_grams(backbone, pictures)]
-            disk.write({key: triangles})
-        return from_triangles(triangles)
+        return picture_targets(backbone, self.pictures(paintings, size, native, disk), disk)
 
     def _of_artists(
         self, backbone: Backbone, sets: tuple[LoadedImages, ...], disk: DiskCache
@@ -108,6 +98,19 @@ def load_pictures(image_set: ImageSet, size: int, native: bool, disk: DiskCache)
 def style_targets(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> StyleTargets:
     """An artist's style targets, from the same entry as an evaluator's features."""
     triangles, *_ = kept_arrays(backbone, images, disk)
+    return from_triangles(triangles)
+
+
+def picture_targets(backbone: Backbone, pictures: Pictures, disk: DiskCache) -> StyleTargets:
+    """The style targets of pictures as they are, which alone is on disk under their pixels."""
+    outputs = backbone.shared.cut.outputs[: len(backbone.style_layers)]
+    widths = [out.shape[-1] for out in outputs]
+    kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
+    key = features_key(backbone, pictures, activations=False)
+    triangles = disk.read(key, kinds)
+    if not triangles:
+        triangles = [upper_triangles(g) for g in extract_grams(backbone, pictures)]
+        disk.write({key: triangles})
     return from_triangles(triangles)
 
 

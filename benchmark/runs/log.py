@@ -15,7 +15,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat
 from benchmark.images import sheets, upscale
-from benchmark.images.pixels import to_uint8
+from benchmark.images.pixels import to_float, to_uint8
 from benchmark.runs.paintings import log_painting_losses
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.log import RunLog
@@ -213,8 +213,15 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: Sequence[np.n
     originals = [np.asarray(picture.read()) for picture in prepared.content.image_set.images]
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:
-        whole = partial(upscale.to_original_size, picture, original)
+        whole = partial(_of_original_size, prepared, picture, original)
         log.picture(result_file(artist, content, folder=Artifact.RESULTS_ORIGINAL_SIZE), whole)
+
+
+def _of_original_size(prepared: Prepared, picture: np.ndarray, original: np.ndarray) -> np.ndarray:
+    whole = upscale.to_original_size(picture, original)
+    if prepared.colours is None:
+        return whole
+    return to_uint8(prepared.colours.result(to_float(whole), original))
 
 
 def _digests(loaded: LoadedImages) -> dict[str, str]:

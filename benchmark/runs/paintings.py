@@ -6,34 +6,38 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmark.images.pixels import Pictures
+from benchmark.images.pixels import Pictures, gathered
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import Artifact, PaintingLoss, painting_file
 from benchmark.transfer.painting_losses import painting_losses
 
 
-def compare_with_paintings(prepared: Prepared, results: Pictures) -> list[PaintingLoss]:
-    """Results, N of (H, W, 3) in [0, 1], against each painting of their artists."""
-    contents, targets = prepared.content.names, prepared.style_targets()
+def compare_with_paintings(prepared: Prepared, images: Pictures) -> list[PaintingLoss]:
+    """Optimised images, N of (H, W, 3) in [0, 1], against each painting of their artists."""
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    contents = len(prepared.content.names)
+    for group, targets in zip(prepared.content_groups, prepared.style_targets(), strict=True):
+        for number, of_artist in enumerate(targets):
+            places = [number * contents + index for index in group]
+            of_group = gathered([images[place] for place in places])
+            compared = painting_losses(prepared.transfer, of_group, of_artist)
+            found |= zip(places, zip(*compared, strict=True), strict=True)
     rows: list[PaintingLoss] = []
-    for number, (paintings, of_artist) in enumerate(zip(prepared.paintings, targets, strict=True)):
-        first = number * len(contents)
-        images = results[first : first + len(contents)]
-        compared = painting_losses(prepared.transfer, images, of_artist)
-        for content, losses, shares in zip(contents, *compared, strict=True):
-            nearest = np.nanargmin(losses) if np.isfinite(losses).any() else None
-            rows += [
-                PaintingLoss(
-                    artist=paintings.name,
-                    content=content,
-                    painting=painting,
-                    style_loss=float(losses[place]),
-                    gradient_share=float(shares[place]),
-                    nearest=place == nearest,
-                )
-                for place, painting in enumerate(paintings.names)
-            ]
+    for place, (artist, content) in enumerate(prepared.examples):
+        losses, shares = found[place]
+        nearest = np.nanargmin(losses) if np.isfinite(losses).any() else None
+        rows += [
+            PaintingLoss(
+                artist=artist,
+                content=content,
+                painting=painting,
+                style_loss=float(losses[index]),
+                gradient_share=float(shares[index]),
+                nearest=index == nearest,
+            )
+            for index, painting in enumerate(prepared.paintings[place // contents].names)
+        ]
     return rows
 
 

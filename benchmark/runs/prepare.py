@@ -1,8 +1,8 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from math import prod
 from pathlib import Path
@@ -15,10 +15,11 @@ import datasets
 from backbones import Backbone
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.config.schema import Config, Keep, Shape
+from benchmark.config.schema import Config, Keep, PreserveColor, Shape
 from benchmark.config.signatures import arguments_of, function_of
-from benchmark.images.pixels import Pictures, same_shape
-from benchmark.metrics.kept import kept_arrays
+from benchmark.images.colour import PRESERVATIONS, ColourPreservation
+from benchmark.images.pixels import Pictures, gathered, same_shape
+from benchmark.metrics.kept import kept_arrays, picture_targets
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.sizes import check_sides, scaled_sizes
@@ -30,6 +31,7 @@ from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.features import StyleTargets
+from benchmark.transfer.loop import Epoch
 from benchmark.transfer.scales import Scale, enlarged
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
@@ -61,6 +63,7 @@ class Prepared:
     sizes: Sequence[int]  # pixels of the longest side, at each scale
     native: bool  # whether pictures keep their aspect ratio instead of becoming squares
     style_scale: float  # size of the paintings over that of the pictures
+    colours: ColourPreservation | None  # what keeps the photographs' colours, if anything does
     keep_best: bool  # whether each example's image of lowest total loss is kept, not the last
     snapshots: Sequence[int]  # epochs whose images are logged
     original_size: bool  # whether results are also logged at their content images' own sizes
@@ -116,32 +119,71 @@ class Prepared:
         size, images = size or self.sizes[-1], self.content.image_set
         return self.workspace.kept.pictures(images, size, self.native, self.disk)
 
-    def style_targets(self, size: int | None = None) -> list[StyleTargets]:
-        """Those of each artist for pictures of a size, by default that of the results."""
+    @property
+    def content_groups(self) -> list[list[int]]:
+        """Content pictures that share their style targets: all, but for those that keep colours."""
+        indices = list(range(len(self.content.names)))
+        return [[index] for index in indices] if self.colours else [indices]
+
+    def style_targets(self, size: int | None = None) -> Iterator[list[StyleTargets]]:
+        """Those of each artist, for each of `content_groups`, at a size or that of the results."""
         kept, backbone, disk = self.workspace.kept, self.backbone, self.disk
-        if self.is_plain:
-            return [kept.style_targets(backbone, one, disk) for one in self.paintings]
         side, sets = round((size or self.sizes[-1]) * self.style_scale), self.paintings
         options = side, self.native, disk
-        return [kept.style_targets_at(backbone, one.image_set, *options) for one in sets]
+        if self.colours:
+            recoloured = self.colours.painting
+            for content in self.contents(size):
+                yield [
+                    picture_targets(backbone, [recoloured(p, content) for p in pictures], disk)
+                    for pictures in (
+                        one.pixels if self.is_plain else kept.pictures(one.image_set, *options)
+                        for one in sets
+                    )
+                ]
+        elif self.is_plain:
+            yield [kept.style_targets(backbone, one, disk) for one in sets]
+        else:
+            yield [kept.style_targets_at(backbone, one.image_set, *options) for one in sets]
 
     def batches(self, size: int | None = None, images: Pictures | None = None) -> list[Batch]:
         """All examples in batches at a size, by default the last, from images of any size.
 
         Without such images they start as the run's options say.
         """
-        contents, targets, known = self.contents(size), self.style_targets(size), None
+        contents, known = self._as_optimised(self.contents(size)), None
         start = self.start.images(contents, self.examples) if images is None else images
-        if self.is_plain:
+        if start is not None and images is None:
+            start = self._as_optimised(start)
+        if self.is_plain and not self.colours:
             known = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
         elif start is not None:
             start = enlarged(start, contents)
-        return make_batches(self.backbone, contents, targets, self.batch, start, known)
+        arguments = self.batch, start, known
+        return [
+            batch
+            for group, targets in zip(self.content_groups, self.style_targets(size), strict=True)
+            for batch in make_batches(self.backbone, contents, targets, *arguments, group)
+        ]
+
+    def _as_optimised(self, pictures: Pictures) -> Pictures:
+        return gathered([*map(self.colours.image, pictures)]) if self.colours else pictures
+
+    def finished(self, images: Pictures) -> Pictures:
+        """The results that optimised images make, of any sizes, float32 in [0, 1]."""
+        if self.colours is None:
+            return images
+        contents, result = self.contents(), self.colours.result
+        return gathered([result(x, contents[i % len(contents)]) for i, x in enumerate(images)])
+
+    def finished_epoch(self, epoch: Epoch) -> Epoch:
+        """An epoch with the results that its images make."""
+        return replace(epoch, images=lambda: self.finished(epoch.images()))
 
     def plans(self) -> list[BatchPlan]:
         """Which examples each of these batches has."""
         paintings = [len(images.names) for images in self.paintings]
-        groups = same_shape(self.contents())
+        contents = self.contents()
+        groups = (shape for group in self.content_groups for shape in same_shape(contents, group))
         return [plan for one in groups for plan in plan_batches(paintings, len(one), self.batch)]
 
 
@@ -175,6 +217,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             contents=len(content.names),
             optimizer=optimizer,
             sides=max((picture.shape[:2] for picture in pictures), key=prod),
+            share_targets=config.preserve_color is PreserveColor.none,
         )
     prepared = Prepared(
         paintings=paintings,
@@ -192,6 +235,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         sizes=scaled,
         native=native,
         style_scale=config.style_scale,
+        colours=PRESERVATIONS.get(config.preserve_color.value),
         keep_best=config.keep is Keep.best,
         snapshots=config.snapshots,
         original_size=config.original_size,

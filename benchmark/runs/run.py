@@ -48,6 +48,7 @@ def run(
             announce(f"{action}, MLflow run {log.run_id}")
 
         def on_epoch(epoch: Epoch) -> None:
+            epoch = prepared.finished_epoch(epoch)
             log_epoch(log, prepared, epoch)
             show_epoch(epoch)
             watch(epoch)
@@ -70,6 +71,7 @@ def run(
             on_smaller_batch=on_smaller_batch,
         )
     painting_losses = compare_with_paintings(prepared, result.images)
+    result = replace(result, images=prepared.finished(result.images))
     log_results(log, prepared, result, painting_losses, title)
     with output.status("  scoring the pictures …") if output.is_terminal else nullcontext():
         scored = score(

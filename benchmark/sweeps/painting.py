@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -101,15 +101,16 @@ def optimized(prepared: Prepared, output: Output, watch: Callable[[Epoch], None]
 
         def on_epoch(epoch: Epoch) -> None:
             show(epoch)
-            watch(epoch)
+            watch(prepared.finished_epoch(epoch))
 
-        return optimize_scales(
+        result = optimize_scales(
             prepared.transfer,
             prepared.scales(),
             keep_best=prepared.keep_best,
             begins_block=lambda epoch: epoch in prepared.snapshots,
             on_epoch=on_epoch,
         )
+    return replace(result, images=prepared.finished(result.images))
 
 
 def logged(

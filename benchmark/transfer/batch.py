@@ -65,17 +65,21 @@ def make_batches(
     batch_size: int,
     start: Pictures | None = None,
     activations: Sequence[np.ndarray] | None = None,
+    only: Sequence[int] | None = None,
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
+
+    Or those of `only` some contents, for which the targets are; places stay those among all.
 
     `contents`, N of (H, W, 3), are uint8, or floats in [0, 1]; those of one shape are in batches
     together. `start` has the images to start from in [0, 1], N for each artist, artist by artist;
     None: the contents. The targets are this backbone's, and so are the activations of each content
-    layer, (N, H', W', C), where the caller has them because all contents have one shape.
+    layer, (N, H', W', C), where the caller has them because all contents have one shape and none
+    is left out.
     """
     paintings = [target[0].deviations.shape[1] for target in targets]
     batches = []
-    for group in same_shape(contents):
+    for group in same_shape(contents, only):
         images = np.stack([contents[index] for index in group])
         layers = activations or extract_features(backbone, images)[len(backbone.style_layers) :]
         for plan in plan_batches(paintings, len(group), batch_size):

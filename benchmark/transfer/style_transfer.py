@@ -94,14 +94,17 @@ class Session:
         contents: int,
         optimizer: Optimizer = ADAM,
         sides: Sides | None = None,
+        share_targets: bool = True,
     ) -> int:
         """Most examples, at least 1, whose step stays within the memory beside all targets.
 
         And beside the optimiser's state of all examples, in a batch or not, held `STATES` times.
-        Without `memory_gb` that is a safe share of what was free at the first call.
+        Without `memory_gb` that is a safe share of what was free at the first call. Without
+        `share_targets` every content has its own of each artist.
         """
         memory = SAFE_SHARE * self._free_memory() if memory_gb is None else memory_gb * 1e9
-        others = estimate_bytes(backbone, artists=artists, paintings=paintings, examples=0)
+        sets = artists if share_targets else artists * contents
+        others = estimate_bytes(backbone, artists=sets, paintings=paintings, examples=0)
         if not backend.accelerators():  # Else the states are not where this memory is.
             values = 3 * prod(sides or backbone.shared.architecture.network_sides())
             others += STATES * artists * contents * optimizer.bytes_per_example(values)
