@@ -250,7 +250,7 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
         chosen["dataset.group_by"] = draw(st.sampled_from([None, "artist", "genre", "nationality"]))
     if dataset == "files":
         del chosen["dataset.artists"]
-        chosen["dataset.paths"] = [str(data.folder / "ada")]
+        chosen["dataset.paths"] = [str(data.folder / "Ada")]
     if content == "files":
         chosen["content.paths"] = [str(data.folder / "Carla")]
         chosen |= {"content.train": 2, "content.test": 1}
