@@ -82,10 +82,14 @@ class Network:
 
     def preprocessed(self, images: Any) -> Any:
         """Images (N, S, S, 3) in [0, 1], padded by reflection, as the cut network takes them."""
+        return self._preprocess(self.padded(images) * 255.0)
+
+    def padded(self, images: Any) -> Any:
+        """Images (N, H, W, channels), continued on each side by reflection."""
         if padding := self.architecture.padding:
             sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
             images = keras.ops.pad(images, sides, mode="reflect")
-        return self._preprocess(images * 255.0)
+        return images
 
     def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
         """Seeded random weights for it; drawing them costs it the weights it holds."""

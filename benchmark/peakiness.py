@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         from benchmark.analysis.pages import write_files
         from benchmark.analysis.peakiness import by_depth, peakiness_chart, printed_table
         from benchmark.images.pixels import to_float
-        from benchmark.runs.prepare import load_content
+        from benchmark.runs.contents import load_content
         from benchmark.runs.progress import Output
         from benchmark.runs.workspace import Workspace, load_backbone
 

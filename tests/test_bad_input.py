@@ -276,6 +276,11 @@ VARIANTS: list[Row] = [
     ("content.names=[cofee]", "content.names", "Did you mean 'coffee'?"),
     "content.count=0",
     "content.train=-2",
+    ("content.masks=nowhere", "content.masks", "no such folder"),
+    ("content.masks=README.md", "", "README.md (UnidentifiedImageError"),
+    ("content.masks={tmp}", "content.masks", "it needs one for each content picture"),
+    ("content.masks=''", "content.masks", "must not be blank"),
+    "content.masks=3",
     ("content.test=99 split=test", "split", "content.test=99"),
     ("metrics=[ssin]", "metrics", "Did you mean 'ssim'?"),
     "metrics.ssim=null",
@@ -721,6 +726,21 @@ def undecodable_root(folder: Path) -> list[str]:
     return ["content=folder", f"content.root={os.fsdecode(os.fsencode(folder))}/caf\udce9"]
 
 
+def masks(*places: str, size: tuple[int, int] = (10, 10), white: int = 255) -> Maker:
+    """Masks at some places, all of one grey, beside a content picture of 20 × 20 pixels."""
+
+    def make(folder: Path) -> list[str]:
+        picture(folder / "contents" / "a.png")
+        for place in places:
+            file = folder / "masks" / place
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", size, white).save(file)
+        given = ["content=folder", "content.count=1", f"content.root={folder / 'contents'}"]
+        return [*given, f"content.masks={folder / 'masks'}"]
+
+    return make
+
+
 PICTURES: list[tuple[str, Maker, str]] = [
     ("empty", content_file("b.png", b""), "b.png (UnidentifiedImageError"),
     ("no picture", content_file("b.jpg", b"hello"), "b.jpg (UnidentifiedImageError"),
@@ -747,6 +767,18 @@ PICTURES: list[tuple[str, Maker, str]] = [
     ("only a broken link", no_pictures_but(lambda p: p.symlink_to("no")), "no images"),
     ("a loop of links as folder", looped_root, "no such folder"),
     ("a folder not in UTF-8", undecodable_root, "is not UTF-8"),
+    ("no mask", masks("b.png"), "no image called 'a' in this folder"),
+    ("a black mask", masks("a.png", white=0), "nothing is white in what masks 'a'"),
+    ("black masks", masks("amber/a.png", "cathedral_glass/a.png", white=0), "nothing is white"),
+    ("a longer mask", masks("a.png", size=(20, 10)), "has 20 × 10 pixels, and its content picture"),
+    ("masks of one artist", masks("amber/a.png"), "no subfolder for 'cathedral_glass'"),
+    ("no mask of one", masks("amber/a.png", "cathedral/b.png"), "no image called 'a' in this"),
+    (
+        "two folders of one artist",
+        masks("amber/a.png", "nocturne/a.png", "cathedral_glass/a.png"),
+        "several subfolders for 'amber_nocturne'",
+    ),
+    ("masks of two kinds", masks("a.png", "amber/a.png"), "keep only the one or the other"),
 ]
 
 

@@ -14,7 +14,8 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.registry import groups
 from benchmark.config.schema import Config, flat
-from benchmark.runs.prepare import load_content, prepare
+from benchmark.runs.contents import load_content
+from benchmark.runs.prepare import prepare
 from benchmark.runs.variants import aggregation, loss_of, optimizer_choice
 from benchmark.runs.workspace import load_backbone
 from benchmark.transfer import losses

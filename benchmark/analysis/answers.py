@@ -14,7 +14,7 @@ from benchmark.analysis.statistics import holm, paired_tests, significant
 from benchmark.config.schema import restored
 from benchmark.images.pixels import to_float
 from benchmark.metrics.table import CONTENT
-from benchmark.runs.prepare import load_content
+from benchmark.runs.contents import load_content
 from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.tracking.records import Artifact, RunRecord
 from benchmark.user_input import InputError

@@ -10,9 +10,11 @@ from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
 from benchmark.metrics.table import means
-from benchmark.runs.prepare import evaluation_setup, load_content, load_paintings
+from benchmark.runs.contents import load_content
+from benchmark.runs.prepare import evaluation_setup, load_paintings
 from benchmark.runs.run import score
 from benchmark.runs.scores import RunScores, log_scores, read_scores
+from benchmark.runs.style_sets import painting_together
 from benchmark.runs.variants import metric_of
 from benchmark.runs.workspace import Workspace
 from benchmark.tracking.records import Artifact, RunFacts, RunRecord, result_file
@@ -77,6 +79,8 @@ def rescore(
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     content = load_content(config, workspace)
     groups, paintings = load_paintings(config, workspace)
+    if len(paintings) > len(run.artists):
+        groups, paintings = painting_together(groups, paintings)
     digests = ((run.style_digest, digest_of(paintings)), (run.content_digest, content.digest))
     for what, option, (recorded, digest) in zip(("style", "content"), ROOTS, digests, strict=True):
         if recorded != digest:

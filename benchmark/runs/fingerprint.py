@@ -19,7 +19,7 @@ SOURCES = (
     "benchmark/metrics/kept.py",
     "benchmark/runtime/disk_cache.py",
     *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "sizes", "start", "workspace")),
-    *(f"benchmark/runs/{name}.py" for name in ("style_sets", "variants")),
+    *(f"benchmark/runs/{name}.py" for name in ("contents", "masks", "style_sets", "variants")),
 )
 """The code up to a run's last image; what is made of that alone is made after resuming anyway."""
 

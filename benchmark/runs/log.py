@@ -27,6 +27,7 @@ from benchmark.tracking.records import (
     RunFacts,
     RunRecord,
     content_file,
+    mask_file,
     result_file,
     style_set_file,
 )
@@ -59,6 +60,7 @@ def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
         ("the backbone's weights", earlier.weights_digest, prepared.backbone.digest),
         ("the paintings", earlier.style_digest, prepared.style_digest),
         ("the content pictures", earlier.content_digest, prepared.content.digest),
+        ("the masks", earlier.masks_digest, prepared.masks.digest if prepared.masks else ""),
     ):
         if before and before != now:
             raise ConfigError(
@@ -78,6 +80,7 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
             contents=tuple(prepared.content.names),
             style_digest=prepared.style_digest,
             content_digest=prepared.content.digest,
+            masks_digest=prepared.masks.digest if prepared.masks else "",
             reference_digest=prepared.evaluation_setup.digest,
             batch=prepared.batch,
         )
@@ -92,6 +95,7 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
         _log_set(log, prepared.start.pictures, "init")
     for name, picture in zip(prepared.content.names, prepared.contents(), strict=True):
         log.picture(content_file(name), picture)
+    _log_masks(log, prepared)
 
     references = [*prepared.evaluation_setup.held_out, *prepared.evaluation_setup.others]
     files = DataFiles(
@@ -222,6 +226,15 @@ def _of_original_size(prepared: Prepared, picture: np.ndarray, original: np.ndar
     if prepared.colours is None:
         return whole
     return to_uint8(prepared.colours.result(to_float(whole), original))
+
+
+def _log_masks(log: RunLog, prepared: Prepared) -> None:
+    """Log where styles act in each content picture: all alike, or each that paints with others."""
+    artists = [one.name for one in prepared.together] or [""]
+    pictures = prepared.masks.pictures if prepared.masks else []
+    for content, masks in zip(prepared.content.names, pictures, strict=bool(pictures)):
+        for artist, mask in zip(artists, masks, strict=True):
+            log.picture(mask_file(content, artist), Image.fromarray(to_uint8(mask)))
 
 
 def _digests(loaded: LoadedImages) -> dict[str, str]:

@@ -10,6 +10,7 @@ from benchmark.images.pixels import Pictures, gathered
 from benchmark.runs.prepare import Prepared
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import Artifact, PaintingLoss, painting_file
+from benchmark.transfer.losses import stack_artists
 from benchmark.transfer.painting_losses import painting_losses
 
 
@@ -17,11 +18,15 @@ def compare_with_paintings(prepared: Prepared, images: Pictures) -> list[Paintin
     """Optimised images, N of (H, W, 3) in [0, 1], against each painting of their artists."""
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     contents = len(prepared.content.names)
+    masks = prepared.masks.at(prepared.contents()) if prepared.masks else None
     for group, targets in zip(prepared.content_groups, prepared.style_targets(), strict=True):
+        of_group_masks = [masks[index] for index in group] if masks else None
+        if prepared.together:
+            targets = [[stack_artists(layer) for layer in zip(*targets, strict=True)]]
         for number, of_artist in enumerate(targets):
             places = [number * contents + index for index in group]
             of_group = gathered([images[place] for place in places])
-            compared = painting_losses(prepared.transfer, of_group, of_artist)
+            compared = painting_losses(prepared.transfer, of_group, of_artist, of_group_masks)
             found |= zip(places, zip(*compared, strict=True), strict=True)
     rows: list[PaintingLoss] = []
     for place, (artist, content) in enumerate(prepared.examples):

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from math import prod
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, PositiveInt
 
 import datasets
 from backbones import Backbone
@@ -22,39 +20,36 @@ from benchmark.images.pixels import Pictures, gathered, same_shape
 from benchmark.metrics.kept import kept_arrays, picture_targets
 from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
 from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.contents import ContentChoice, load_content
+from benchmark.runs.masks import Masks, mask_sets
 from benchmark.runs.sizes import check_sides, scaled_sizes
 from benchmark.runs.start import STARTS, Start, start_pictures
-from benchmark.runs.style_sets import Selection, as_one, blended_artists, choose_sets
+from benchmark.runs.style_sets import (
+    Selection,
+    as_one,
+    blended_artists,
+    choose_sets,
+    painting_together,
+)
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
-from benchmark.runs.workspace import Workspace, load_backbone
+from benchmark.runs.workspace import Workspace, disk_cache, load_backbone
 from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.features import StyleTargets
 from benchmark.transfer.loop import Epoch
 from benchmark.transfer.scales import Scale, enlarged
+from benchmark.transfer.step import Optimizer
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
-from datasets import ImageSet, LoadedImages, selection
-
-
-class ContentChoice(BaseModel):
-    """The keys of `content` that say which pictures are taken of those it has.
-
-    By `names`, or the first `count`; with split=train or test so many of each, drawn.
-    """
-
-    names: list[str] | None = None
-    count: PositiveInt = 2
-    train: PositiveInt = 10
-    test: PositiveInt = 5
+from datasets import ImageSet, LoadedImages
 
 
 @dataclass(frozen=True)
 class Prepared:
     """All that a run needs."""
 
-    paintings: Sequence[LoadedImages]  # one set an artist
+    paintings: Sequence[LoadedImages]  # one set an artist; one of all that paint together
     content: LoadedImages
     transfer: StyleTransfer
     stopping: Stopping
@@ -70,6 +65,8 @@ class Prepared:
     disk: DiskCache  # where pictures and their features are kept
     evaluation_setup: EvaluationSetup
     workspace: Workspace  # what it shares with the other runs of the process
+    together: Sequence[LoadedImages] = ()  # the sets of artists with masks of their own, apart
+    masks: Masks | None = None  # where styles act; None: everywhere
 
     @property
     def backbone(self) -> Backbone:
@@ -112,6 +109,11 @@ class Prepared:
         """From coarse to fine."""
         return [Scale(partial(self.batches, size), self.stopping) for size in self.sizes]
 
+    def with_masks(self, sets: tuple[ImageSet, ...]) -> "Prepared":
+        """The same with masks, a set for all artists or one of each; InputError if one is wrong."""
+        sizes = tuple(picture.shape[:2] for picture in self.contents())
+        return replace(self, masks=self.workspace.masks(sets, self.content.image_set, sizes))
+
     def contents(self, size: int | None = None) -> Pictures:
         """The content pictures at a size, uint8, N of (H, W, 3); by default that of the results."""
         if self.is_plain:
@@ -126,9 +128,13 @@ class Prepared:
         return [[index] for index in indices] if self.colours else [indices]
 
     def style_targets(self, size: int | None = None) -> Iterator[list[StyleTargets]]:
-        """Those of each artist, for each of `content_groups`, at a size or that of the results."""
+        """Those of each artist, for each of `content_groups`, at a size or that of the results.
+
+        Of artists who paint together, those of each.
+        """
         kept, backbone, disk = self.workspace.kept, self.backbone, self.disk
-        side, sets = round((size or self.sizes[-1]) * self.style_scale), self.paintings
+        sets = self.together or self.paintings
+        side = round((size or self.sizes[-1]) * self.style_scale)
         options = side, self.native, disk
         if self.colours:
             recoloured = self.colours.painting
@@ -158,11 +164,12 @@ class Prepared:
             known = kept_arrays(self.backbone, self.content, self.disk, activations=True).content
         elif start is not None:
             start = enlarged(start, contents)
+        masks = self.masks.at(contents) if self.masks else None
         arguments = self.batch, start, known
         return [
             batch
             for group, targets in zip(self.content_groups, self.style_targets(size), strict=True)
-            for batch in make_batches(self.backbone, contents, targets, *arguments, group)
+            for batch in make_batches(self.backbone, contents, targets, *arguments, group, masks)
         ]
 
     def _as_optimised(self, pictures: Pictures) -> Pictures:
@@ -196,6 +203,11 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     groups, paintings = load_paintings(config, workspace)
     sizes = [len(one.names) for one in paintings]
+    place = keys_of("content", config.content, ContentChoice).masks
+    masks = mask_sets(place, content.names, paintings)
+    together = paintings if len(masks) > 1 else []
+    if together:
+        groups, paintings = painting_together(groups, paintings)
     chosen = keys_of("dataset", config.dataset, Selection)
     combined = aggregation(config.agg, sizes, chosen.painting_weights)
     disk = disk_cache(config)
@@ -205,20 +217,6 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     scaled, native = scaled_sizes(config), config.shape is Shape.native
     if native or len(scaled) > 1 or config.style_scale != 1:
         backbone = backbone.of_any_size()
-    if isinstance(config.batch, int):
-        batch = config.batch
-    else:
-        pictures = workspace.kept.pictures(content.image_set, scaled[-1], native, disk)
-        batch = session.largest_batch(
-            backbone,
-            config.memory_gb,
-            artists=len(paintings),
-            paintings=max(sizes),
-            contents=len(content.names),
-            optimizer=optimizer,
-            sides=max((picture.shape[:2] for picture in pictures), key=prod),
-            share_targets=config.preserve_color is PreserveColor.none,
-        )
     prepared = Prepared(
         paintings=paintings,
         content=content,
@@ -230,7 +228,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
             config.early_stopping.patience,
             config.divergence_factor,
         ),
-        batch=session.fitting(backbone, batch),
+        batch=batch_of(config, workspace, backbone, optimizer, content, paintings, len(masks)),
         start=start_of(config, content, workspace),
         sizes=scaled,
         native=native,
@@ -242,10 +240,39 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         disk=disk,
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
         workspace=workspace,
+        together=together,
     )
     if not prepared.is_plain:
         check_sides(backbone, config, prepared.contents)
-    return prepared
+    return prepared.with_masks(masks) if masks else prepared
+
+
+def batch_of(
+    config: Config,
+    workspace: Workspace,
+    backbone: Backbone,
+    optimizer: Optimizer,
+    content: LoadedImages,
+    paintings: Sequence[LoadedImages],
+    regions: int,
+) -> int:
+    """Most examples to optimise together, as the configuration says, or as fit into memory."""
+    session, batch = workspace.session, config.batch
+    if isinstance(batch, int):
+        return session.fitting(backbone, batch)
+    options = scaled_sizes(config)[-1], config.shape is Shape.native, disk_cache(config)
+    pictures = workspace.kept.pictures(content.image_set, *options)
+    return session.largest_batch(
+        backbone,
+        config.memory_gb,
+        artists=len(paintings),
+        paintings=max(len(one.names) for one in paintings),
+        contents=len(content.names),
+        optimizer=optimizer,
+        sides=max((picture.shape[:2] for picture in pictures), key=prod),
+        share_targets=config.preserve_color is PreserveColor.none,
+        regions=regions,
+    )
 
 
 def start_of(config: Config, content: LoadedImages, workspace: Workspace) -> Start:
@@ -255,11 +282,6 @@ def start_of(config: Config, content: LoadedImages, workspace: Workspace) -> Sta
         found = start_pictures(config.init, content.names)
         pictures = workspace.kept.images(found, config.image_size, disk_cache(config))
     return Start(pictures, noise, config.seed, config.same_noise)
-
-
-def disk_cache(config: Config) -> DiskCache:
-    """Where a run keeps pictures and their features for others."""
-    return DiskCache(ROOT / Path(config.cache).expanduser() if config.cache else None)
 
 
 def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpoint:
@@ -290,7 +312,9 @@ def load_paintings(
 
     sets = choose_sets(groups, choice, config.seed, features)
     if choice.blend:
-        whole, blend = as_one(groups, sets, list(choice.shares.values()))
+        weights = zip(sets, choice.shares.values(), strict=True)
+        name = " + ".join(f"{one.name} {share:.3g}" for one, share in weights)
+        whole, blend = as_one(name, groups, sets)
         groups, sets = [whole], [blend]
     return groups, [workspace.kept.images(one, config.image_size, disk) for one in sets]
 
@@ -351,26 +375,3 @@ def all_artists(config: Config) -> list[ImageSet]:
     place = {k: v for k, v in arguments.items() if parameters[k].default is inspect.Parameter.empty}
     groups: list[ImageSet] = function(**place, artists=["*"])
     return groups
-
-
-def load_content(config: Config, workspace: Workspace) -> LoadedImages:
-    """The content pictures of a run."""
-    wanted = keys_of("content", config.content, ContentChoice)
-    function = function_of("content", config.content)
-    available: ImageSet = function(
-        **arguments_of("content", config.content, without=ContentChoice.model_fields)
-    )
-    if not isinstance(available, ImageSet):
-        raise ConfigError("must return an ImageSet", "content._target_", config.content["_target_"])
-    if config.split is None:
-        found = selection.named_or_first(available, wanted.names, wanted.count)
-    elif wanted.names is not None:
-        raise ConfigError(
-            "draws the content images, content.names names them: leave one out",
-            "split",
-            config.split,
-        )
-    else:
-        split: Literal["train", "test"] = config.split.value
-        found = selection.random_split(available, split, wanted.train, wanted.test, config.seed)
-    return workspace.kept.images(found, config.image_size, disk_cache(config))

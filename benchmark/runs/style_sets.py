@@ -16,7 +16,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import LossWeight
 from benchmark.metrics.kept import kept_arrays, load_images
 from benchmark.runtime.disk_cache import DiskCache
-from datasets import DatasetError, ImageSet
+from datasets import DatasetError, ImageSet, LoadedImages
 from datasets import selection as rules
 
 
@@ -87,15 +87,14 @@ def blended_artists(
 
 
 def as_one(
-    groups: Sequence[ImageSet], sets: Sequence[ImageSet], shares: Sequence[float]
+    name: str, groups: Sequence[ImageSet], sets: Sequence[ImageSet]
 ) -> tuple[ImageSet, ImageSet]:
-    """The artists of a blend as one: all their paintings, and their style sets, artist by artist.
+    """Several artists as one: all their paintings, and their style sets, artist by artist.
 
     All the paintings are in turn from the last of each back to the first, so that the last ones,
     which are held out, are equally many of each. Chosen ones that share a name get their artist's
     before it.
     """
-    name = " + ".join(f"{g.name} {share:.3g}" for g, share in zip(groups, shares, strict=True))
     backwards = zip_longest(*(reversed(group.images) for group in groups))
     everything = [image for images in backwards for image in images if image]
     names = Counter(image.name for one in sets for image in one.images)
@@ -105,6 +104,16 @@ def as_one(
         for image in one.images
     )
     return ImageSet(name, tuple(reversed(everything))), ImageSet(name, chosen)
+
+
+def painting_together(
+    groups: Sequence[ImageSet], sets: Sequence[LoadedImages]
+) -> tuple[list[ImageSet], list[LoadedImages]]:
+    """As `as_one`, of artists who paint one picture, each where its mask says."""
+    name = " + ".join(one.name for one in sets)
+    whole, chosen = as_one(name, groups, [one.image_set for one in sets])
+    pixels = np.concatenate([one.pixels for one in sets])
+    return [whole], [LoadedImages(chosen, pixels, tuple(d for one in sets for d in one.digests))]
 
 
 def choose_sets(

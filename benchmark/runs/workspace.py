@@ -3,16 +3,20 @@
 import inspect
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from backbones import Backbone, BackboneCache, BackboneError
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
+from benchmark.config.paths import ROOT
 from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config
 from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics.kept import KeptFeatures
+from benchmark.runs.masks import load_masks
 from benchmark.runs.style_sets import group_features
+from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer.style_transfer import Session
 
 NOT_OF_NETWORK = ("loss", "layer_weights", "content_weights")
@@ -35,6 +39,11 @@ def load_backbone(config: Config, cache: BackboneCache) -> Backbone:
     return backbone
 
 
+def disk_cache(config: Config) -> DiskCache:
+    """Where a run keeps pictures and their features for others."""
+    return DiskCache(ROOT / Path(config.cache).expanduser() if config.cache else None)
+
+
 class Workspace:
     """Caches of what runs load, extract and compile; of each the least recently used go first.
 
@@ -47,6 +56,7 @@ class Workspace:
         self.backbones = BackboneCache()
         self.evaluator = lru_cache(maxsize=32)(self._evaluator)
         self.kept = KeptFeatures()
+        self.masks = lru_cache(maxsize=16)(load_masks)
         self.group_features = lru_cache(maxsize=64)(group_features)
 
     def _evaluator(self, name: str, weights: str, image_size: int) -> Backbone | str:

@@ -106,6 +106,7 @@ class RunFacts(Facts):
     contents: tuple[str, ...] = ()  # likewise
     style_digest: str = ""
     content_digest: str = ""
+    masks_digest: str = ""  # of where styles act in the content pictures; empty: everywhere
     reference_digest: str = ""  # of the paintings that metrics compare with
     batch: int | None = None  # most examples that are optimised together
     evaluators: Mapping[str, Evaluator] = {}
@@ -245,6 +246,11 @@ def result_file(artist: str, content: str, folder: str = Artifact.RESULTS) -> st
 def content_file(content: str) -> str:
     """The artifact that holds a content picture."""
     return f"contents/{image_key(content)}.png"
+
+
+def mask_file(content: str, artist: str = "") -> str:
+    """The artifact that shows where all artists' styles, or one's, act in a content picture."""
+    return "/".join(["masks", *map(image_key, filter(None, (artist, content)))]) + ".png"
 
 
 def style_set_file(artist: str) -> str:

@@ -13,19 +13,29 @@ from backbones import Backbone
 from benchmark.images.pixels import Pictures, gathered, same_shape, to_float
 from benchmark.transfer import backend
 from benchmark.transfer.features import StyleTargets, extract_features, gram_outputs
-from benchmark.transfer.losses import Tensor, stack_artists
+from benchmark.transfer.losses import Regions, Tensor, stack_artists
+from benchmark.transfer.masks import areas_of, at_layers
 from benchmark.transfer.step import StepInputs, Stylization
 from benchmark.transfer.style_transfer import StyleTransfer
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples that are optimised together, artist by artist, equally many of each."""
+    """Examples that are optimised together, artist by artist, equally many of each.
+
+    With several masks of each example, all artists paint every example, each where its mask says.
+    """
 
     style: Sequence[StyleTargets]  # the targets of each artist
     content: Sequence[np.ndarray]  # the contents' activations at each content layer, (N, H', W', C)
     start: np.ndarray  # the images to start from, (N, H, W, 3) in [0, 1]
     places: Sequence[int] = ()  # where its examples are among all; empty: as batches come
+    masks: np.ndarray | None = None  # (R, N, H, W), R = 1 or the artists; None: act everywhere
+
+    @property
+    def together(self) -> bool:
+        """Whether several artists paint every example."""
+        return self.masks is not None and len(self.masks) > 1
 
 
 class BatchPlan(NamedTuple):
@@ -66,6 +76,7 @@ def make_batches(
     start: Pictures | None = None,
     activations: Sequence[np.ndarray] | None = None,
     only: Sequence[int] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
 ) -> list[Batch]:
     """All examples, every content image for each artist, in batches as `plan_batches` has them.
 
@@ -76,8 +87,13 @@ def make_batches(
     None: the contents. The targets are this backbone's, and so are the activations of each content
     layer, (N, H', W', C), where the caller has them because all contents have one shape and none
     is left out.
+
+    `masks` say where styles act in each content image, each (1, H, W), in [0, 1], for all artists;
+    or (R, H, W), one for each of several artists: then there is one example for each content image.
     """
-    paintings = [target[0].deviations.shape[1] for target in targets]
+    together = masks is not None and len(masks[0]) > 1
+    styles = [list(targets)] if together else [[target] for target in targets]
+    paintings = [style[0][0].deviations.shape[1] for style in styles]
     batches = []
     for group in same_shape(contents, only):
         images = np.stack([contents[index] for index in group])
@@ -90,10 +106,13 @@ def make_batches(
             ]
             batches.append(
                 Batch(
-                    [targets[artist] for artist in plan.artists],
+                    [target for artist in plan.artists for target in styles[artist]],
                     [np.concatenate([a[plan.contents]] * len(plan.artists)) for a in layers],
                     to_float(np.stack(starts)),
                     places,
+                    None
+                    if masks is None
+                    else np.stack([masks[p % len(contents)] for p in places], axis=1),
                 )
             )
     return batches
@@ -137,7 +156,9 @@ class BatchOptimization:
             transfer, inputs = self.transfer, self._inputs()
             step = transfer.session.compiled_step(
                 transfer.optimizer.compiled_form(),
-                transfer.backbone.network_with(gram_outputs(len(inputs.style))),
+                transfer.backbone.network_with(
+                    gram_outputs(0 if inputs.regions else len(inputs.style))
+                ),
                 transfer.loss.style,
                 transfer.loss.content,
                 transfer.aggregation.function,
@@ -159,16 +180,24 @@ class BatchOptimization:
             lambda number: ops.convert_to_tensor(number, "float32"),
             (aggregation.numbers, loss.weights),
         )
+        regions, masks = None, self._batch.masks
+        if masks is not None:
+            layers = at_layers(self.transfer.backbone, masks)
+            areas = ops.convert_to_tensor(areas_of(masks))
+            regions = Regions([ops.convert_to_tensor(layer) for layer in layers], areas)
+        style_weights, content_weights = (
+            None if shares is None else ops.convert_to_tensor(shares)
+            for shares in (loss.layer_shares, loss.content_shares)
+        )
         return StepInputs(
             style,
             [ops.convert_to_tensor(layer) for layer in self._batch.content],
             ops.convert_to_tensor(aggregation.painting_weights(paintings)),
             numbers,
             loss_weights,
-            *(
-                None if shares is None else ops.convert_to_tensor(shares)
-                for shares in (loss.layer_shares, loss.content_shares)
-            ),
+            style_weights,
+            content_weights,
+            regions,
         )
 
     def run(self, steps: int = 1) -> np.ndarray:
@@ -196,16 +225,17 @@ class BatchOptimization:
         return step.run(steps, inputs), step.state()
 
     def halves(self) -> "list[BatchOptimization]":
-        """Two that continue from its state, each with half of the artists, or examples of one."""
+        """Two that continue from its state, each with half of the artists, or examples of all."""
         batch, artists, middle = self._batch, len(self._batch.style), self.examples // 2
         styles = [batch.style, batch.style]
-        if artists > 1:
+        if artists > 1 and not batch.together:
             styles = [batch.style[: artists // 2], batch.style[artists // 2 :]]
             middle = self.examples // artists * (artists // 2)
         halves = []
         for style, part in zip(styles, (slice(middle), slice(middle, None)), strict=True):
             content = [layer[part] for layer in batch.content]
-            half = Batch(style, content, batch.start[part], batch.places[part])
+            masks = None if batch.masks is None else batch.masks[:, part]
+            half = Batch(style, content, batch.start[part], batch.places[part], masks)
             # What an optimiser keeps is either of each example or of the whole batch.
             state = [v[part] if v.shape[:1] == (self.examples,) else v for v in self.state]
             halves.append(BatchOptimization(self.transfer, half, state))

@@ -30,8 +30,13 @@ def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]
     Raises:
         ValueError: they are not like that.
     """
+    return outputs_of(backbone, images, gram_outputs(len(backbone.style_layers)))
+
+
+def outputs_of(backbone: Backbone, images: np.ndarray, head: Head) -> list[np.ndarray]:
+    """What a head makes of a network's activations for images; else as `extract_features`."""
     check_images(backbone, images)
-    network = backbone.network_with(gram_outputs(len(backbone.style_layers)))
+    network = backbone.network_with(head)
     extract, at_once = getattr(network, "predict_on_batch", network), IMAGES_AT_ONCE
     if isinstance(network, OfAnySize):
         # Not compiled, which every size would need once more, it holds all layers at a time.

@@ -31,6 +31,47 @@ def gram_matrix(features: Tensor) -> Tensor:
     return (2.0 * half - ops.stop_gradient(half)) / (2.0 * height * width * channels)
 
 
+class Regions(NamedTuple):
+    """Where each of R styles acts in each of N images; R = 1: the style of each image's artist."""
+
+    masks: Sequence[Tensor]  # at each style layer, (R, N, H, W), in [0, 1]
+    areas: Tensor  # mean of each mask over its image, (R, N)
+
+
+def masked_gram_matrices(features: Tensor, masks: Tensor) -> Tensor:
+    """Gram matrices of the masked positions of a feature map, scaled like `gram_matrix`.
+
+    A_cd = Σ_hw m_hw F_hwc F_hwd / (2 C Σ_hw m_hw), so that a mask of ones gives that of
+    `gram_matrix`, and one of zeros 0. From activations (N, H, W, C) and R masks of each image,
+    (R, N, H, W), ≥ 0, to (R·N, C, C), region by region, float32. Its gradient holds where
+    `gram_matrix`'s does.
+
+    Source: Gatys, Ecker, Bethge, Hertzmann, Shechtman, arXiv 1611.07865, guided Gram matrices,
+    with the square of a guidance channel for a mask.
+    """
+    regions, number, height, width = ops.shape(masks)
+    channels = ops.shape(features)[-1]
+    columns = ops.reshape(ops.cast(features, "float32"), (number, height * width, channels))
+    rows = ops.transpose(ops.stop_gradient(columns), (0, 2, 1))
+    weights = ops.reshape(masks, (regions, number, 1, height * width))
+    weights = weights / ops.maximum(ops.sum(weights, axis=3, keepdims=True), EPSILON)
+    # One by one, for TensorFlow 2.21 crashes where one factor of `matmul` is broadcast.
+    by_region = [ops.matmul(rows * weights[region], columns) for region in range(regions)]
+    half = ops.concatenate(by_region)
+    # As in `gram_matrix`.
+    return (2.0 * half - ops.stop_gradient(half)) / (2.0 * channels)
+
+
+def sum_over_regions(losses: Tensor, areas: Tensor) -> Tensor:
+    """Σ_r a_r L_r of each image, (N,): from losses (R·N,), region by region, and areas (R, N).
+
+    The mean over the regions where they cover the image. By its area, because a masked Gram matrix
+    is a mean over its region: so a style pulls at a pixel as strongly in a small region as in one
+    that is the whole image.
+    """
+    return ops.sum(areas * ops.reshape(losses, ops.shape(areas)), axis=0)
+
+
 class PaintingGrams(NamedTuple):
     """Gram matrices of artists' paintings at one layer, n each, centred on each artist's mean."""
 

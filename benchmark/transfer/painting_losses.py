@@ -10,7 +10,13 @@ from keras import ops
 from benchmark.images.pixels import Pictures
 from benchmark.transfer import backend
 from benchmark.transfer.features import StyleTargets, extract_grams
-from benchmark.transfer.losses import PaintingGrams, Tensor, losses_by_painting
+from benchmark.transfer.losses import (
+    PaintingGrams,
+    Tensor,
+    losses_by_painting,
+    sum_over_regions,
+)
+from benchmark.transfer.masks import areas_of, extract_masked_grams
 from benchmark.transfer.style_transfer import StyleTransfer
 
 
@@ -22,14 +28,23 @@ class PaintingLosses(NamedTuple):
 
 
 def painting_losses(
-    transfer: StyleTransfer, images: Pictures, targets: StyleTargets
+    transfer: StyleTransfer,
+    images: Pictures,
+    targets: StyleTargets,
+    masks: Sequence[np.ndarray] | None = None,
 ) -> PaintingLosses:
     """The style loss of images against each painting of their artist, as a transfer's steps see it.
 
     Images are N of (H, W, 3) in [0, 1]; it costs one pass of the network. The targets are those of
-    `extract_targets` with the same backbone.
+    `extract_targets` with the same backbone; or with masks, (R, H, W) of each image, those of R
+    artists stacked, whose n paintings in turn make R·n: each is compared with its artist's region,
+    NaN where that is empty.
     """
-    grams = extract_grams(transfer.backbone, images)
+    if masks is None:
+        grams, areas = extract_grams(transfer.backbone, images), None
+    else:
+        grams = extract_masked_grams(transfer.backbone, images, masks)
+        areas = np.stack([areas_of(mask) for mask in masks], axis=1)
     loss, aggregation = transfer.loss, transfer.aggregation
     compared = backend.compiled_on_jax(_compared, constants=3)(
         loss.style,
@@ -40,6 +55,7 @@ def painting_losses(
         aggregation.painting_weights(targets[0].deviations.shape[1]),
         {name: np.float32(number) for name, number in aggregation.numbers.items()},
         loss.layer_shares,
+        areas,
     )
     return PaintingLosses(*map(ops.convert_to_numpy, compared))
 
@@ -76,8 +92,25 @@ def _compared(
     weights: Tensor,
     numbers: dict[str, Tensor],
     layer_weights: Tensor | None,
+    areas: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     losses = losses_by_painting(style_loss, grams, targets, layer_weights)
     numbers = {name: ops.convert_to_tensor(number) for name, number in numbers.items()}
     named = partial(aggregate, **dict(constants), **numbers)
-    return losses, gradient_shares(named, losses, ops.convert_to_tensor(weights))
+    if areas is None:
+        return losses, gradient_shares(named, losses, ops.convert_to_tensor(weights))
+    regions, number = ops.shape(areas)
+
+    def exchanged(losses: Tensor, first: int, second: int) -> Tensor:
+        """(first, second, n) as (second, first, n)."""
+        return ops.transpose(ops.reshape(losses, (first, second, -1)), (1, 0, 2))
+
+    def over_regions(by_image: Tensor, weights: Tensor) -> Tensor:
+        by_region = ops.reshape(exchanged(by_image, number, regions), losses.shape)
+        return sum_over_regions(named(by_region, weights), areas)
+
+    by_image = exchanged(losses, regions, number)
+    flat = ops.reshape(by_image, (number, -1))
+    shares = gradient_shares(over_regions, flat, ops.convert_to_tensor(weights))
+    known = ops.where(ops.transpose(areas)[:, :, None] > 0, by_image, np.nan)
+    return ops.reshape(known, flat.shape), shares

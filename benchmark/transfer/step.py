@@ -15,9 +15,12 @@ from benchmark.transfer import backend
 from benchmark.transfer.losses import (
     LossWeights,
     PaintingGrams,
+    Regions,
     Tensor,
     losses_by_painting,
+    masked_gram_matrices,
     mean_over_layers,
+    sum_over_regions,
     total_variation,
 )
 
@@ -90,6 +93,7 @@ class StepInputs(NamedTuple):
     loss_weights: LossWeights
     layer_weights: Tensor | None  # (style layers,), ≥ 0, summing to 1; None: a plain mean
     content_weights: Tensor | None  # (content layers,), likewise
+    regions: Regions | None  # where the styles act; None: everywhere
 
 
 class Stylization(ABC):
@@ -105,7 +109,7 @@ class Stylization(ABC):
         shape: tuple[int, int, int, int],
         style_sets: tuple[int, int],
     ) -> None:
-        """Blank images, (N, H, W, 3), for a network of `gram_outputs`.
+        """Blank images, (N, H, W, 3), for a network of `gram_outputs`; of none for regions.
 
         `style_sets`, (artists, paintings of each), only distinguishes shapes of the inputs, which
         are compiled one by one anyway.
@@ -119,8 +123,12 @@ class Stylization(ABC):
         """The sum of the total losses, and all losses of each example, (3, N)."""
         outputs = self.network(images, training=False)
         grams, features = outputs[: len(inputs.style)], outputs[len(inputs.style) :]
+        if inputs.regions is not None:  # They are activations still.
+            grams = list(map(masked_gram_matrices, grams, inputs.regions.masks))
         by_painting = losses_by_painting(self.style_loss, grams, inputs.style, inputs.layer_weights)
         style = self.aggregate(by_painting, inputs.painting_weights, **inputs.numbers)
+        if inputs.regions is not None:
+            style = sum_over_regions(style, inputs.regions.areas)
         by_layer = list(map(self.content_loss, features, inputs.content))
         content = mean_over_layers(by_layer, inputs.content_weights)
         variation = total_variation(images)

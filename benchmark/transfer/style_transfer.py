@@ -33,21 +33,23 @@ IN_PLACE = ("Activation", "BatchNormalization", "Dropout", "InputLayer", "ReLU")
 """Layers whose results overwrite their inputs."""
 
 
-def bytes_per_example(backbone: Backbone, sides: Sides | None = None) -> int:
+def bytes_per_example(backbone: Backbone, sides: Sides | None = None, regions: int = 0) -> int:
     """Bytes that a step takes for each example, of a height and width where these may be any.
 
     The activations kept for the backward pass and the content layers' targets, in the backbone's
-    precision, and a few arrays of the largest layer's size. `python -m benchmark.bench` compares it
-    with measured peaks.
+    precision, those of the style layers in each region of masks, and a few arrays of the largest
+    layer's size. `python -m benchmark.bench` compares it with measured peaks.
     """
     cut = backbone.shared.cut
     itemsize = np.dtype(keras.backend.standardize_dtype(cut.compute_dtype)).itemsize
     shapes = shapes_for(cut, *backbone.shared.architecture.network_sides(sides))
     sizes = {name: prod(shape) for name, shape in shapes.items()}
     kept = [sizes[one.name] for one in cut.layers if type(one).__name__ not in IN_PLACE]
-    contents = [layer._keras_history.operation.name for layer in cut.outputs]
-    targets = sum(sizes[name] for name in contents[len(backbone.style_layers) :])
-    return (sum(kept) + targets) * int(itemsize) + GRADIENT_ARRAYS * 4 * max(kept)
+    outputs = [sizes[layer._keras_history.operation.name] for layer in cut.outputs]
+    styles = len(backbone.style_layers)
+    masked = 4 * regions * sum(outputs[:styles])
+    activations = (sum(kept) + sum(outputs[styles:])) * int(itemsize)
+    return activations + masked + GRADIENT_ARRAYS * 4 * max(kept)
 
 
 def estimate_bytes(
@@ -95,6 +97,7 @@ class Session:
         optimizer: Optimizer = ADAM,
         sides: Sides | None = None,
         share_targets: bool = True,
+        regions: int = 0,
     ) -> int:
         """Most examples, at least 1, whose step stays within the memory beside all targets.
 
@@ -108,7 +111,7 @@ class Session:
         if not backend.accelerators():  # Else the states are not where this memory is.
             values = 3 * prod(sides or backbone.shared.architecture.network_sides())
             others += STATES * artists * contents * optimizer.bytes_per_example(values)
-        fitting = (int(memory) - others) // bytes_per_example(backbone, sides)
+        fitting = (int(memory) - others) // bytes_per_example(backbone, sides, regions)
         return self.fitting(backbone, int(np.clip(fitting, 1, artists * contents)))
 
     def fitting(self, backbone: Backbone, batch: int) -> int:
