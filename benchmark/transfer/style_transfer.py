@@ -107,7 +107,8 @@ class Session:
         """
         memory = SAFE_SHARE * self._free_memory() if memory_gb is None else memory_gb * 1e9
         sets = artists if share_targets else artists * contents
-        others = estimate_bytes(backbone, artists=sets, paintings=paintings, examples=0)
+        numbers = {"artists": sets, "paintings": paintings, "examples": 0}
+        others = estimate_bytes(backbone, **numbers, sides=sides)
         if not backend.accelerators():  # Else the states are not where this memory is.
             values = 3 * prod(sides or backbone.shared.architecture.network_sides())
             others += STATES * artists * contents * optimizer.bytes_per_example(values)
