@@ -62,6 +62,9 @@ def test_the_command_really_calibrates(
     with pytest.raises(SystemExit, match="2"):
         command.main([*OVERRIDES, "init=noise"])
     assert "calibration starts at the content pictures" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        command.main([*OVERRIDES, "preserve_color=linear"])
+    assert "preserve_color=linear" in capsys.readouterr().err
 
 
 def test_a_layers_share_is_its_part_of_the_style_loss(prepared: Prepared) -> None:

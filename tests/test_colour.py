@@ -256,3 +256,16 @@ def test_all_that_a_run_logs_has_the_photographs_chroma(photos: Path, tmp_path: 
         whole = tracker.read_picture(record.run_id, place)
         original = np.asarray(Image.open(photos / f"{content}.png"))
         assert np.abs(whole.astype(int) - to_uint8(colour.with_chroma(whole, original))).max() <= 1
+
+
+def test_targets_of_every_content_leave_room_for_fewer_examples(photos: Path) -> None:
+    """And pictures of any size are counted too."""
+    options = "batch=auto", "shape=native", "image_size=224", "dataset.paintings=10"
+
+    def batch(mode: str, gigabytes: float) -> int:
+        return prepared(photos, mode, *options, f"memory_gb={gigabytes}").batch
+
+    assert batch("none", 100) == batch("linear", 100) == 6
+    found = [(batch("none", gb), batch("linear", gb)) for gb in (0.3, 0.4, 0.5, 0.6)]
+    assert all(1 <= own <= shared for shared, own in found)
+    assert any(own < shared for shared, own in found)
