@@ -19,7 +19,8 @@ from benchmark.runs.log import run_title
 from benchmark.runs.prepare import Prepared, available_paintings
 from benchmark.runs.progress import Output, epoch_progress
 from benchmark.runs.workspace import Workspace
-from benchmark.sweeps.application import Application
+from benchmark.runtime.interrupts import EXIT_CODE
+from benchmark.sweeps import application
 from benchmark.sweeps.execution import RunContext, checked, opened, reason_of, tracked_run
 from benchmark.sweeps.plan import pairs_of
 from benchmark.tracking.tracker import Tracker
@@ -51,6 +52,7 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
         InputError: a file or an option is wrong, or a file is there and `force` is not given.
     """
     screen = Output()
+    application.begin().interrupts.install()
     config, overrides = config_of(request)
     [prepared] = checked([config], Workspace(), screen)
     files = files_of(prepared, output, force=force)
@@ -61,7 +63,10 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
             place = file.with_stem(file.stem + suffix)
             save_like(to_uint8(image), sources[index % len(sources)], place)
 
+    reached: list[Epoch] = []
+
     def watch(epoch: Epoch) -> None:
+        reached[:] = [epoch]
         if request.every and epoch.number and epoch.number % request.every == 0:
             write(epoch.images(), f"_{epoch.number:04}")
         if epoch.number % LINE_EPOCHS == 0:
@@ -76,6 +81,13 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
             result = optimized(prepared, screen, watch)
     except InputError:
         raise
+    except KeyboardInterrupt:
+        # What is there may be good enough: that is why people interrupt.
+        if reached:
+            write(reached[0].images())
+        wrote = f"wrote {', '.join(map(str, files))}" if reached else "nothing was painted yet"
+        screen.print(f"interrupted: {wrote}", style="red", soft_wrap=True)
+        return EXIT_CODE
     except Exception as error:
         screen.print(f"failed: {reason_of(error)}", style="red", soft_wrap=True)
         return 1
@@ -122,7 +134,7 @@ def logged(
 ) -> Result:
     """The result of a run of its own in MLflow."""
     Tracker.check_reachable(config.tracking.uri)
-    tracker, _ = opened(config, [prepared], Application(), output)
+    tracker, _ = opened(config, [prepared], application.current(), output)
     context = RunContext(run_title(config), pairs_of(overrides))
     nothing = Checkpoint(None)
     result = tracked_run(config, lambda: prepared, tracker, context, nothing, output, watch=watch)
