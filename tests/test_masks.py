@@ -310,7 +310,7 @@ def options(folder: Path, masks: str) -> list[str]:
 
 
 def test_masks_come_at_the_sizes_of_their_pictures(photographs_with_masks: Path) -> None:
-    shapes = ["shape=native", "scales=[0.75,1]"]
+    shapes = ["shape=native", "scales=[0.75,1]", "batch=auto"]
     run = prepared_run(*options(photographs_with_masks, "all"), *shapes)
     assert len(run.examples) == 4
     for size, height in ((36, 32), (48, 32)):
