@@ -259,6 +259,11 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
         chosen |= {"content.train": 2, "content.names": ["3", "0"] if split is None else None}
     elif content == "imagenet_mini":
         chosen["content.root"] = str(data.photographs)
+    if content in ("files", "folder"):
+        # Paintings as masks, which are called like the contents and have their sizes.
+        of_artists = dataset == "folder" and chosen["dataset.selection"] != "cluster"
+        places = [data.folder] if of_artists else [data.folder / "Carla"]
+        chosen["content.masks"] = draw(st.sampled_from([None, *map(str, places)]))
     return chosen
 
 

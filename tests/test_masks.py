@@ -3,7 +3,6 @@
 Expected numbers are NumPy float64, written here from the formulas.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ import backbones
 from backbones import Backbone
 from benchmark.runs.log import check_unchanged
 from benchmark.tracking.records import RunRecord
+from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend
 from benchmark.transfer.aggregation import Aggregation, power_mean
 from benchmark.transfer.batch import Optimization, make_batches
 from benchmark.transfer.features import extract_targets, gram_outputs, outputs_of
 from benchmark.transfer.lbfgs import LBFGS
-from benchmark.transfer.loop import Result, optimize
+from benchmark.transfer.loop import Result, optimize, stylize
 from benchmark.transfer.losses import (
     STUDY_LOSS,
     LossWeights,
@@ -232,6 +232,17 @@ def test_several_artists_paint_one_picture_each_in_its_region(
     np.testing.assert_allclose(result.first_losses[1], 0.5 * means.sum(), rtol=2e-3)
 
 
+def test_masks_from_a_notebook(transfer: StyleTransfer, contents: Array, paintings: Array) -> None:
+    targets = extract_targets(transfer.backbone, paintings[0])
+    left = np.stack([mask[0] for mask in halves(2)])
+    result = stylize(transfer, contents[:2], targets, THREE_EPOCHS, masks=left)
+    same = optimized(transfer, contents[:2], paintings[:1], [mask[:1] for mask in halves(2)])
+    np.testing.assert_array_equal(result.losses, same.losses)
+    for wrong, words in ((left[:1], "shape"), (2 * left, "in \\[0, 1\\]"), (0 * left, "above 0")):
+        with pytest.raises(ValueError, match=words):
+            stylize(transfer, contents[:2], targets, THREE_EPOCHS, masks=wrong)
+
+
 @pytest.mark.backends
 def test_nothing_changes_where_no_style_acts(contents: Array, paintings: Array) -> None:
     """Without content loss, and farther from the border than a value of the network sees."""
@@ -290,13 +301,17 @@ def test_the_memory_of_regions_is_that_of_their_activations(transfer: StyleTrans
 
 @pytest.fixture
 def photographs_with_masks(tmp_path: Path, random: np.random.Generator) -> Path:
-    """Two photographs of different shapes, masks for all artists, and those of two artists."""
+    """Two photographs of different shapes, masks for all artists, and those of two artists.
+
+    Of these only one acts in the second photograph.
+    """
     for name, size in (("one", (60, 40)), ("two", (32, 32))):
         pixels = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         left = np.zeros(size[::-1], np.uint8)
         left[:, : size[0] // 2] = 255
         places = {"photographs": pixels, "all": left}
-        places |= {"apart/amber": left, "apart/cathedral_glass": 255 - left, "apart/Other": left}
+        own = left if name == "one" else 0 * left
+        places |= {"apart/amber": own, "apart/cathedral_glass": 255 - own, "apart/Other": left}
         for place, values in places.items():
             (tmp_path / place).mkdir(parents=True, exist_ok=True)
             Image.fromarray(values).save(tmp_path / place / f"{name}.png")
@@ -373,13 +388,16 @@ def test_a_run_with_masks_is_logged_and_scored(
 ) -> None:
     done = inside("benchmark", *options(photographs_with_masks, masks), store(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
+    uri = store(tmp_path).removeprefix("tracking.uri=")
     client, [*_, run] = runs_in(tmp_path)
     assert run.data.metrics["examples"] == examples
     root = Path(client.download_artifacts(run.info.run_id, ""))
     assert all(list(root.glob(file)) for file in files)
-    table = json.loads((root / "painting_losses.json").read_text())
-    assert len(table["data"]) == 2 * 2 * 3
-    uri = store(tmp_path).removeprefix("tracking.uri=")
+    rows = Tracker(uri, "style-transfer").painting_losses(run.info.run_id)
+    assert len(rows) == 2 * 2 * 3
+    unknown = [row for row in rows if np.isnan(row.style_loss)]
+    assert {row.content for row in unknown} == ({"two"} if masks == "apart" else set())
+    assert all(row.gradient_share == 0 and not row.nearest for row in unknown)
     again = inside("benchmark.evaluate", "--tracking-uri", uri, "metrics=[ssim]")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "ssim" in again.stdout

@@ -89,6 +89,7 @@ def stylize(
     stopping: Stopping = Stopping(epochs=100),  # noqa: B008 - a frozen value
     *,
     start: np.ndarray | None = None,
+    masks: np.ndarray | None = None,
     batch_size: int = 4,
     keep_best: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -96,8 +97,9 @@ def stylize(
     """Optimise images towards the content of some images and the style of an artist.
 
     `contents`, and the images to `start` from in their place, are (N, S, S, 3), uint8, or floats
-    in [0, 1]; the targets are of `extract_targets` with the same backbone; `batch_size` images are
-    optimised at a time; `keep_best` and `on_epoch` are those of `optimize`.
+    in [0, 1]; the targets are of `extract_targets` with the same backbone; `masks`, (N, S, S) in
+    [0, 1], say where the style acts; `batch_size` images are optimised at a time; `keep_best` and
+    `on_epoch` are those of `optimize`.
 
     Raises:
         ValueError: an array has another shape, type or range.
@@ -109,7 +111,14 @@ def stylize(
         if len(start) != len(contents):
             raise ValueError(f"{len(start)} images to start from, for {len(contents)} contents")
         starts = to_float(start)
-    batches = make_batches(transfer.backbone, contents, [targets], batch_size, starts)
+    where = None
+    if masks is not None:
+        if masks.shape != np.shape(contents)[:3]:
+            raise ValueError(f"masks must have shape {np.shape(contents)[:3]}, not {masks.shape}")
+        if masks.min() < 0 or masks.max() > 1 or not masks.any(axis=(1, 2)).all():
+            raise ValueError("masks must be in [0, 1], and each somewhere above 0")
+        where = [np.asarray(mask[None], "float32") for mask in masks]
+    batches = make_batches(transfer.backbone, contents, [targets], batch_size, starts, masks=where)
     return optimize(
         transfer,
         batches,
