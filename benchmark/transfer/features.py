@@ -56,6 +56,8 @@ def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
 
     Each picture is (H, W, 3), uint8, or floats in [0, 1].
     """
+    if len(pictures) == 0:
+        check_images(backbone, np.asarray(pictures))
     groups = same_shape(pictures)
     styles = len(backbone.style_layers)
     parts = [
