@@ -356,7 +356,7 @@ def test_every_part_of_the_schema_is_drawn_or_settled(data: Data) -> None:
     drawn: set[str] = set()
 
     @given(st.data())
-    @settings(PRINTED, max_examples=60)
+    @settings(PRINTED, max_examples=120)
     def collect(draws: st.DataObject) -> None:
         drawn.update(option.partition(".")[0] for option in draws.draw(overrides(data)))
 
