@@ -87,12 +87,7 @@ def main(arguments: list[str]) -> int:
 
 def measure(given: argparse.Namespace, size: Size) -> int:
     """All figures wanted, printed as they come and written at the end."""
-    from rich.table import Table
-
-    from benchmark.bench import steps
-    from benchmark.bench.figures import HEADINGS, write_figures
-    from benchmark.runs.log import git_commit
-    from benchmark.runs.progress import Output
+    # Before all that imports TensorFlow or Keras: it keeps their start-up notes away.
     from benchmark.transfer import backend
 
     if not backend.is_default():
@@ -102,6 +97,13 @@ def measure(given: argparse.Namespace, size: Size) -> int:
             file=sys.stderr,
         )
         return 2
+    from rich.table import Table
+
+    from benchmark.bench import steps
+    from benchmark.bench.figures import HEADINGS, write_figures
+    from benchmark.runs.log import git_commit
+    from benchmark.runs.progress import Output
+
     screen = Output()
     about: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
