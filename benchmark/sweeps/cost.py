@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 
+import numpy as np
 from rich.console import Console
 
 from benchmark.runs.prepare import Prepared
@@ -65,8 +66,10 @@ def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
             costs[batch] = measure_step(run)
             compiled.add(kind)
         cost = costs[batch]
-        updates = run.stopping.epochs * run.stopping.steps_per_epoch
-        run_seconds = updates * cost.step_seconds * len(run.examples) / cost.batch
+        updates = run.epochs * run.stopping.steps_per_epoch
+        # A step of a smaller scale costs as much less as it has fewer pixels.
+        share = float(np.mean(np.square(np.divide(run.sizes, run.sizes[-1]))))
+        run_seconds = updates * share * cost.step_seconds * len(run.examples) / cost.batch
         seconds.append(run_seconds + (0.0 if kind in compiled else cost.compile_seconds))
         compiled.add(kind)
         steps += updates * len(run.examples)
