@@ -1,6 +1,7 @@
 """From image files to arrays: any file that Pillow reads becomes RGB pixels of one size."""
 
 import hashlib
+import logging
 import os
 import unicodedata
 import warnings
@@ -9,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from natsort import natsorted
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from benchmark.user_input import InputError
 
@@ -153,12 +155,41 @@ def read_all(images: Sequence[LazyImage], use: Callable[[LazyImage], Made]) -> I
 def read_file(path: Path) -> Image.Image:
     """Read an image file as RGB, upright, as a viewer would show it.
 
-    EXIF rotation is applied, transparency put on white, CMYK converted, 16-bit greyscale scaled
-    to 8 bits; of several frames the first is taken.
+    EXIF rotation is applied, colours are converted from the file's profile to sRGB, transparency
+    put on white, CMYK converted, 16-bit greyscale scaled to 8 bits; of several frames the first is
+    taken.
     """
     # The name's ending decides nothing: what calls itself JPEG may be a program for Ghostscript.
     with Image.open(path, formats=sorted(readable_formats())) as image:
-        return to_rgb(ImageOps.exif_transpose(image))
+        return to_rgb(in_srgb(ImageOps.exif_transpose(image), printable(str(path))))
+
+
+def in_srgb(image: Image.Image, source: str) -> Image.Image:
+    """An image in sRGB instead of the colour profile that it has; the same where it has none.
+
+    Relative colorimetric, with black point compensation, as photo editors do it. A profile that is
+    broken, or for other channels, is left aside with a warning.
+    """
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode.startswith(("I", "F", "1")):
+        return image
+    plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    coloured = image if image.mode in ("L", "RGB", "RGBA", "CMYK") else plain
+    try:
+        return (
+            ImageCms.profileToProfile(
+                coloured,
+                ImageCms.ImageCmsProfile(BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                "RGBA" if coloured.mode == "RGBA" else "RGB",
+                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+            or coloured
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        logging.warning("%s: its colour profile is not used (%s)", source, error)
+        return image
 
 
 def file_version(path: Path) -> str:
@@ -191,7 +222,7 @@ def readable_formats() -> set[str]:
 
 def files_in(folder: Path) -> tuple[LazyImage, ...]:
     """The image files of a folder, in natural numeric order: _1, _2, …, _10."""
-    formats = readable_formats()
+    formats = readable_formats() | {"MPO"}  # which the reader of JPEG opens
     known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
     return tuple(
         image_of(path)

@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 import datasets
+from benchmark.images.saving import SRGB
 from datasets import DatasetError, folder, sample
 from datasets.images import ImageSet, LazyImage, read_file
+from tests.conftest import SHARED
 
 
 def saved(path: Path, image: Image.Image, **options: Any) -> np.ndarray:
@@ -138,3 +140,47 @@ def test_all_photographs_are_there_without_a_network() -> None:
     photographs = sample.content()
     loaded = datasets.load_images(photographs, 16)
     assert loaded.pixels.shape == (len(sample.PHOTOGRAPHS), 16, 16, 3)
+
+
+def test_colours_stay_where_they_are_in_srgb_or_the_profile_is_broken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    colour = Image.new("RGB", (4, 4), (120, 200, 60))
+    assert (saved(tmp_path / "srgb.png", colour, icc_profile=SRGB) == (120, 200, 60)).all()
+    assert not caplog.text
+    assert (saved(tmp_path / "broken.png", colour, icc_profile=b"none") == (120, 200, 60)).all()
+    assert "broken.png" in caplog.text
+
+
+@pytest.mark.real_data
+def test_a_colour_of_adobe_rgb_in_srgb(tmp_path: Path) -> None:
+    """By hand, from the matrices and the gamma of 563/256 of both standards: (51, 201, 37)."""
+    with Image.open(SHARED / "odd" / "adobergb_shoes.jpg") as photograph:
+        profile = photograph.info["icc_profile"]
+    colour = Image.new("RGB", (4, 4), (120, 200, 60))
+    found = saved(tmp_path / "adobe.png", colour, icc_profile=profile)
+    assert np.abs(found - (51, 201, 37)).max() <= 2
+    with_alpha = Image.new("RGBA", (4, 4), (120, 200, 60, 255))
+    assert (saved(tmp_path / "alpha.png", with_alpha, icc_profile=profile) == found).all()
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("adobergb_shoes.jpg", "adobergb_shoes_srgb_twin.jpg"),
+        ("p3_chair.jpg", "p3_chair_srgb_twin.png"),
+    ],
+)
+def test_a_wide_gamut_photograph_is_read_as_its_twin_in_srgb(name: str, twin: str) -> None:
+    """The twins were made by other programs: 2 levels of 255 apart; unconverted, 5 to 6."""
+    found, wanted = (np.asarray(read_file(SHARED / "odd" / n), float) for n in (name, twin))
+    assert np.abs(found - wanted).mean() < 2.2
+
+
+def test_a_folder_shows_mpo_files(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(
+        tmp_path / "two.mpo", save_all=True, append_images=[Image.new("RGB", (8, 8), "red")]
+    )
+    assert [image.name for image in folder.content(str(tmp_path)).images] == ["two"]
+    assert (np.asarray(read_file(tmp_path / "two.mpo")) < 3).all()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmark import stylize
 from benchmark.config.errors import ConfigError
-from benchmark.images.saving import save_like
+from benchmark.images.saving import SRGB, save_like
 from benchmark.sweeps.painting import Request, config_of, style_options
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter
-    image(60, 90, 4).save(tmp_path / "photo, (1).png", exif=exif, icc_profile=b"profile")
+    image(60, 90, 4).save(tmp_path / "photo, (1).png", exif=exif, icc_profile=SRGB)
     (tmp_path / "paintings").mkdir()
     image(50, 80).save(tmp_path / "paintings" / "one.jpg")
     image(80, 50).save(tmp_path / "paintings" / "it's two.jpg")
@@ -46,7 +46,7 @@ def test_a_picture_keeps_what_its_photograph_has_besides_colours(folder: Path) -
     assert stylized(folder, "-o", str(folder / "out.png"), "--no-log") == 0
     with Image.open(folder / "out.png") as picture:
         assert picture.size == (32, 48)  # upright: it was 90 wide and 60 high
-        assert picture.info["icc_profile"] == b"profile"
+        assert picture.info["icc_profile"] == SRGB
         assert picture.mode == "RGBA"
         assert np.asarray(picture.getchannel("A")).std() > 1
         assert picture.getexif().get(0x0112, 1) == 1

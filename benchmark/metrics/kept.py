@@ -30,7 +30,7 @@ from datasets import ImageSet, LazyImage, LoadedImages
 if TYPE_CHECKING:  # It imports scikit-learn, a second that a run without its metrics saves.
     from benchmark.metrics.recognition import OutsideFeatures
 
-IMAGES_VERSION = 1
+IMAGES_VERSION = 2
 """To be raised whenever `datasets.images` changes the pixels or the digest of an image."""
 
 FEATURES_VERSION = 2
