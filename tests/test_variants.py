@@ -24,7 +24,10 @@ from datasets.selection import Method
 from tests.workspace import WORKSPACE
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-REQUIRED = {"dataset=folder": "dataset.root=nowhere", "content=folder": "content.root=nowhere"}
+REQUIRED = {
+    **{f"{group}=folder": f"{group}.root=nowhere" for group in ("dataset", "content")},
+    **{f"{group}=files": f"{group}.paths=[nowhere]" for group in ("dataset", "content")},
+}
 
 
 def choices(group: str) -> list[str]:
@@ -178,9 +181,11 @@ def test_dataset(
     monkeypatch.setattr(sample, "catalogue", lambda: replace(everything, artists=tuple(few)))
     roots = {"folder": picture_folder, "best_artworks": archive, "best_artworks_or_sample": archive}
     root = [f"dataset.root={roots[choice]}"] if choice in roots else []
+    root += [f"dataset.paths=[{picture_folder / 'Ada'}]"] if choice == "files" else []
     overrides = [*SMALL, "dataset.clusters=2", f"dataset.selection={selection}", *root]
     sets = prepare(config_of("dataset", choice, *overrides), WORKSPACE).paintings
-    assert len(sets) == (4 if selection == "cluster" else 2)
+    artists = 1 if choice == "files" else 2
+    assert len(sets) == (2 * artists if selection == "cluster" else artists)
     for loaded in sets:
         assert len(loaded.names) == 2 or (selection == "cluster" and len(loaded.names) == 1)
         assert loaded.pixels.shape == (len(loaded.names), 32, 32, 3)
@@ -195,6 +200,7 @@ def test_content(choice: str, picture_folder: Path, photographs: Path) -> None:
     """Training and test pictures of any content share none, and do not depend on each other."""
     roots = {"folder": picture_folder / "Ada", "imagenet_mini": photographs}
     root = [f"content.root={roots[choice]}"] if choice in roots else []
+    root += [f"content.paths=[{picture_folder / 'Ada'}]"] if choice == "files" else []
 
     def names(*overrides: str) -> tuple[str, ...]:
         small = ["content.train=3", "content.test=2", "image_size=32", *root, *overrides]
