@@ -23,7 +23,8 @@ Paint photographs in the manner of an artist's paintings:
 The style is a folder of paintings, some pictures, an artist of Kaggle's Best Artworks of All Time
 (monet), or an embedded painter, for which nothing is downloaded (sample, sample/NAME). Options of
 `python -m benchmark --help` can be added: image_size=1024 for a larger picture,
-loss.style_weight=… for more or less of the manner, precision=bfloat16 where the processor has it.
+loss.style_weight=5e7 for less of the manner (it is 1e8), precision=bfloat16 for speed where the
+processor has it.
 """
 
 OVERRIDE = re.compile(r"[~+]{0,2}[a-z_]+[\w./@]*=")
@@ -64,7 +65,7 @@ def stylize(
     """Pictures of photographs, files or folders, in the manner of a style, as `--style` takes it.
 
     Artist by artist. `options` are the benchmark's, with `__` in place of `.`: `image_size=1024`,
-    `loss__style_weight=2.0`. Nothing is written or logged.
+    `loss__style_weight=5e7`. Nothing is written or logged.
 
     Raises:
         InputError: a file, or an option, is wrong.
