@@ -74,6 +74,10 @@ def test_it_is_logged_and_pictures_on_the_way_are_kept(folder: Path) -> None:
     names = sorted(file.name for file in (folder / "out").iterdir())
     stem = "photo, (1) paintings"
     assert names == [f"{stem}.png", f"{stem}_0002.png", f"{stem}_0004.png"]
+    (folder / "out" / f"{stem}.png").unlink()
+    with pytest.raises(SystemExit) as ended:  # Those on the way are somebody's too.
+        stylized(folder, *options)
+    assert ended.value.code == 2
     [run] = Tracker(store, None).all_runs()
     assert run.status == "finished"
     assert run.results.epochs_done == 4

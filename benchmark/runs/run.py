@@ -30,18 +30,14 @@ def run(
     output: Output,
     watch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Result:
-    """Optimise the examples of a run from its checkpoint on, score the results, and log it all.
-
-    `watch` is called after each epoch.
-    """
+    """Optimise a run from its checkpoint on, `watch` each epoch, score its results, log it all."""
     saved = checkpoint.open()
     if saved:
         prepared = replace(prepared, batch=saved.batch)
     log_inputs(log, prepared)
     done = len(saved.state.history) if saved else 0
-    epochs, examples = prepared.epochs, len(prepared.examples)
     announce = partial(output.print_of_run, title)
-    with epoch_progress(title, epochs, examples, output, done) as show_epoch:
+    with epoch_progress(title, prepared.epochs, len(prepared.examples), output, done) as show_epoch:
         if log.resumed:
             log.keep_snapshots([epoch for epoch in prepared.snapshots if epoch < done])
             action = f"resuming after epoch {done - 1}" if done else "restarting"

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 from PIL import Image
@@ -18,6 +19,7 @@ from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import run_title
 from benchmark.runs.prepare import Prepared, available_paintings
 from benchmark.runs.progress import Output, epoch_progress
+from benchmark.runs.sizes import scaled_sizes
 from benchmark.runs.workspace import Workspace
 from benchmark.runtime.interrupts import EXIT_CODE
 from benchmark.sweeps import application
@@ -55,7 +57,7 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
     application.begin().interrupts.install()
     config, overrides = config_of(request)
     [prepared] = checked([config], Workspace(), screen)
-    files = files_of(prepared, output, force=force)
+    files = files_of(prepared, output, force=force, every=request.every)
     sources = [Path(image.source) for image in prepared.content.image_set.images]
 
     def write(images: Pictures, suffix: str = "") -> None:
@@ -157,7 +159,8 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
     fewest = min(len(group.images) for group in available_paintings(first))
     options.append(f"dataset.paintings={min(fewest, MOST_PAINTINGS)}")
     if request.every:
-        wanted = list(range(0, first.epochs * 16, request.every))
+        epochs = first.epochs * len(scaled_sizes(first))
+        wanted = list(range(0, epochs + 1, request.every))
         options.append(f"snapshots={as_override(wanted)}")
     options += request.overrides
     return composed(options), options
@@ -187,12 +190,14 @@ def style_options(style: Sequence[str]) -> list[str]:
     return ["dataset=best_artworks", f"dataset.artists={as_override(list(style))}"]
 
 
-def files_of(prepared: Prepared, output: str | None, *, force: bool) -> list[Path]:
+def files_of(
+    prepared: Prepared, output: str | None, *, force: bool, every: int | None
+) -> list[Path]:
     """The files of a run's pictures, artist by artist.
 
     Raises:
-        ConfigError: a folder is not there or not to be written to, a file is there already, or its
-            name's ending is of no format.
+        ConfigError: a folder is not there or not to be written to, a file is there already, with
+            `every` also one on the way, or its name's ending is of no format.
     """
     place = Path(output or ".").expanduser()
     if output and place.suffix and not place.is_dir():
@@ -212,8 +217,9 @@ def files_of(prepared: Prepared, output: str | None, *, force: bool) -> list[Pat
         if not os.access(file.parent, os.W_OK):
             reason = "no permission to write into this folder"
             raise ConfigError(reason, "--output", str(file.parent))
-        if file.exists() and not force:
-            raise ConfigError(
-                "is there already: name another, or add --force", "--output", str(file)
-            )
+        on_the_way = file.parent.glob(f"{escape(file.stem)}_[0-9]*{escape(file.suffix)}")
+        there = [file] * file.exists() + sorted(on_the_way if every else ())
+        if there and not force:
+            reason = "is there already: name another, or add --force"
+            raise ConfigError(reason, "--output", str(there[0]))
     return files

@@ -162,19 +162,14 @@ def optimize(
         ValueError: `resume` came from other batches.
     """
     optimization = Optimization(transfer, batches, on_smaller_batch)
-    # The last epoch of the scale before is the first here, at another size.
-    history = [] if before is None else list(before[:-1])
-    first, kept, seconds, epoch_seconds = len(history), None, 0.0, float("nan")
     if resume:
         optimization.resume(resume.batches)
-        history, kept, (seconds, epoch_seconds) = list(resume.history), resume.kept, resume.seconds
-        first = resume.before
+    history, first, kept, (seconds, epoch_seconds) = _beginning(resume, before)
     means = [float(np.mean(losses[0])) for losses in history[first:]]
     steps, last = stopping.steps_per_epoch, first + stopping.epochs
     while True:
         number = len(history)
-        # Of the last epoch only the losses are needed.
-        steps_each = steps if number < last else 1
+        steps_each = steps if number < last else 1  # Of the last, only the losses are needed.
         epochs = _block_length(number, last, begins_block, epoch_seconds)
         block = optimization.run_block(1 if keep_best else epochs, steps_each)
         seconds += block.seconds
@@ -183,18 +178,28 @@ def optimize(
             epoch_seconds = block.seconds / len(block.losses)
             history.append(losses)
             means.append(float(np.mean(losses[0])))
-            stop_reason = stopping_reason(means, stopping)
+            reason = stopping_reason(means, stopping)
             # Nothing of an epoch that diverged, unless it is the first.
-            if kept is None or stop_reason is None or stop_reason.stopped_by != "diverged":
+            if kept is None or reason is None or reason.stopped_by != "diverged":
                 kept = _updated(kept if keep_best else None, epoch)
             on_epoch(epoch)
-            if stop_reason is not None:
-                losses = np.stack(history)
-                return Result(kept.images(), *kept[1:], losses, stop_reason, seconds, first)
+            if reason is not None:
+                return Result(kept.images(), *kept[1:], np.stack(history), reason, seconds, first)
         assert kept is not None  # Since the first epoch.
         del block  # What it holds would be in memory during the next.
         times = seconds, epoch_seconds
         on_state(LoopState(np.stack(history), kept, optimization.states, times, before=first))
+
+
+def _beginning(
+    resume: LoopState | None, before: np.ndarray | None
+) -> tuple[list[np.ndarray], int, KeptImages | None, tuple[float, float]]:
+    """The losses so far, the first epoch of this scale, images kept and seconds as in a state."""
+    if resume:
+        return list(resume.history), resume.before, resume.kept, resume.seconds
+    # The last epoch of the scale before is the first here, at another size.
+    history = [] if before is None else list(before[:-1])
+    return history, len(history), None, (0.0, float("nan"))
 
 
 def _block_length(
