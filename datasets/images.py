@@ -84,9 +84,25 @@ def resized(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
     The aspect ratio is not kept (the study, section 1); the filter is Lanczos.
     """
     original = image.read()
-    digest = hashlib.sha256(f"{original.size}".encode())
-    digest.update(original.tobytes())
-    return digest.hexdigest(), np.asarray(original.resize((size, size), Image.Resampling.LANCZOS))
+    pixels = np.asarray(original.resize((size, size), Image.Resampling.LANCZOS))
+    return _digest(original), pixels
+
+
+def cropped(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
+    """As `resized`, of the largest square in the middle: the shape leaves no trace in it."""
+    original = image.read()
+    (width, height), side = original.size, min(original.size)
+    left, upper = (width - side) // 2, (height - side) // 2
+    square = original.crop((left, upper, left + side, upper + side))
+    pixels = np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
+    return _digest(original), pixels
+
+
+def _digest(image: Image.Image) -> str:
+    """SHA-256 of an RGB image's size and pixels."""
+    digest = hashlib.sha256(f"{image.size}".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()
 
 
 def fitted(image: LazyImage, size: int) -> np.ndarray:

@@ -4,10 +4,11 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import PIL
+from keras import ops
 
 import datasets
 from backbones import Backbone
@@ -22,6 +23,7 @@ from benchmark.transfer.features import (
     extract_grams,
     from_triangles,
     full_grams,
+    outputs_of,
     upper_triangles,
 )
 from benchmark.user_input import import_callable
@@ -37,12 +39,17 @@ FEATURES_VERSION = 2
 """To be raised whenever `losses.gram_matrix`, `smoothing` or this file changes the features."""
 
 
+Make = Callable[[LazyImage, int], tuple[str, np.ndarray]]
+"""The digest and the pixels of an image at a size, as by `datasets.resized` and `cropped`."""
+
+
 class KeptFeatures:
     """What the runs of one process read and extract, of each the least recently used go first."""
 
     def __init__(self) -> None:
         """With nothing in it."""
         self.images = lru_cache(maxsize=64)(load_images)
+        self.squares = lru_cache(maxsize=64)(partial(load_images, make=datasets.cropped))
         self.pictures = lru_cache(maxsize=16)(load_pictures)
         self.style_targets = lru_cache(maxsize=16)(style_targets)
         self.style_targets_at = lru_cache(maxsize=16)(self._style_targets_at)
@@ -64,7 +71,9 @@ class KeptFeatures:
         return OutsideFeatures({one.name: self.of_paintings(backbone, one, disk) for one in sets})
 
 
-def load_images(image_set: ImageSet, size: int, disk: DiskCache) -> LoadedImages:
+def load_images(
+    image_set: ImageSet, size: int, disk: DiskCache, make: Make = datasets.resized
+) -> LoadedImages:
     """As `datasets.load_images`, but no image is read that is on disk at this size.
 
     One entry an image, so that every choice of the same paintings finds its own.
@@ -74,12 +83,13 @@ def load_images(image_set: ImageSet, size: int, disk: DiskCache) -> LoadedImages
 
     def resized(image: LazyImage, size: int) -> tuple[str, np.ndarray]:
         if disk.folder is None or image.version is None:
-            return datasets.resized(image, size)
+            return make(image, size)
         software = IMAGES_VERSION, PIL.__version__
-        key = key_of("images", software, image.source, image.version(), size)
+        way = () if make is datasets.resized else (make.__name__,)
+        key = key_of("images", software, image.source, image.version(), size, *way)
         if kept := disk.read(key, kinds):
             return kept[1].tobytes().hex(), kept[0]
-        digest, pixels = datasets.resized(image, size)
+        digest, pixels = make(image, size)
         made[key] = pixels, np.frombuffer(bytes.fromhex(digest), "uint8")
         return digest, pixels
 
@@ -172,6 +182,35 @@ def kept_arrays(
     whole = [np.asarray(one, "float32") for one in made.content or []]
     disk.write({key: [*made.triangles, made.pooled, made.statistics, *whole]})
     return made
+
+
+def pooled_features(
+    backbone: Backbone,
+    pixels: np.ndarray,
+    disk: DiskCache,
+    on_done: Callable[[int], None] = lambda pictures: None,
+) -> np.ndarray:
+    """Mean activation of each channel of the last content layer, (n, C); of pixels uint8.
+
+    `on_done` is told how many pictures more are done.
+    """
+    width = backbone.shared.cut.outputs[-1].shape[-1]
+    parts = []
+    for start in range(0, len(pixels), 30):
+        part = pixels[start : start + 30]
+        key = f"{features_key(backbone, part)}-pooled"
+        kept = disk.read(key, [((len(part), width), "float32")])
+        pooled = kept[0] if kept else outputs_of(backbone, part, pooled_output)[0]
+        if not kept:
+            disk.write({key: [pooled]})
+        parts.append(pooled)
+        on_done(len(part))
+    return np.concatenate(parts)
+
+
+def pooled_output(activations: Sequence[Any]) -> list[Any]:
+    """The head of a network that leaves the mean of its last output over all positions."""
+    return [ops.mean(ops.cast(activations[-1], "float32"), axis=(1, 2))]
 
 
 def features_key(backbone: Backbone, pixels: Pictures, activations: bool = False) -> str:

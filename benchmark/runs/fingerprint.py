@@ -16,10 +16,11 @@ SOURCES = (
     "datasets",
     "benchmark/transfer",
     *(f"benchmark/images/{name}.py" for name in ("colour", "pixels", "upscale")),
-    "benchmark/metrics/kept.py",
+    *(f"benchmark/metrics/{name}.py" for name in ("classifier", "heads", "kept")),
     "benchmark/runtime/disk_cache.py",
     *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "sizes", "start", "workspace")),
     *(f"benchmark/runs/{name}.py" for name in ("contents", "masks", "style_sets", "variants")),
+    "benchmark/runs/classifiers.py",
 )
 """The code up to a run's last image; what is made of that alone is made after resuming anyway."""
 

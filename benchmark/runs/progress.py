@@ -88,3 +88,35 @@ def epoch_progress(
 
     with bar:
         yield show
+
+
+@contextmanager
+def picture_progress(title: str, total: int, output: Output) -> Iterator[Callable[[int], None]]:
+    """Shows how many of so many pictures are done; it is called with how many are done more."""
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pictures, {task.fields[rate]} a second"),
+        TimeRemainingColumn(),
+        console=output,
+        transient=True,
+        disable=not output.is_terminal,
+    )
+    task = bar.add_task(title, total=total, rate="?")
+    began = last_line = monotonic()
+    done = 0
+
+    def advance(pictures: int) -> None:
+        nonlocal done, last_line
+        done, now = done + pictures, monotonic()
+        rate = done / max(now - began, 1e-3)
+        bar.update(task, completed=done, rate=f"{rate:.3g}")
+        if not output.is_terminal and now - last_line > 20:
+            last_line = now
+            left = (total - done) / rate
+            line = f"  {title}: {done}/{total} pictures, {rate:.3g} a second, {left:.0f} s left"
+            output.print(line, soft_wrap=True)
+
+    with bar:
+        yield advance

@@ -2,7 +2,7 @@
 
 import inspect
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config
 from benchmark.config.signatures import arguments_of, function_of
 from benchmark.metrics.kept import KeptFeatures
+from benchmark.runs.classifiers import Classifiers
 from benchmark.runs.masks import load_masks
 from benchmark.runs.style_sets import group_features
 from benchmark.runtime.disk_cache import DiskCache
@@ -56,6 +57,7 @@ class Workspace:
         self.backbones = BackboneCache()
         self.evaluator = lru_cache(maxsize=32)(self._evaluator)
         self.kept = KeptFeatures()
+        self.classifiers = Classifiers(partial(load_backbone, cache=self.backbones), self.kept)
         self.masks = lru_cache(maxsize=16)(load_masks)
         self.group_features = lru_cache(maxsize=64)(group_features)
 

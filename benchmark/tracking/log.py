@@ -1,9 +1,11 @@
 """Writing one run to MLflow."""
 
 import re
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,6 +168,38 @@ class RunLog:
     def json(self, file: str, content: dict[str, Any]) -> None:
         """Save a dictionary as an artifact."""
         self._call(lambda client: client.log_dict(self.run_id, content, file))
+
+    def file(self, file: str, content: bytes) -> None:
+        """Save bytes as an artifact at the top level."""
+
+        def write(client: MlflowClient) -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, file)
+                path.write_bytes(content)
+                client.log_artifact(self.run_id, str(path))
+
+        self._call(write, size=len(content))
+
+    def keras_model(
+        self, folder: str, model: Any, labels: Sequence[str], requirements: Sequence[str]
+    ) -> None:
+        """Save a Keras model in MLflow's form, with the names of its outputs, for other programs.
+
+        This one never loads it.
+        """
+        from mlflow.keras import save_model  # It takes a second.
+
+        def write(client: MlflowClient) -> None:
+            with tempfile.TemporaryDirectory() as place:
+                save_model(
+                    model,
+                    f"{place}/{folder}",
+                    pip_requirements=list(requirements),
+                    metadata={"labels": list(labels)},
+                )
+                client.log_artifacts(self.run_id, f"{place}/{folder}", folder)
+
+        self._call(write)
 
     def then(self, action: Callable[[], None]) -> None:
         """Do something when all that was logged so far is written."""

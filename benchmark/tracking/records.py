@@ -49,6 +49,10 @@ class Artifact(StrEnum):
     METRICS = "metrics.json"
     CONTACT_SHEET = "contact_sheet.png"
     LOSS_CURVES = "loss_curves.png"
+    FIT_CURVES = "curves.png"
+    CONFUSION = "confusion.png"
+    KERAS_MODEL = "model"
+    CHOICE = "choice.json"
     ERROR = "error.txt"
     PLAN = "sweep.json"
     SWEEP_SHEET = "sheet.png"
@@ -124,6 +128,16 @@ class SweepFacts(Facts):
     swept: tuple[str, ...] = ()
 
 
+class ClassifierFacts(Facts):
+    """What is recorded of a fitted classifier in the tags of its run."""
+
+    kind = "classifier"
+    groups: tuple[str, ...] = ()
+    dataset: str = ""
+    backbones: Mapping[str, str] = {}  # its networks' backbones and weights
+    digest: str = ""  # of its files
+
+
 class Results(Record, extra="ignore"):
     """A run's final numbers, as MLflow metrics: means over the examples of the pictures kept."""
 
@@ -145,6 +159,17 @@ class PaintingLoss(Record):
     style_loss: float  # before it is aggregated with the others'; NaN where it was not finite
     gradient_share: float  # see `transfer.painting_losses`; NaN where it is unknown
     nearest: bool  # whether the painting of this result's lowest style loss
+
+
+class ChosenPainting(Record):
+    """A painting of a style set, as the run's classifier sees it: a row of `Artifact.CHOICE`."""
+
+    artist: str
+    painting: str
+    source: str
+    probability: float  # of its group, in [0, 1]
+    distance: float  # from the first painting of its set, in the classifier's 128-vector
+    fitted: bool  # whether the classifier was fitted on it
 
 
 class DataFiles(Record):
@@ -179,7 +204,11 @@ class SweepRecord(SweepFacts, Stored):
     """The parent run of a sweep as the store has it."""
 
 
-AnyRecord = RunRecord | SweepRecord
+class ClassifierRun(ClassifierFacts, Stored):
+    """The run of a fitted classifier as the store has it."""
+
+
+AnyRecord = RunRecord | SweepRecord | ClassifierRun
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -210,7 +239,7 @@ def first_tags(facts: Facts) -> dict[str, str]:
 
 
 def to_record(run: Run) -> AnyRecord | None:
-    """The record of an MLflow run; None if it is neither a run nor a sweep of this program.
+    """The record of an MLflow run; None if it is no run of this program, sweep or classifier.
 
     A tag that cannot be read, because someone edited it, counts as not set.
     """
@@ -224,6 +253,8 @@ def to_record(run: Run) -> AnyRecord | None:
     }
     if tags.get(KIND) == SweepFacts.kind:
         return _validated(SweepRecord, stored | _from_tags(SweepFacts, tags))
+    if tags.get(KIND) == ClassifierFacts.kind:
+        return _validated(ClassifierRun, stored | _from_tags(ClassifierFacts, tags))
     if tags.get(KIND) != RunFacts.kind:
         return None
     stored |= {

@@ -33,11 +33,12 @@ from benchmark.tracking.outage import OutageError, access_advice, error_summary
 from benchmark.tracking.records import (
     KIND,
     MLFLOW_STATUS,
+    STATUS,
     AnyRecord,
     Artifact,
+    ClassifierRun,
     Facts,
     PaintingLoss,
-    RunFacts,
     RunRecord,
     SweepRecord,
     first_tags,
@@ -51,7 +52,7 @@ DEFAULT_URI = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
 ENDING_SECONDS = 10.0
 """For which an interrupted run writes what is left."""
 
-RunKind = TypeVar("RunKind", RunRecord, SweepRecord)
+RunKind = TypeVar("RunKind", RunRecord, SweepRecord, ClassifierRun)
 
 
 class NotFoundError(ConfigError):
@@ -140,7 +141,11 @@ class Tracker:
 
     @contextmanager
     def run(
-        self, name: str, facts: RunFacts, earlier: RunRecord | None, before_end: Callable[[], None]
+        self,
+        name: str,
+        facts: Facts,
+        earlier: RunRecord | None = None,
+        before_end: Callable[[], None] = lambda: None,
     ) -> Iterator[RunLog]:
         """Open or resume a run; an exception in the block ends the run as failed or killed.
 
@@ -242,15 +247,32 @@ class Tracker:
         """All runs of the experiment, in the order of their start."""
         return self._search(RunRecord)[::-1]
 
-    def record(self, run_id: str) -> AnyRecord:
+    def record(self, run_id: str) -> RunRecord | SweepRecord:
         """One run, or parent run of a sweep; ConfigError if there is none with this id."""
-        try:
-            record = to_record(self._store.call(lambda client: client.get_run(run_id)))
-        except MlflowException as error:
-            raise ConfigError(f"{self.uri} has no such run", "--run", run_id) from error
-        if record is None:
-            raise ConfigError("another program logged this run", "--run", run_id)
+        record = self._record(run_id, "--run")
+        if record is None or isinstance(record, ClassifierRun):
+            whose = "a classifier's" if record else "another program's"
+            raise ConfigError(f"this run is {whose}", "--run", run_id)
         return record
+
+    def classifier(self, run_id: str | None, option: str) -> ClassifierRun:
+        """A classifier's run, None: the last that was fitted; ConfigError if there is none."""
+        if run_id is not None:
+            record = self._record(run_id, option)
+        else:
+            finished = f"tags.{STATUS} = 'finished'"
+            record = next(iter(self._search(ClassifierRun, finished, 1)), None)
+        if not isinstance(record, ClassifierRun) or record.status != "finished":
+            reason = "it is no fitted classifier" if run_id else f"{self.uri} has no classifier yet"
+            fit = "fit one with python -m benchmark.genre fit"
+            raise NotFoundError(f"{reason}: {fit}", option, run_id or "last")
+        return record
+
+    def _record(self, run_id: str, option: str) -> AnyRecord | None:
+        try:
+            return to_record(self._store.call(lambda client: client.get_run(run_id)))
+        except MlflowException as error:
+            raise ConfigError(f"{self.uri} has no such run", option, run_id) from error
 
     def loss_history(self, run_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Epochs and mean total losses, in order of the epochs."""
@@ -265,6 +287,10 @@ class Tracker:
         """A picture artifact as uint8, (H, W, 3)."""
         with Image.open(BytesIO(self._store.read(run_id, file))) as image:
             return np.asarray(image.convert("RGB"))
+
+    def read_bytes(self, run_id: str, file: str) -> bytes:
+        """An artifact as it is."""
+        return self._store.read(run_id, file)
 
     def read_text(self, run_id: str, file: str) -> str:
         """A text artifact."""

@@ -45,6 +45,8 @@ def outputs_of(backbone: Backbone, images: np.ndarray, head: Head) -> list[np.nd
         extract(to_float(images[start : start + at_once]))
         for start in range(0, len(images), at_once)
     ]
+    # Keras gives an only output without a list.
+    parts = [arrays if isinstance(arrays, list) else [arrays] for arrays in parts]
     return [
         np.concatenate([ops.convert_to_numpy(array) for array in arrays])
         for arrays in zip(*parts, strict=True)

@@ -1,0 +1,1 @@
+"""Groups told apart by a classifier: `python -m benchmark.genre --help`."""

@@ -1,0 +1,253 @@
+"""The classifier of groups: its mathematics, its files, and what its commands do."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import datasets
+from benchmark.config.errors import ConfigError
+from benchmark.metrics import heads
+from benchmark.metrics.classifier import ARRAYS, RECORD, Classifier, Judgement, genre_recognition
+from benchmark.metrics.features import MissingInputError
+from benchmark.runs.classifiers import read_classifier
+from benchmark.runs.fitting import prepared_fit, read_options
+from benchmark.tracking.tracker import Tracker
+from benchmark.user_input import InputError
+from datasets.images import image_of
+from tests.commands import inside, store
+from tests.workspace import WORKSPACE
+
+SMALL = [
+    *("dataset=folder", "backbone=mobilenet_shallow", "backbone.weights=random", "cache=null"),
+    *("image_size=32", "judge.backbone=vgg_shallow", "fit.layers=[16,8]", "fit.learning_rate=0.01"),
+]
+
+
+def picture(base: tuple[int, int, int], size: tuple[int, int], seed: int) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(-40, 41, (size[1], size[0], 3))
+    return Image.fromarray(np.clip(np.array(base) + noise, 0, 255).astype("uint8"))
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten red pictures, square, and ten blue ones, wide."""
+    root = tmp_path_factory.mktemp("groups")
+    for group, base, size in (("red", (200, 60, 60), (40, 40)), ("blue", (60, 60, 200), (60, 40))):
+        (root / group).mkdir()
+        for number in range(10):
+            picture(base, size, number + 10 * (group == "red")).save(root / group / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def fitted(groups: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store in which a classifier was fitted on these groups."""
+    folder = tmp_path_factory.mktemp("store")
+    done = inside("benchmark.genre", "fit", *SMALL, f"dataset.root={groups}", store(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "judge (vgg_shallow)" in done.stdout
+    return folder
+
+
+def last_run(folder: Path) -> tuple[Tracker, str]:
+    tracker = Tracker(f"sqlite:///{folder / 'mlflow.db'}", None, create=False)
+    return tracker, tracker.classifier(None, "--classifier").run_id
+
+
+def test_a_square_is_the_middle_of_a_picture() -> None:
+    """So a group of wide pictures looks like one of square pictures; to resize would squash it."""
+    wide = picture((90, 90, 90), (64, 32), 0)
+    image = datasets.LazyImage("wide", "wide", lambda: wide)
+    digest, pixels = datasets.cropped(image, 32)
+    np.testing.assert_array_equal(pixels, np.asarray(wide)[:, 16:48])
+    assert digest == datasets.resized(image, 32)[0]
+
+
+def test_a_head_computes_what_keras_does(random: np.random.Generator) -> None:
+    """Keras's layers with the same numbers, on features standardised by hand."""
+    features = random.normal(3, 2, (5, 6)).astype("float32")
+    arrays = [(random.normal(size=s), random.normal(size=s[1])) for s in ((6, 4), (4, 3), (3, 2))]
+    head = heads.Head(features.mean(0), features.std(0), tuple(arrays))
+    network = keras.Sequential(
+        [keras.layers.Dense(n, a) for n, a in ((4, "relu"), (3, "relu"), (2, "softmax"))]
+    )
+    network.build((None, 6))
+    network.set_weights([array for layer in arrays for array in layer])
+    expected = network.predict_on_batch((features - features.mean(0)) / features.std(0))
+    encoded = head.encode(features)
+    assert encoded.shape == (5, 3)
+    np.testing.assert_allclose(head.probabilities(encoded), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_split_is_stratified_and_disjoint_and_follows_the_seed() -> None:
+    """Of 20 a fifth is 4; the other 16 are halved. Of 7: 1, and 3 and 3."""
+    parts = heads.split({"a": 20, "b": 7}, 0.2, True, seed=3)
+    kinds = ("classifier", "judge", "test")
+    assert [(parts["a"] == kind).sum() for kind in kinds] == [8, 8, 4]
+    assert [(parts["b"] == kind).sum() for kind in kinds] == [3, 3, 1]
+    again = heads.split({"b": 7, "a": 20}, 0.2, True, seed=3)
+    assert all((again[name] == parts[name]).all() for name in parts)
+    assert (heads.split({"a": 20}, 0.2, True, seed=4)["a"] != parts["a"]).any()
+    alone = heads.split({"a": 20}, 0.2, False, seed=3)["a"]
+    assert [(alone == kind).sum() for kind in kinds] == [16, 0, 4]
+
+
+def test_a_fit_tells_groups_apart_and_is_repeated_by_its_seed(random: np.random.Generator) -> None:
+    """Two clouds four deviations apart; a constant channel, of which another value is no alarm."""
+    groups = np.repeat([0, 1], 20)
+    features = random.normal(0, 1, (40, 5)).astype("float32") + 4 * groups[:, None]
+    features[:, 4] = 7.0
+    test = heads.Samples(features + np.array([0, 0, 0, 0, 1e-3], "float32"), groups)
+    plan = heads.FitPlan(layers=(8, 4), epochs=30, batch=16, learning_rate=0.01, patience=None)
+    results = [
+        heads.fit_head(heads.Samples(features, groups), test, 2, plan, seed) for seed in (0, 0, 1)
+    ]
+    (head, history), (same, _), (other, _) = results
+    assert len(history) == 31
+    assert history[-1].train_accuracy == history[-1].test_accuracy == 1.0
+    assert history[-1].test_loss < 0.1 < history[0].test_loss
+    np.testing.assert_array_equal(head.encode(features), same.encode(features))
+    assert (head.encode(features) != other.encode(features)).any()
+    tired = heads.FitPlan(layers=(8, 4), epochs=30, learning_rate=1e-9, patience=2)
+    assert len(heads.fit_head(test, test, 2, tired, 0)[1]) == 3
+
+
+def test_recognition_is_the_share_of_the_right_group() -> None:
+    judgement = Judgement(("a", "b"), np.array([[0.9, 0.1], [0.4, 0.6]]), np.zeros((2, 3)))
+    assert genre_recognition(judgement, "b").tolist() == [0, 1]
+    with pytest.raises(MissingInputError, match="a, b"):
+        genre_recognition(judgement, "c")
+
+
+def test_a_fit_is_recorded_with_its_judge(fitted: Path, groups: Path) -> None:
+    tracker, run = last_run(fitted)
+    files = tracker.artifacts(run)
+    assert {RECORD, ARRAYS, "curves.png", "confusion.png", "model"} <= files
+    record = json.loads(tracker.read_text(run, RECORD))
+    assert record["labels"] == ["blue", "red"]
+    parts = [(p["group"], p["part"]) for p in record["pictures"]]
+    for group in ("blue", "red"):
+        assert [parts.count((group, part)) for part in ("classifier", "judge", "test")] == [4, 4, 2]
+    assert len({picture["digest"] for picture in record["pictures"]}) == 20
+    assert record["networks"]["classifier"]["accuracy"] == 1.0
+
+
+def test_the_keras_model_gives_the_same_probabilities(fitted: Path, groups: Path) -> None:
+    """For others: loaded by Keras, on pixels, against the probabilities of our command."""
+    tracker, run = last_run(fitted)
+    model = keras.models.load_model(tracker.location(run, "model/data/model.keras"))
+    sources = sorted((groups / "blue").glob("*.png"))
+    pixels = np.stack([datasets.cropped(image_of(file), 32)[1] for file in sources])
+    expected = model.predict_on_batch(pixels.astype("float32") / 255)
+    classifier = read_classifier("--classifier", run, tracker.uri)
+    judge = WORKSPACE.classifiers.judges(classifier, "--classifier", run)["classifier"]
+    found = judge.judgement(pixels).probabilities
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_predict_writes_what_it_prints(fitted: Path, groups: Path, tmp_path: Path) -> None:
+    uri = f"--tracking-uri=sqlite:///{fitted / 'mlflow.db'}"
+    file = tmp_path / "answers.csv"
+    done = inside("benchmark.genre", "predict", str(groups / "red"), uri, "--csv", str(file))
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(file)
+    assert list(table.columns) == ["picture", "label", "blue", "red"]
+    assert (table["label"] == "red").all()
+    assert done.stdout.count("red") >= 10
+    np.testing.assert_allclose(table[["blue", "red"]].sum(axis=1), 1, atol=1e-3)
+
+
+def test_a_folder_is_a_classifier_too_and_another_is_none(fitted: Path, tmp_path: Path) -> None:
+    tracker, run = last_run(fitted)
+    folder = Path(tracker.location(run, ""))
+    by_run, by_folder = (read_classifier("x", v, tracker.uri) for v in (run, str(folder)))
+    assert by_run.digest == by_folder.digest
+    for name in (RECORD, ARRAYS):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    record = json.loads((tmp_path / RECORD).read_text())
+    wrongs: list[dict[str, object]] = [{"labels": ["red"]}, {"labels": ["a", "b", "c"]}]
+    for wrong in [*wrongs, {"size": 0}, {"networks": {}}]:
+        (tmp_path / RECORD).write_text(json.dumps(record | wrong))
+        with pytest.raises(ConfigError) as raised:
+            read_classifier("dataset.classifier", str(tmp_path), None)
+        assert raised.value.option == "dataset.classifier"
+        assert raised.value.value == str(tmp_path)
+    np.savez(tmp_path / ARRAYS, classifier_mean=np.zeros(3))
+    with pytest.raises(ValueError, match="missing"):
+        Classifier.from_files((folder / RECORD).read_bytes(), (tmp_path / ARRAYS).read_bytes())
+
+
+WRONG_FITS = [
+    # What is added to `SMALL`, the option of the error, its value.
+    ("fit.epochs=0", "fit.epochs", 0),
+    ("fit.batch=none", "fit.batch", "none"),
+    ("fit.learning_rate=0", "fit.learning_rate", 0),
+    ("fit.layers=[]", "fit.layers", []),
+    ("fit.layers=[0]", "fit.layers", [0]),
+    ("fit.patience=0", "fit.patience", 0),
+    ("fit.test=1", "fit.test", 1),
+    ("fit.test=0.01", "fit.test", 0.01),
+    ("fit.test=0.9", "fit.test", 0.9),
+    ("fit.epoch=3", "fit.epoch", 3),
+    ("fit.layers=[3", "fit.layers", "[3"),
+    ("judge.backbone=vgx", "judge.backbone", "vgx"),
+    ("judge.backbone=mobilenet_shallow", "judge.backbone", "mobilenet_shallow"),
+    ("judge.weights=nowhere.h5", "judge.weights", "nowhere.h5"),
+    ("agg=simple", "agg", ...),
+    ("epochs=3", "epochs", ...),
+    ("dataset.artists=[red]", "dataset", "folder"),
+    ("backbone=vgx", "backbone", "vgx"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "option", "value"), WRONG_FITS)
+def test_a_wrong_fit_is_one_line(wrong: str, option: str, value: object, groups: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        prepared_fit(*read_options([*SMALL, f"dataset.root={groups}", wrong]), WORKSPACE)
+    shown = raised.value.value
+    assert raised.value.option == option
+    assert (str(shown) if isinstance(shown, Path) else shown) == value
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("copied", "number", "line"),
+    [(1, 0, "'other' has 1"), (1, 9, "same picture"), (0, 9, ""), (0, 0, "only group is 'blue'")],
+)
+def test_wrong_groups_are_one_line(
+    copied: int, number: int, line: str, groups: Path, tmp_path: Path
+) -> None:
+    """Beside a group another: of one picture, or of others and a copy; or none."""
+    shutil.copytree(groups / "blue", tmp_path / "blue")
+    other = tmp_path / "other"
+    other.mkdir()
+    for index in range(number):
+        picture((9, 9, 9), (40, 40), index).save(other / f"{index}.png")
+    source = tmp_path / "blue" / "0.png" if copied else other / "0.png"
+    if source.exists():
+        shutil.copy(source, other / "copy.png")
+    options = read_options([*SMALL, f"dataset.root={tmp_path}"])
+    if not line:  # Twice in one group, which is only told.
+        setup = prepared_fit(*options, WORKSPACE)
+        assert any("copy.png" in note for note in setup.notes)
+        assert len(setup.groups[1].names) == 9
+        return
+    with pytest.raises(InputError, match=line):
+        prepared_fit(*options, WORKSPACE)
+
+
+def test_no_classifier_is_one_line(groups: Path, tmp_path: Path) -> None:
+    place = store(tmp_path).partition("=")[2]
+    for given in ([], ["--classifier", "0123"], ["--classifier", str(groups)]):
+        done = inside(
+            "benchmark.genre", "predict", str(groups / "red"), *given, "--tracking-uri", place
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: --classifier")
+        assert done.stderr.count("\n") == 1
