@@ -57,7 +57,7 @@ def file_or_files_of(option: str, place: str, names: Sequence[str]) -> ImageSet:
         count = [image.name for image in available].count(name)
         if count != 1:
             reason = f"{'two images' if count else 'no image'} called '{name}' in this folder"
-            raise DatasetError(f"{reason}: it needs one for each content picture", option, place)
+            raise DatasetError(f"{reason}: it needs one for each picture", option, place)
     by_name = {image.name: image for image in available}
     return ImageSet(option, tuple(by_name[name] for name in names))
 

@@ -277,8 +277,10 @@ VARIANTS: list[Row] = [
     "content.count=0",
     "content.train=-2",
     ("content.masks=nowhere", "content.masks", "no such folder"),
+    ("dataset.masks=nowhere", "dataset.masks", "it needs one for each artist"),
+    ("dataset.masks=''", "dataset.masks", "must not be blank"),
     ("content.masks=README.md", "", "README.md (UnidentifiedImageError"),
-    ("content.masks={tmp}", "content.masks", "it needs one for each content picture"),
+    ("content.masks={tmp}", "content.masks", "it needs one for each picture"),
     ("content.masks=''", "content.masks", "must not be blank"),
     "content.masks=3",
     ("content.test=99 split=test", "split", "content.test=99"),
@@ -741,6 +743,16 @@ def masks(*places: str, size: tuple[int, int] = (10, 10), white: int = 255) -> M
     return make
 
 
+def painting_masks(*places: str) -> Maker:
+    """Masks at some places for the paintings of embedded artists, of which none is called 'a'."""
+
+    def make(folder: Path) -> list[str]:
+        masks(*places)(folder)
+        return [f"dataset.masks={folder / 'masks'}"]
+
+    return make
+
+
 PICTURES: list[tuple[str, Maker, str]] = [
     ("empty", content_file("b.png", b""), "b.png (UnidentifiedImageError"),
     ("no picture", content_file("b.jpg", b"hello"), "b.jpg (UnidentifiedImageError"),
@@ -770,7 +782,7 @@ PICTURES: list[tuple[str, Maker, str]] = [
     ("no mask", masks("b.png"), "no image called 'a' in this folder"),
     ("a black mask", masks("a.png", white=0), "nothing is white in what masks 'a'"),
     ("black masks", masks("amber/a.png", "cathedral_glass/a.png", white=0), "nothing is white"),
-    ("a longer mask", masks("a.png", size=(20, 10)), "has 20 × 10 pixels, and its content picture"),
+    ("a longer mask", masks("a.png", size=(20, 10)), "has 20 × 10 pixels, and its picture"),
     ("masks of one artist", masks("amber/a.png"), "no subfolder for 'cathedral_glass'"),
     ("no mask of one", masks("amber/a.png", "cathedral/b.png"), "no image called 'a' in this"),
     (
@@ -778,6 +790,9 @@ PICTURES: list[tuple[str, Maker, str]] = [
         masks("amber/a.png", "nocturne/a.png", "cathedral_glass/a.png"),
         "several subfolders for 'amber_nocturne'",
     ),
+    ("no mask of a painting", painting_masks("amber/a.png", "glass/a.png"), "no image called '"),
+    ("painting masks of one artist", painting_masks("amber/a.png"), "for 'cathedral_glass'"),
+    ("painting masks of no artist", painting_masks("a.png"), "it needs one for each artist"),
     ("masks of two kinds", masks("a.png", "amber/a.png"), "keep only the one or the other"),
 ]
 

@@ -359,10 +359,38 @@ def test_one_mask_may_serve_for_all_pictures(tmp_path: Path) -> None:
     assert [one.mean() for one in run.masks.pictures] == [0.5]
 
 
+@pytest.mark.parametrize("colours", ["none", "linear"])
+def test_a_style_is_taken_from_the_masked_part_of_paintings(tmp_path: Path, colours: str) -> None:
+    """Its mean Gram matrix at the first style layer is that of the masked positions, in float64."""
+    given = [*TINY, "backbone=vgg_shallow", "metrics=[]", "content.names=[astronaut]"]
+    given += ["dataset.artists=[amber,glass]", "dataset.paintings=2", f"preserve_color={colours}"]
+    whole = prepared_run(*given)
+    for paintings in whole.paintings:
+        for place, image in enumerate(paintings.image_set.images):
+            mask = Image.new("L", image.read().size, 255)
+            if place:  # Black from the middle on.
+                mask.paste(0, (mask.width // 2, 0, mask.width, mask.height))
+            (tmp_path / paintings.name).mkdir(exist_ok=True)
+            mask.save(tmp_path / paintings.name / f"{image.name}.png")
+    run = prepared_run(*given, f"dataset.masks={tmp_path}")
+    assert run.masks_digest != whole.masks_digest == ""
+    assert run.style_digest == whole.style_digest
+    [targets], [unmasked] = run.style_targets(), whole.style_targets()
+    for one, of_artist, plain in zip(run.paintings, targets, unmasked, strict=True):
+        seen = one.pixels
+        if run.colours:
+            seen = np.stack([run.colours.painting(p, run.contents()[0]) for p in one.pixels])
+        first, second = outputs_of(run.backbone, seen, gram_outputs(0))[0]
+        everywhere, left = np.ones((2, *first.shape[:2]))
+        left[:, left.shape[1] // 2 :] = 0
+        expected = (masked_gram(first, everywhere) + masked_gram(second, left)) / 2
+        np.testing.assert_allclose(of_artist[0].mean[0], expected, rtol=1e-3, atol=1e-4)
+        assert not np.allclose(plain[0].mean[0], expected, rtol=1e-2)
+
+
 def test_a_run_is_not_resumed_with_other_masks(photographs_with_masks: Path) -> None:
     run = prepared_run(*options(photographs_with_masks, "all"))
-    assert run.masks is not None
-    earlier = RunRecord.model_construct(masks_digest=run.masks.digest)
+    earlier = RunRecord.model_construct(masks_digest=run.masks_digest)
     check_unchanged(earlier, run)
     with pytest.raises(InputError, match="the masks changed"):
         check_unchanged(earlier.model_copy(update={"masks_digest": "other"}), run)

@@ -34,7 +34,8 @@ from benchmark.metrics.features import (
 from benchmark.metrics.recognition import OutsideFeatures
 from benchmark.metrics.scoring import held_out, others
 from benchmark.metrics.table import COLUMNS, MetricDescription, means
-from benchmark.runs.prepare import all_artists, evaluation_setup, load_paintings
+from benchmark.runs.evaluation import all_artists, evaluation_setup
+from benchmark.runs.prepare import load_paintings
 from benchmark.runs.variants import metric_of
 from benchmark.transfer.features import extract_features
 from benchmark.user_input import InputError

@@ -133,8 +133,13 @@ def test_simple_is_matching_the_mean_gram() -> None:
     assert np.abs(pictures[0] - pictures[1]).mean() < 1e-3
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-@pytest.mark.parametrize("backbone", ["vgg_shallow", "mobilenet"])
+@pytest.mark.parametrize(
+    ("backbone", "optimizer"),
+    [
+        *(("vgg_shallow", "adam"), ("vgg_shallow", "sgd")),
+        *(("mobilenet", "sgd"), ("mobilenet", "rmsprop")),
+    ],
+)
 def test_every_optimizer_lowers_the_loss_with_its_defaults(backbone: str, optimizer: str) -> None:
     real = prepared(backbone, f"optimizer={optimizer}")
     outcome = optimize(real.transfer, real.batches()[:1], Stopping(5, min_improvement=0.0))

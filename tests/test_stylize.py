@@ -151,12 +151,9 @@ def test_several_artists_together_change_no_result(
 @pytest.mark.parametrize(
     ("name", "done_before", "steps_per_epoch"),
     [
-        ("adam", 3, 1),
-        ("adam", 0, 1),
+        ("rmsprop", 0, 1),
         pytest.param("adam", 1, 3, marks=pytest.mark.backends),
-        ("rmsprop", 3, 1),
         ("sgd", 3, 1),
-        ("lbfgs", 3, 1),
         pytest.param("lbfgs", 1, 3, marks=pytest.mark.backends),
     ],
 )

@@ -115,19 +115,11 @@ def test_a_write_in_another_thread_holds_no_signal_back() -> None:
         other.submit(writing.__exit__, None, None, None).result()
 
 
-@pytest.mark.parametrize(
-    ("mode", "content", "reason"),
-    [
-        (["-m"], "import gone", "gone: No module named 'gone'"),
-        ([], "raise AttributeError('another version')", "natsort: another version"),
-    ],
-)
-def test_a_package_that_cannot_be_imported_is_named(
-    mode: list[str], content: str, reason: str, tmp_path: Path
-) -> None:
-    (tmp_path / "natsort.py").write_text(content)
-    overrides = [*mode, *TINY, store(tmp_path, new=True)]
+def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    (tmp_path / "natsort.py").write_text("raise AttributeError('another version')")
+    overrides = ["-m", *TINY, store(tmp_path, new=True)]
     done = command("benchmark", *overrides, environment={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2, done.stderr
-    assert done.stderr == f"error: cannot import {reason}; run make install, or pip install -e .\n"
+    reason = "cannot import natsort: another version; run make install, or pip install -e ."
+    assert done.stderr == f"error: {reason}\n"
     assert not (tmp_path / "mlflow.db").exists()

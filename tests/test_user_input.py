@@ -1,11 +1,13 @@
 """The error about a user's value, the hint to a near name, and dotted names."""
 
+import importlib
 import pickle
 from pathlib import Path
 
 import pytest
 
 from benchmark.user_input import InputError, did_you_mean, import_callable
+from benchmark.user_input.refusal import explained_imports
 
 
 def test_an_error_carries_its_option_and_value_through_pickling() -> None:
@@ -36,3 +38,9 @@ def test_dotted_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(InputError, match=reason) as raised:
             import_callable(name, "loss.style")
         assert (raised.value.option, raised.value.value) == ("loss.style", name)
+
+
+def test_a_missing_package_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"), explained_imports():
+        importlib.import_module("gone.part")
+    assert capsys.readouterr().err.startswith("error: cannot import gone: No module named 'gone'; ")

@@ -26,6 +26,7 @@ from benchmark.transfer.features import (
     outputs_of,
     upper_triangles,
 )
+from benchmark.transfer.masks import extract_masked_grams
 from benchmark.user_input import import_callable
 from datasets import ImageSet, LazyImage, LoadedImages
 
@@ -111,15 +112,31 @@ def style_targets(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> 
     return from_triangles(triangles)
 
 
-def picture_targets(backbone: Backbone, pictures: Pictures, disk: DiskCache) -> StyleTargets:
-    """The style targets of pictures as they are, which alone is on disk under their pixels."""
+def picture_targets(
+    backbone: Backbone,
+    pictures: Pictures,
+    disk: DiskCache,
+    masks: Sequence[np.ndarray] | None = None,
+) -> StyleTargets:
+    """The style targets of pictures as they are, which alone is on disk under their pixels.
+
+    With masks, each (1, H, W) in [0, 1], those of the places that they show.
+    """
     outputs = backbone.shared.cut.outputs[: len(backbone.style_layers)]
     widths = [out.shape[-1] for out in outputs]
     kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
     key = features_key(backbone, pictures, activations=False)
+    if masks is not None:
+        key = key_of(
+            "features", key, hashlib.sha256(b"".join(mask.tobytes() for mask in masks)).hexdigest()
+        )
     triangles = disk.read(key, kinds)
     if not triangles:
-        triangles = [upper_triangles(g) for g in extract_grams(backbone, pictures)]
+        if masks is None:
+            grams = extract_grams(backbone, pictures)
+        else:
+            grams = extract_masked_grams(backbone, pictures, masks)
+        triangles = [*map(upper_triangles, grams)]
         disk.write({key: triangles})
     return from_triangles(triangles)
 

@@ -37,7 +37,7 @@ def luma_ssim(x: np.ndarray, y: np.ndarray, **constants: float) -> float:
     Source: Wang, Bovik, Sheikh, Simoncelli, Image quality assessment, 2004, equation 13.
     """
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    similarity = structural_similarity(x, y, data_range=1.0, **window, **constants)  # type: ignore[no-untyped-call]
+    similarity = structural_similarity(x, y, data_range=1.0, **window, **constants)
     return float(similarity)
 
 

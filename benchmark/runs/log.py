@@ -32,6 +32,7 @@ from benchmark.tracking.records import (
     style_set_file,
 )
 from benchmark.transfer.loop import Epoch, Result
+from benchmark.transfer.masks import area_resized
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
 
@@ -60,7 +61,7 @@ def check_unchanged(earlier: RunRecord, prepared: Prepared) -> None:
         ("the backbone's weights", earlier.weights_digest, prepared.backbone.digest),
         ("the paintings", earlier.style_digest, prepared.style_digest),
         ("the content pictures", earlier.content_digest, prepared.content.digest),
-        ("the masks", earlier.masks_digest, prepared.masks.digest if prepared.masks else ""),
+        ("the masks", earlier.masks_digest, prepared.masks_digest),
     ):
         if before and before != now:
             raise ConfigError(
@@ -80,15 +81,15 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
             contents=tuple(prepared.content.names),
             style_digest=prepared.style_digest,
             content_digest=prepared.content.digest,
-            masks_digest=prepared.masks.digest if prepared.masks else "",
+            masks_digest=prepared.masks_digest,
             reference_digest=prepared.evaluation_setup.digest,
             batch=prepared.batch,
         )
     )
-    for paintings in prepared.paintings:
+    for paintings, pixels in zip(prepared.paintings, _style_shown(prepared), strict=True):
         _log_set(log, paintings, "style")
         caption = f"{paintings.name}: the style set, {len(paintings.names)} paintings"
-        sheet = partial(sheets.overview, paintings.pixels, paintings.names, caption)
+        sheet = partial(sheets.overview, pixels, paintings.names, caption)
         log.picture(style_set_file(paintings.name), sheet)
     _log_set(log, prepared.content, "content")
     if prepared.start.pictures is not None:
@@ -226,6 +227,19 @@ def _of_original_size(prepared: Prepared, picture: np.ndarray, original: np.ndar
     if prepared.colours is None:
         return whole
     return to_uint8(prepared.colours.result(to_float(whole), original))
+
+
+def _style_shown(prepared: Prepared) -> list[np.ndarray]:
+    """The paintings of each set, darker where masks say that their style is not."""
+    sets = [paintings.pixels for paintings in prepared.paintings]
+    if not prepared.painting_masks:
+        return sets
+    masks = [mask for one in prepared.painting_masks for mask in one.pictures]
+    shown = []
+    for pixels, mask in zip(np.concatenate(sets), masks, strict=True):
+        light = 0.2 + 0.8 * area_resized(mask, pixels.shape[:2])[0]
+        shown.append(to_uint8(to_float(pixels) * light[..., None]))
+    return np.split(np.stack(shown), np.cumsum([len(pixels) for pixels in sets])[:-1])
 
 
 def _log_masks(log: RunLog, prepared: Prepared) -> None:

@@ -1,9 +1,10 @@
 """From a configuration to loaded, checked inputs; the configuration is not seen below this."""
 
-import inspect
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import zip_longest
 from math import prod
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from benchmark.config.signatures import arguments_of, function_of
 from benchmark.images.colour import PRESERVATIONS, ColourPreservation
 from benchmark.images.pixels import Pictures, gathered, same_shape
 from benchmark.metrics.kept import kept_arrays, picture_targets
-from benchmark.metrics.scoring import EvaluationSetup, Metric, held_out, others
+from benchmark.metrics.scoring import EvaluationSetup
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.contents import ContentChoice, load_content
-from benchmark.runs.masks import Masks, mask_sets
+from benchmark.runs.evaluation import evaluation_setup
+from benchmark.runs.masks import PAINTINGS_OPTION, Masks, mask_sets, painting_mask_sets
 from benchmark.runs.sizes import check_sides, scaled_sizes
 from benchmark.runs.start import STARTS, Start, start_pictures
 from benchmark.runs.style_sets import (
@@ -67,6 +69,7 @@ class Prepared:
     workspace: Workspace  # what it shares with the other runs of the process
     together: Sequence[LoadedImages] = ()  # the sets of artists with masks of their own, apart
     masks: Masks | None = None  # where styles act; None: everywhere
+    painting_masks: Sequence[Masks] = ()  # where the style of each artist's paintings is
 
     @property
     def backbone(self) -> Backbone:
@@ -79,9 +82,20 @@ class Prepared:
         return [(p.name, content) for p in self.paintings for content in self.content.names]
 
     @property
+    def style_sets(self) -> Sequence[LoadedImages]:
+        """One set an artist, also of those that paint together."""
+        return self.together or self.paintings
+
+    @property
     def style_digest(self) -> str:
         """SHA-256 over the digests of the style sets, in order."""
         return datasets.digest_of(self.paintings)
+
+    @property
+    def masks_digest(self) -> str:
+        """SHA-256 over those of all masks, of content pictures first; empty without masks."""
+        found = [one.digest for one in (self.masks, *self.painting_masks) if one]
+        return hashlib.sha256("".join(found).encode()).hexdigest() if found else ""
 
     @property
     def missing_weights(self) -> dict[str, str]:
@@ -114,6 +128,19 @@ class Prepared:
         sizes = tuple(picture.shape[:2] for picture in self.contents())
         return replace(self, masks=self.workspace.masks(sets, self.content.image_set, sizes))
 
+    def with_painting_masks(self, sets: Sequence[ImageSet]) -> "Prepared":
+        """The same with masks of the paintings of each artist; InputError if one is wrong."""
+        masks = [
+            self.workspace.masks(
+                (of_artist,),
+                one.image_set,
+                tuple(picture.shape[:2] for picture in self._paintings_at(one)),
+                PAINTINGS_OPTION,
+            )
+            for of_artist, one in zip(sets, self.style_sets, strict=True)
+        ]
+        return replace(self, painting_masks=masks)
+
     def contents(self, size: int | None = None) -> Pictures:
         """The content pictures at a size, uint8, N of (H, W, 3); by default that of the results."""
         if self.is_plain:
@@ -132,24 +159,41 @@ class Prepared:
 
         Of artists who paint together, those of each.
         """
-        kept, backbone, disk = self.workspace.kept, self.backbone, self.disk
-        sets = self.together or self.paintings
-        side = round((size or self.sizes[-1]) * self.style_scale)
-        options = side, self.native, disk
         if self.colours:
-            recoloured = self.colours.painting
             for content in self.contents(size):
-                yield [
-                    picture_targets(backbone, [recoloured(p, content) for p in pictures], disk)
-                    for pictures in (
-                        one.pixels if self.is_plain else kept.pictures(one.image_set, *options)
-                        for one in sets
-                    )
-                ]
+                yield self._own_targets(size, content)
+        elif self.painting_masks:
+            yield self._own_targets(size)
         elif self.is_plain:
-            yield [kept.style_targets(backbone, one, disk) for one in sets]
+            kept = self.workspace.kept.style_targets
+            yield [kept(self.backbone, one, self.disk) for one in self.style_sets]
         else:
-            yield [kept.style_targets_at(backbone, one.image_set, *options) for one in sets]
+            at, side = self.workspace.kept.style_targets_at, self._side_of_paintings(size)
+            options = side, self.native, self.disk
+            yield [at(self.backbone, one.image_set, *options) for one in self.style_sets]
+
+    def _own_targets(
+        self, size: int | None, content: np.ndarray | None = None
+    ) -> list[StyleTargets]:
+        """The style targets of paintings with masks, or recoloured for a content picture."""
+        found = []
+        for one, masks in zip_longest(self.style_sets, self.painting_masks):
+            pictures = self._paintings_at(one, size)
+            if self.colours and content is not None:
+                pictures = [self.colours.painting(painting, content) for painting in pictures]
+            regions = masks.at(pictures) if masks else None
+            found.append(picture_targets(self.backbone, pictures, self.disk, regions))
+        return found
+
+    def _paintings_at(self, one: LoadedImages, size: int | None = None) -> Pictures:
+        """The paintings of an artist at a size, or that of the results."""
+        if self.is_plain:
+            return one.pixels
+        options = self._side_of_paintings(size), self.native, self.disk
+        return self.workspace.kept.pictures(one.image_set, *options)
+
+    def _side_of_paintings(self, size: int | None) -> int:
+        return round((size or self.sizes[-1]) * self.style_scale)
 
     def batches(self, size: int | None = None, images: Pictures | None = None) -> list[Batch]:
         """All examples in batches at a size, by default the last, from images of any size.
@@ -244,6 +288,13 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     )
     if not prepared.is_plain:
         check_sides(backbone, config, prepared.contents)
+    if chosen.masks:
+        available, sets = (
+            available_paintings(config),
+            [one.image_set for one in prepared.style_sets],
+        )
+        of_paintings = painting_mask_sets(chosen.masks, available, sets)
+        prepared = prepared.with_painting_masks(of_paintings)
     return prepared.with_masks(masks) if masks else prepared
 
 
@@ -335,43 +386,4 @@ def available_paintings(config: Config) -> list[ImageSet]:
         raise ConfigError(
             "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
         )
-    return groups
-
-
-def evaluation_setup(
-    config: Config,
-    metrics: Sequence[Metric],
-    groups: Sequence[ImageSet],
-    paintings: Sequence[LoadedImages],
-    workspace: Workspace,
-) -> EvaluationSetup:
-    """With what a run's results are scored; InputError if an evaluator cannot be had."""
-    wanted = config.evaluation
-    found = {
-        name: workspace.evaluator(name, wanted.weights, config.image_size)
-        for name in (wanted.evaluators if any(one.needs_evaluator for one in metrics) else [])
-    }
-    other_artists = all_artists(config) if wanted.others and found else []
-    sets = [images.image_set for images in paintings]
-    return EvaluationSetup(
-        metrics=metrics,
-        evaluators={name: one for name, one in found.items() if isinstance(one, Backbone)},
-        unavailable={name: one for name, one in found.items() if isinstance(one, str)},
-        held_out=held_out(sets, groups, wanted.held_out),
-        others=others(groups, other_artists, wanted.others, wanted.held_out),
-        size=config.image_size,
-        kept=workspace.kept,
-        disk=disk_cache(config),
-    )
-
-
-def all_artists(config: Config) -> list[ImageSet]:
-    """All artists of a run's dataset, where its function can name them."""
-    function = function_of("dataset", config.dataset)
-    parameters = inspect.signature(function).parameters
-    if "artists" not in parameters:
-        return []
-    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    place = {k: v for k, v in arguments.items() if parameters[k].default is inspect.Parameter.empty}
-    groups: list[ImageSet] = function(**place, artists=["*"])
     return groups

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, PositiveInt
 
 from backbones import Backbone
 from benchmark.config.errors import ConfigError
-from benchmark.config.schema import LossWeight
+from benchmark.config.schema import LossWeight, Text
 from benchmark.metrics.kept import kept_arrays, load_images
 from benchmark.runtime.disk_cache import DiskCache
 from datasets import DatasetError, ImageSet, LoadedImages
@@ -30,13 +30,15 @@ def not_all_zero(weights: dict[str, float]) -> dict[str, float]:
 class Selection(BaseModel, frozen=True):
     """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most.
 
-    With `blend`, weights by artist, there is one set: the sets of these artists together.
+    With `blend`, weights by artist, there is one set: the sets of these artists together. And the
+    place of the `masks` that say where in paintings their style is.
     """
 
     selection: rules.Method = "first"
     paintings: PositiveInt = 30
     clusters: PositiveInt = 3
     blend: Annotated[dict[str, LossWeight], AfterValidator(not_all_zero)] | None = None
+    masks: Text | None = None
 
     @property
     def shares(self) -> dict[str, float]:

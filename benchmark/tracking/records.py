@@ -110,7 +110,7 @@ class RunFacts(Facts):
     contents: tuple[str, ...] = ()  # likewise
     style_digest: str = ""
     content_digest: str = ""
-    masks_digest: str = ""  # of where styles act in the content pictures; empty: everywhere
+    masks_digest: str = ""  # of those of content pictures and of paintings; empty: none
     reference_digest: str = ""  # of the paintings that metrics compare with
     batch: int | None = None  # most examples that are optimised together
     evaluators: Mapping[str, Evaluator] = {}
