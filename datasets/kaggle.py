@@ -22,7 +22,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,36 +29,26 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from datasets.images import DatasetError, existing_folder
+from datasets.transfer import TIMEOUTS, TransferError, transfer_error
 
 if TYPE_CHECKING:
-    from requests import RequestException, Response
+    from requests import Response
 
 # Kaggle's handles, with the version, which is so found without a network.
 ARCHIVES = {
     "best_artworks": "ikarus777/best-artworks-of-all-time/versions/1",
     "imagenet_mini": "ifigotin/imagenetmini-1000/versions/1",
+    "movies": "rounakbanik/the-movies-dataset/versions/7",
 }
 # The option that chooses an archive; with `.root`, the one that takes an unpacked copy.
-GROUPS = {"best_artworks": "dataset", "imagenet_mini": "content"}
+GROUPS = {"best_artworks": "dataset", "imagenet_mini": "content", "movies": "dataset"}
 
-TIMEOUTS = (10.0, 60.0)  # seconds to wait for a connection, and for the next bytes
 ATTEMPTS = 5  # failures in a row, none of which brought more of the archive, after which to give up
 DAMAGED_ATTEMPTS = 3  # damaged archives after which to give up: each costs the whole download
 FIRST_DELAY = 5.0  # seconds, doubled before each further attempt, if Kaggle names no time
 LONGEST_DELAY = 600.0  # seconds; if Kaggle asks to wait longer, the download ends with an error
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class TransferError(Exception):
-    """An archive could not be transferred."""
-
-    reason: str  # what happened, in a few words
-    status: int | None = None  # Kaggle's HTTP status, if it answered with an error
-    retry_after: float | None = None  # seconds that Kaggle asks to wait
-    is_transient: bool = True  # whether another attempt may succeed
-    is_damaged: bool = False  # what arrived is not what Kaggle has, and the file is deleted
 
 
 class KaggleArchive:
@@ -113,7 +102,7 @@ class KaggleArchive:
                     rest.raise_for_status()
                     self._append(rest.iter_content(chunk_size=1 << 18), total)
         except requests.RequestException as error:
-            raise _transfer_error(error) from error
+            raise transfer_error(error, "Kaggle") from error
         if expected := get_md5_checksum_from_response(source):
             with self.file.open("rb") as file:
                 found = to_b64_digest(hashlib.file_digest(file, "md5"))
@@ -211,35 +200,6 @@ def _check_room(folder: Path, size: int) -> None:
 
 def _gigabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB"
-
-
-def _transfer_error(error: "RequestException") -> TransferError:
-    """What an error of requests means for a download."""
-    from requests import ConnectionError, HTTPError, Timeout
-    from requests.exceptions import ChunkedEncodingError
-    from urllib3 import Retry
-    from urllib3.exceptions import InvalidHeader
-
-    if not isinstance(error, HTTPError):
-        transient = isinstance(error, (ConnectionError, Timeout, ChunkedEncodingError))
-        reason = f"the connection to Kaggle failed ({_innermost(error)})"
-        return TransferError(reason, is_transient=transient)
-    answer = error.response
-    assert answer is not None, "requests and Kaggle's SDK give every HTTPError its response"
-    # Kaggle may answer 200 with the status in the body.
-    status = answer.status_code if answer.status_code >= 400 else int(answer.json()["code"])
-    try:
-        asked = Retry().get_retry_after(answer.raw)
-    except InvalidHeader:
-        asked = None
-    reason = f"Kaggle answers {status} {answer.reason}"
-    return TransferError(reason, status, asked, status == 429 or status >= 500)
-
-
-def _innermost(error: BaseException) -> object:
-    """What requests and urllib3 wrapped, in any of their three ways."""
-    wrapped = error.__cause__ or getattr(error, "reason", None) or next(iter(error.args), None)
-    return _innermost(wrapped) if isinstance(wrapped, BaseException) else error
 
 
 def cached(name: str) -> Path | None:

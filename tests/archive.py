@@ -1,5 +1,6 @@
-"""A small stand-in for Kaggle's archive, with the quirks of the real one."""
+"""Small stand-ins for Kaggle's archives, with the quirks of the real ones."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -34,4 +35,55 @@ def make_archive(root: Path, random: np.random.Generator) -> Path:
             pixels = random.integers(0, 256, (24, 30 + number, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{artist}_{number}.jpg")
             Image.fromarray(pixels[::2, ::2]).save(flat / f"{artist}_{number}.jpg")
+    return root
+
+
+GENRES = ["Comedy", "Drama", "Horror"]
+
+BROKEN_ROW = {
+    "adult": " - Written by somebody",
+    "id": "1997-08-20",
+    "genres": "[{'name': 'Carousel Productions', 'id': 11176}]",
+    "title": "",
+    "vote_count": "",
+}
+"""As the archive's three rows that a line break cuts in two."""
+
+
+def make_films(root: Path, random: np.random.Generator, count: int = 6) -> Path:
+    """The archive of films, of each genre so many with more and more votes, and its quirks.
+
+    Their posters are in `root/tmdb/posters`, as TMDB_CACHE=root/tmdb keeps them.
+    """
+    rows = [
+        {
+            "adult": "False",
+            "id": str(10 * place + number),
+            "genres": f"[{{'id': {place}, 'name': '{genre}'}}]",
+            "overview": "In two\nlines, with 'quotes'",
+            "title": f"{genre} {number}/{count}",
+            "vote_count": f"{number}.0",
+        }
+        for place, genre in enumerate(GENRES, start=1)
+        for number in range(1, count + 1)
+    ]
+    plain = rows[0]
+    several = "[{'id': 3, 'name': 'Horror'}, {'id': 2, 'name': 'Drama'}]"
+    rows += [
+        BROKEN_ROW,
+        {**plain, "id": "91", "adult": "True", "vote_count": "9000"},
+        {**plain, "id": "92", "genres": several, "title": "Both", "vote_count": "8000"},
+        {**plain, "id": "93", "genres": "[]"},
+        {**plain, "id": "94", "genres": "[{'id': 2, 'name':"},
+        plain,
+    ]
+    (root / "tmdb" / "posters").mkdir(parents=True)
+    with (root / "movies_metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(plain))
+        table.writeheader()
+        table.writerows(rows)
+    for row in rows:
+        if row["id"].isdigit():
+            pixels = random.integers(0, 256, (36, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "tmdb" / "posters" / f"{row['id']}.jpg")
     return root

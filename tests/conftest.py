@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from tests.archive import make_archive
+from tests.archive import make_archive, make_films
 from tests.commands import TINY, command, store
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -66,6 +66,14 @@ def picture_folder(tmp_path: Path, random: np.random.Generator) -> Path:
 def archive(tmp_path: Path, random: np.random.Generator) -> Path:
     """A copy of Kaggle's archive in small, with its quirks: see tests/archive.py."""
     return make_archive(tmp_path / "archive", random)
+
+
+@pytest.fixture
+def films(tmp_path: Path, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of Kaggle's archive of films in small, whose posters TMDB need not be asked for."""
+    monkeypatch.delenv("TMDB_API_KEY", raising=False)
+    monkeypatch.setenv("TMDB_CACHE", str(tmp_path / "films" / "tmdb"))
+    return make_films(tmp_path / "films", random)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ A failing one is printed as the command that runs it.
 import json
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import partial
@@ -32,7 +32,7 @@ from benchmark.sweeps.execution import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer.stopping import ADVICE
 from datasets.selection import Method
-from tests.archive import make_archive
+from tests.archive import make_archive, make_films
 from tests.test_bad_input import picture
 from tests.workspace import WORKSPACE
 
@@ -75,6 +75,7 @@ class Data:
 
     folder: Path
     archive: Path
+    films: Path
     photographs: Path
     picture: Path
     layers: Mapping[str, list[str]]
@@ -82,7 +83,7 @@ class Data:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
     root = tmp_path_factory.mktemp("data")
     for artist in ("Ada", "Bruno", "Carla"):
         for number in range(4):
@@ -90,6 +91,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     for number in range(5):
         picture(root / "photographs" / "val" / f"n{number}" / f"{number}.png", (40, 30 + number))
     archive = make_archive(root / "archive", np.random.default_rng(1))
+    films = make_films(root / "films", np.random.default_rng(2))
     tracker = Tracker(f"sqlite:///{root}/mlflow.db", "any")
     models = {name: variant("backbone", name)["model"] for name in CHEAP}
     layers = {
@@ -97,7 +99,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
         for name, model in models.items()
     }
     start = root / "folder" / "Ada" / "0.png"
-    return Data(root / "folder", archive, root / "photographs", start, layers, tracker)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMDB_CACHE", str(films / "tmdb"))
+        yield Data(root / "folder", archive, films, root / "photographs", start, layers, tracker)
 
 
 def numbers(least: float, most: float) -> st.SearchStrategy[float]:
@@ -238,6 +242,10 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
         chosen["dataset.artists"] = draw(st.sampled_from([None, ["ada"], ["*"], ["Bruno", "ada"]]))
     elif "best_artworks" in dataset:
         chosen["dataset.root"] = str(data.archive)
+    elif dataset == "movies":
+        chosen |= {"dataset.root": str(data.films), "dataset.films": draw(st.integers(2, 5))}
+        chosen["dataset.genres"] = draw(st.sampled_from([None, ["horror", "dra*"], ["*"]]))
+        chosen["dataset.several_genres"] = draw(st.sampled_from(["first", "left_out"]))
     else:
         chosen["dataset.artists"] = draw(st.sampled_from([None, ["amber nocturne"]]))
     if dataset == "sample" and chosen["dataset.selection"] != "cluster" and draw(st.booleans()):

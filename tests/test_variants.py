@@ -172,6 +172,7 @@ def test_dataset(
     selection: str,
     picture_folder: Path,
     archive: Path,
+    films: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every dataset by every rule: sets of that size, each painting once, the same every time."""
@@ -180,6 +181,7 @@ def test_dataset(
     few = [replace(artist, images=artist.images[:12]) for artist in everything.artists]
     monkeypatch.setattr(sample, "catalogue", lambda: replace(everything, artists=tuple(few)))
     roots = {"folder": picture_folder, "best_artworks": archive, "best_artworks_or_sample": archive}
+    roots["movies"] = films
     root = [f"dataset.root={roots[choice]}"] if choice in roots else []
     root += [f"dataset.paths=[{picture_folder / 'Ada'}]"] if choice == "files" else []
     overrides = [*SMALL, "dataset.clusters=2", f"dataset.selection={selection}", *root]
