@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         # Once, because every run of a sweep must see the same name.
         name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}"
         arguments.append(f"tracking.sweep={name}")
-    return command.run(arguments)
+    return command.run(command_line.with_additions(arguments))
 
 
 if __name__ == "__main__":

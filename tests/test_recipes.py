@@ -1,6 +1,7 @@
-"""The recipes of docs/variants.md work as they stand there."""
+"""The recipes of docs/variants.md and docs/data.md work as they stand there."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,14 @@ import pytest
 from omegaconf import OmegaConf
 
 import benchmark.transfer.aggregation
+from benchmark.config.compose import composed
+from benchmark.runs.prepare import available_paintings
 from benchmark.runs.variants import aggregation
+from tests.conftest import SHARED
 
-RECIPES = (Path(__file__).resolve().parents[1] / "docs" / "variants.md").read_text()
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+RECIPES = (DOCS / "variants.md").read_text()
+DATA = (DOCS / "data.md").read_text()
 
 
 def test_the_new_aggregation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +33,42 @@ def test_the_new_aggregation(monkeypatch: pytest.MonkeyPatch) -> None:
     losses, weights = np.array([[1.0, 3.0]], "float32"), np.array([0.5, 0.5], "float32")
     # (½·1² + ½·3²) / (½·1 + ½·3) = 5 / 2
     np.testing.assert_allclose(chosen.function(losses, weights, **chosen.numbers), [2.5])
+
+
+def test_a_set_with_a_name(tmp_path: Path, picture_folder: Path) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", DATA, re.DOTALL)
+    new = tmp_path / "conf" / "dataset" / "frames.yaml"
+    new.parent.mkdir(parents=True)
+    new.write_text(text.replace("FRAMES", str(picture_folder)))
+    searched = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    config = composed([searched, "dataset=frames", "dataset.artists=[ada]"])
+    assert (config.dataset["name"], config.dataset["paintings"]) == ("frames", 30)
+    [group] = available_paintings(config)
+    assert (group.name, len(group.images)) == ("Ada", 12)
+
+
+def test_a_value_for_each_dataset(archive: Path, picture_folder: Path) -> None:
+    """The command's options as they stand there, with what there is for its capital letters."""
+    [options] = re.findall(r"('dataset\.root=\{.*'dataset\.artists=\{.*)\n", DATA)
+    names = {"FRAMES": str(picture_folder), "my_film": "bruno", "null": str(archive)}
+    for name, value in {**names, "monet": "dürer"}.items():
+        options = options.replace(name, value)
+    found = [
+        available_paintings(composed([f"dataset={name}", *shlex.split(options)]))[0].name
+        for name in ("best_artworks", "folder")
+    ]
+    assert found == ["Albrecht Dürer", "Bruno"]
+
+
+@pytest.mark.real_data
+def test_frames_of_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clip has a cut at its frame 40, so that it has two key frames at least."""
+    pytest.importorskip("av")
+    [code] = re.findall(r"```python\n(.*?)```", DATA, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film.mp4").symlink_to(SHARED / "video" / "cut.mp4")
+    exec(code, {})
+    config = composed(["dataset=folder", f"dataset.root={tmp_path}/FRAMES", "dataset.paintings=2"])
+    [group] = available_paintings(config)
+    assert group.name == "my_film"
+    assert len(group.images) >= 2

@@ -220,6 +220,8 @@ def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     rows = [
         {
             **{column: getattr(record, column) or None for column in MODEL_COLUMNS},
+            "dataset": record.params.get("dataset.name"),
+            "dataset_root": record.params.get("dataset.root"),
             "artists": "; ".join(record.artists) or None,
             "examples": record.results.examples,
             "epochs": record.results.epochs_done,

@@ -51,6 +51,16 @@ def quoted(override: str) -> str:
     return option + equals + re.sub(beyond_ascii, lambda name: f"'{name[0].strip()}'", value)
 
 
+def with_additions(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with values by name, `group.option={A:…,B:…}`, as ones that may be new.
+
+    Before it starts a sweep over a group, Hydra composes the default of the group, which may lack
+    the option that the variants of the sweep have.
+    """
+    by_name = re.compile(rf"({'|'.join(SINGLE_GROUPS)})\.\w+=\{{")
+    return [f"++{one}" if by_name.match(one) else one for one in arguments]
+
+
 def is_override(argument: str) -> bool:
     """Whether an argument is option=value, or an addition or a removal."""
     return not argument.startswith("-") and ("=" in argument or argument.startswith(("~", "+")))

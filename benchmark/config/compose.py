@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -23,7 +24,14 @@ from omegaconf.errors import (
 from benchmark.config.command_line import check_choices, quoted
 from benchmark.config.errors import ConfigError, validated
 from benchmark.config.paths import check_folder, check_store, local_file, may_write
-from benchmark.config.registry import CONF, check_variant, unknown_option, unknown_variant
+from benchmark.config.registry import (
+    BY_NAMES,
+    CONF,
+    check_variant,
+    unknown_option,
+    unknown_variant,
+    variants,
+)
 from benchmark.config.schema import SCHEMA, Config, flat
 from benchmark.user_input import InputError, as_override, in_one_line
 
@@ -49,9 +57,32 @@ def typed(config: DictConfig) -> Config:
         container = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
-    plain = validated(SCHEMA, container)
+    plain = validated(SCHEMA, with_own_values(container))
     check_config(plain)
     return plain
+
+
+def with_own_values(container: Any) -> Any:
+    """A configuration with its variants' own values of the options that give one for each variant.
+
+    `dataset.root={folder:A,best_artworks:B}` becomes `dataset.root=A` in runs of dataset=folder, so
+    that variants in one sweep can differ in more than their names.
+
+    Raises:
+        ConfigError: an option gives values for variants, but none for the run's.
+    """
+    for group in ("dataset", "content", "optimizer", "backbone"):
+        variant = container.get(group)
+        for key, value in list(variant.items()) if isinstance(variant, dict) else ():
+            name, option = variant.get("name"), f"{group}.{key}"
+            if not isinstance(value, dict) or option in BY_NAMES:
+                continue
+            if name in value:
+                variant[key] = value[name]
+            elif set(value) & set(variants(group)):
+                reason = f"has no value for {group}={name}: add {name}:…"
+                raise ConfigError(reason, option, value)
+    return container
 
 
 def composed(overrides: Sequence[str]) -> Config:
