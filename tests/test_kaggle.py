@@ -525,7 +525,7 @@ def test_the_command(
     assert fetch.main([NAME, "imagenet_min"]) == 2
     assert capsys.readouterr().err == (
         "error: archive=imagenet_min: no such name. Did you mean 'imagenet_mini'? "
-        "Known: best_artworks, imagenet_mini\n"
+        "Known: best_artworks, imagenet_mini, movies\n"
     )
     stand_in.refusals = iter([(404, {})])
     assert fetch.main(["imagenet_mini"]) == 2

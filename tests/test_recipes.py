@@ -50,9 +50,13 @@ def test_a_set_with_a_name(tmp_path: Path, picture_folder: Path) -> None:
 def test_a_value_for_each_dataset(archive: Path, picture_folder: Path) -> None:
     """The command's options as they stand there, with what there is for its capital letters."""
     [options] = re.findall(r"('dataset\.root=\{.*'dataset\.artists=\{.*)\n", DATA)
-    names = {"FRAMES": str(picture_folder), "my_film": "bruno", "null": str(archive)}
+    names = {"FRAMES": str(picture_folder), "my_film": "bruno", "ARCHIVE": str(archive)}
     for name, value in {**names, "monet": "dürer"}.items():
         options = options.replace(name, value)
+    # A dataset that is not named there takes what its YAML says.
+    config = composed(["dataset=best_artworks", "dataset.root={folder:nowhere}"])
+    assert config.dataset["root"] is None
+    assert "root" not in composed(["++dataset.root={folder:nowhere}"]).dataset
     found = [
         available_paintings(composed([f"dataset={name}", *shlex.split(options)]))[0].name
         for name in ("best_artworks", "folder")

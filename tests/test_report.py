@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from benchmark import export
 from benchmark.analysis import comparison
+from benchmark.images import sheets
 from benchmark.report import __main__ as report
 from benchmark.report import gallery, results
 from benchmark.tracking.records import (
@@ -25,6 +26,7 @@ from benchmark.tracking.records import (
     result_file,
 )
 from benchmark.tracking.tracker import Tracker
+from tests.commands import TINY, inside, store
 
 ARTISTS = ("Käthe <script>alert(1)</script>", 'Ann "A" & Co')
 CONTENTS = ("one", "two", "3", "vier")
@@ -378,6 +380,39 @@ def test_where_there_is_no_room_examples_are_left_out_evenly(
         steps.append(found.side)
     assert sorted(steps) == steps
     assert steps[-1] == gallery.QUALITIES[0][0]
+
+
+def test_runs_of_different_datasets(picture_folder: Path, archive: Path, tmp_path: Path) -> None:
+    """One sweep, each run with its own folder: tables name it, pages show only what a run has."""
+    roots = f"{{folder:{picture_folder},best_artworks:{archive}}}"
+    done = inside(
+        *("benchmark", "-m", "dataset=folder,best_artworks", f"dataset.root={roots}"),
+        *("dataset.artists={folder:[ada],best_artworks:[blau]}", "content.count=1", *TINY),
+        *("backbone=mobilenet_shallow", "metrics=[]", "image_size=32", "epochs=1"),
+        *(store(tmp_path), "tracking.sweep=two", "checkpoint.folder=null"),
+    )
+    assert done.returncode == 0, done.stderr
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "style-transfer")
+    records = tracker.runs_of("two")
+    table = comparison.results_table(records).set_index("dataset")
+    assert dict(table["dataset_root"]) == {
+        "folder": str(picture_folder),
+        "best_artworks": str(archive),
+    }
+    assert dict(table["artists"]) == {"folder": "Ada", "best_artworks": "Ada Blau"}
+    found = gallery.gallery(comparison.read_runs(tracker, records), 4_000_000)
+    assert {scene.example.artist: scene.rows for scene in found.scenes} == {
+        "Ada": {"mobilenet_shallow dataset=folder"},
+        "Ada Blau": {"mobilenet_shallow dataset=best_artworks"},
+    }
+
+
+def test_no_picture_of_a_mosaic_is_stretched() -> None:
+    one = np.zeros((8, 8, 3), np.uint8)
+    packed = sheets.mosaic([one, one], columns=2)
+    expected = np.full((8, 8), 255)  # two black squares of 4 beside each other, white below
+    expected[:4] = 0
+    np.testing.assert_array_equal(packed[..., 0], expected)
 
 
 @pytest.mark.parametrize(

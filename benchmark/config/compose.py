@@ -30,6 +30,7 @@ from benchmark.config.registry import (
     check_variant,
     unknown_option,
     unknown_variant,
+    variant_yaml,
     variants,
 )
 from benchmark.config.schema import SCHEMA, Config, flat
@@ -63,13 +64,14 @@ def typed(config: DictConfig) -> Config:
 
 
 def with_own_values(container: Any) -> Any:
-    """A configuration with its variants' own values of the options that give one for each variant.
+    """A configuration with its variants' own values of the options that give one by name.
 
-    `dataset.root={folder:A,best_artworks:B}` becomes `dataset.root=A` in runs of dataset=folder, so
-    that variants in one sweep can differ in more than their names.
+    `dataset.root={folder:A}` becomes `dataset.root=A` in runs of dataset=folder, and in runs of
+    another dataset what its YAML says, so that variants in one sweep can differ in more than their
+    names.
 
     Raises:
-        ConfigError: an option gives values for variants, but none for the run's.
+        ConfigError: an option gives values for variants, but none for the run's, which needs one.
     """
     for group in ("dataset", "content", "optimizer", "backbone"):
         variant = container.get(group)
@@ -79,9 +81,13 @@ def with_own_values(container: Any) -> Any:
                 continue
             if name in value:
                 variant[key] = value[name]
-            elif set(value) & set(variants(group)):
-                reason = f"has no value for {group}={name}: add {name}:…"
-                raise ConfigError(reason, option, value)
+            elif set(value) & {*variants(group)}:
+                yaml = variant_yaml(group, str(name))
+                if yaml.get(key) == "???" or not yaml:
+                    reason = f"has no value for {group}={name}: add {name}:…"
+                    raise ConfigError(reason, option, value)
+                del variant[key]
+                variant |= {key: yaml[key]} if key in yaml else {}
     return container
 
 

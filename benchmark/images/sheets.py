@@ -81,7 +81,7 @@ def mosaic(
 ) -> np.ndarray:
     """Pictures of one size packed into a square as large as one of them, or of a given size."""
     side = size or len(pictures[0])
-    rows = -(-len(pictures) // columns)
+    rows = max(-(-len(pictures) // columns), columns)  # none is stretched
     sheet = Image.new("RGB", (side, side), PAPER)
     step = (side / columns, side / rows)
     for index, picture in enumerate(pictures):

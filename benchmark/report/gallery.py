@@ -66,6 +66,11 @@ class Scene(NamedTuple):
     results: Mapping[tuple[str, str], EmbeddedPicture]
 
     @property
+    def rows(self) -> set[str]:
+        """Those with results: other runs may have other artists."""
+        return {row for row, _ in self.results}
+
+    @property
     def characters(self) -> int:
         """How much of the page its pictures take, each with 600 of markup, or 1,000 with two."""
         nearest = [one.nearest for one in self.results.values() if one.nearest]
@@ -156,6 +161,8 @@ def scene(
     having = [run_id for run_id, examples in by_run.items() if example in examples]
     original = embedded(runs.tracker, having, content_file(example.content), quality)
     for place, record in runs.places.items():
+        if by_run[record.run_id] and record.run_id not in having:
+            continue  # It has other artists or contents.
         kept_by = [record.run_id] if record.run_id in having else []
         source = embedded(runs.tracker, kept_by, result_file(*example), quality)
         note = "" if source else "no picture was kept"

@@ -27,17 +27,18 @@ MOST_PATHS = 12
 def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
     """All cells side by side: backbones (and what else was swept) down, aggregations across."""
     cells: dict[tuple[str, str], np.ndarray] = {}
-    legend = ""
+    legends: dict[str, None] = {}  # one, unless runs have different artists or contents
     for place, run in read_runs(tracker, runs).places.items():
         if tracker.has_artifact(run.run_id, Artifact.EXAMPLES):
             cells[place.row, place.column], names = _cell_picture(tracker, run)
-            legend = f"in each cell: {', '.join(names)}"
+            legends[", ".join(names)] = None
     if not cells:
         return None
     kinds = sorted({run.weights or "?" for run in runs})
     warning = " - RANDOM WEIGHTS, NOT TRAINED" if "random" in kinds else ""
-    caption = f"{runs[0].sweep} · weights: {', '.join(kinds)}{warning}\n{legend}"
-    return sheets.named_grid(cells, caption)
+    caption = f"{runs[0].sweep} · weights: {', '.join(kinds)}{warning}"
+    legend = "\nor: ".join(legends)
+    return sheets.named_grid(cells, f"{caption}\nin each cell: {legend}")
 
 
 def summarise(
