@@ -241,7 +241,7 @@ VARIANTS: list[Row] = [
     ("dataset.group_by=genre", "dataset.group_by", "dataset=best_artworks"),
     ("dataset.root={best_artworks:x} dataset=folder", "dataset.root", "add folder:…"),
     ("dataset.root={foldr:x} dataset=folder", "dataset.root", "must be a text"),
-    ("optimizer.learning_rate={sgd:1,adam:-1}", "optimizer.learning_rate", "must be a number > 0"),
+    ("optimizer.learning_rate={sgd:1,adam:x}", "optimizer.learning_rate", "must be a number"),
     ("dataset.root=nowhere dataset=movies", "dataset.root", "no such folder"),
     ("dataset.root={tmp} dataset=movies", "dataset.root", "no movies_metadata.csv"),
     ("dataset.films=0 dataset=movies", "dataset.films", "must be > 0"),
