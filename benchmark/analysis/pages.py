@@ -71,11 +71,11 @@ def data_uri(encoded: bytes, kind: str) -> str:
 
 
 def render(template: Path, **context: Any) -> str:
-    """A Jinja template as HTML."""
+    """A Jinja template as HTML; it may include files beside it, and `page.css` beside this one."""
     import jinja2  # Every sweep imports this module, for its tables.
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
@@ -14,7 +13,7 @@ from benchmark.runs.contents import load_content
 from benchmark.runs.evaluation import evaluation_setup
 from benchmark.runs.prepare import load_paintings
 from benchmark.runs.run import score
-from benchmark.runs.scores import RunScores, log_scores, read_scores
+from benchmark.runs.scores import RunScores, log_scores, merged, read_scores
 from benchmark.runs.style_sets import painting_together
 from benchmark.runs.variants import metric_of
 from benchmark.runs.workspace import Workspace
@@ -110,27 +109,3 @@ def summary(scores: RunScores) -> list[str]:
         names = [name for name, why in scores.skipped.items() if why == reason]
         lines.append(f"no {', '.join(names)}: {reason}")
     return lines
-
-
-def merged(old: RunScores, new: RunScores) -> RunScores:
-    """New scores in place of the old ones of the same metrics and evaluators; others stay.
-
-    Not those of an evaluator that had other weights then: one name is to mean one network.
-    """
-    kinds = ["metric", "evaluator"]
-    changed = [
-        name
-        for name, evaluator in new.evaluators.items()
-        if old.evaluators.get(name, evaluator).digest != evaluator.digest
-    ]
-    replaced = pd.MultiIndex.from_frame(new.table[kinds])
-    is_replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(replaced)
-    kept = old.table[~(is_replaced | old.table["evaluator"].isin(changed))]
-    tables = [table for table in (kept, new.table) if len(table)]
-    skipped = {name: reason for name, reason in old.skipped.items() if name not in new.metrics}
-    return RunScores(
-        pd.concat(tables, ignore_index=True) if tables else new.table,
-        {**old.metrics, **new.metrics},
-        {**old.evaluators, **new.evaluators},
-        {**skipped, **new.skipped},
-    )

@@ -15,6 +15,7 @@ ASPECTS = (
     ("Most of the content kept", ("ms_ssim", "ssim")),
     ("Grain nearest to the paintings'", ("grain",)),
     ("Most often recognised as the right artist's", ("recognition",)),
+    ("Highest scores by people", ("people",)),
 )
 """Titles of the summary, each with its metrics, of which the first that was computed counts."""
 

@@ -49,3 +49,27 @@ def read_scores(tracker: Tracker, run: RunRecord) -> RunScores:
         except ValidationError:
             metrics = {}  # Scores are shown without them too.
     return RunScores(table, metrics, run.evaluators, run.skipped_metrics)
+
+
+def merged(old: RunScores, new: RunScores) -> RunScores:
+    """New scores in place of the old ones of the same metrics and evaluators; others stay.
+
+    Not those of an evaluator that had other weights then: one name is to mean one network.
+    """
+    kinds = ["metric", "evaluator"]
+    changed = [
+        name
+        for name, evaluator in new.evaluators.items()
+        if old.evaluators.get(name, evaluator).digest != evaluator.digest
+    ]
+    replaced = pd.MultiIndex.from_frame(new.table[kinds])
+    is_replaced = pd.MultiIndex.from_frame(old.table[kinds]).isin(replaced)
+    kept = old.table[~(is_replaced | old.table["evaluator"].isin(changed))]
+    tables = [table for table in (kept, new.table) if len(table)]
+    skipped = {name: reason for name, reason in old.skipped.items() if name not in new.metrics}
+    return RunScores(
+        pd.concat(tables, ignore_index=True) if tables else new.table,
+        {**old.metrics, **new.metrics},
+        {**old.evaluators, **new.evaluators},
+        {**skipped, **new.skipped},
+    )

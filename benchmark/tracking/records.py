@@ -47,6 +47,7 @@ class Artifact(StrEnum):
     PAINTING_LOSSES = "painting_losses.json"
     SCORES = "scores.csv"
     METRICS = "metrics.json"
+    PEOPLE = "people.csv"
     CONTACT_SHEET = "contact_sheet.png"
     LOSS_CURVES = "loss_curves.png"
     FIT_CURVES = "curves.png"
