@@ -46,9 +46,10 @@ def add_run(tracker: Tracker, sweep: str, number: int, noise: np.random.Generato
     log.table(
         Artifact.EXAMPLES, pd.DataFrame(EXAMPLES, columns=["artist", "content"], dtype=object)
     )
-    for example in EXAMPLES:
+    for example in EXAMPLES if sweep != "other" else []:
         log.picture(result_file(*example), noise.integers(0, 255, (8, 12, 3), "uint8"))
-        log.picture(content_file(example[1]), noise.integers(0, 255, (8, 12, 3), "uint8"))
+    for content in CONTENTS:
+        log.picture(content_file(content), noise.integers(0, 255, (8, 12, 3), "uint8"))
     log.metrics({"epochs_done": 3}, 3)
     log.end("finished", "epochs", "all epochs were done")
 
