@@ -15,7 +15,7 @@ import numpy as np
 from datasets.images import DatasetError, ImageSet, LazyImage
 from datasets.names import chosen_names
 
-Method = Literal["first", "random", "nearest", "diverse", "cluster"]
+Method = Literal["first", "random", "nearest", "diverse", "cluster", "top", "top_nearest"]
 
 
 def random_places(available: int, count: int, seed: list[int]) -> list[int]:
@@ -61,6 +61,27 @@ def cluster_places(features: np.ndarray, number: int, count: int, seed: int) -> 
         nearest = np.argsort(np.linalg.norm(features[rows] - centre, axis=1), kind="stable")
         chosen.append(rows[nearest[:count]].tolist())
     return sorted(filter(None, chosen), key=min)
+
+
+def top_places(probabilities: np.ndarray, count: int) -> list[int]:
+    """The pictures that a classifier is surest of, by their group's probability (n,), surest first.
+
+    Source: the study's reference, section 2, where such sets of five failed.
+    """
+    return [int(i) for i in np.argsort(-probabilities, kind="stable")[:count]]
+
+
+def top_nearest_places(probabilities: np.ndarray, encoded: np.ndarray, count: int) -> list[int]:
+    """The picture that a classifier is surest of, and its nearest in what it encodes, (n, D).
+
+    By Euclidean distance ‖e_i − e_top‖, nearest first.
+
+    Source: the study's reference, section 2, where D = 128 and such sets worked.
+    """
+    top = int(np.argmax(probabilities))
+    distances = np.linalg.norm(encoded - encoded[top], axis=1)
+    distances[top] = -1.0  # before pictures that equal it
+    return [int(i) for i in np.argsort(distances, kind="stable")[:count]]
 
 
 def _distances(features: np.ndarray) -> np.ndarray:

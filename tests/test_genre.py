@@ -11,17 +11,19 @@ import pytest
 from PIL import Image
 
 import datasets
+from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.metrics import heads
 from benchmark.metrics.classifier import ARRAYS, RECORD, Classifier, Judgement, genre_recognition
 from benchmark.metrics.features import MissingInputError
 from benchmark.runs.classifiers import read_classifier
+from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.fitting import prepared_fit, read_options
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 from datasets.images import image_of
 from tests.commands import inside, store
-from tests.workspace import WORKSPACE
+from tests.workspace import WORKSPACE, prepared_run
 
 SMALL = [
     *("dataset=folder", "backbone=mobilenet_shallow", "backbone.weights=random", "cache=null"),
@@ -240,6 +242,108 @@ def test_wrong_groups_are_one_line(
         return
     with pytest.raises(InputError, match=line):
         prepared_fit(*options, WORKSPACE)
+
+
+RUN = [
+    *("dataset=folder", "backbone=mobilenet_shallow", "backbone.weights=random", "cache=null"),
+    *("image_size=32", "dataset.paintings=3", "epochs=1", "snapshots=[]", "evaluation.held_out=4"),
+    *("metrics=[genre_recognition,genre_probability]", "checkpoint.folder=null"),
+]
+
+
+def run_options(fitted: Path, groups: Path, *overrides: str) -> list[str]:
+    _, run = last_run(fitted)
+    chosen = [f"dataset.root={groups}", f"dataset.classifier={run}", store(fitted)]
+    return [*RUN, *chosen, *overrides]
+
+
+def test_style_sets_by_a_classifier(fitted: Path, groups: Path) -> None:
+    """Against all its probabilities and codes; never of the pictures that the judge knows."""
+    tracker, run = last_run(fitted)
+    classifier = read_classifier("x", run, tracker.uri)
+    judge = WORKSPACE.classifiers.judges(classifier, "x", run)["classifier"]
+    judges_own = {p.source for p in classifier.record.pictures if p.part == "judge"}
+    for selection in ("top", "top_nearest", "random"):
+        options = run_options(fitted, groups, f"dataset.selection={selection}")
+        prepared = prepared_run(*options)
+        setup = prepared.evaluation_setup
+        assert (setup.chooser == classifier.digest) == selection.startswith("top")
+        for name, chosen, held_out in zip(
+            ("blue", "red"), prepared.paintings, setup.held_out, strict=True
+        ):
+            rows = [row for row in prepared.choice if row.artist == name]
+            assert [row.source for row in rows] == [i.source for i in chosen.image_set.images]
+            assert not judges_own & {row.source for row in rows}
+            assert judges_own >= {image.source for image in held_out.images}
+            files = [image_of(file) for file in sorted((groups / name).glob("*.png"))]
+            open_ones = [file for file in files if file.source not in judges_own]
+            found = judge.judgement(np.stack([datasets.cropped(f, 32)[1] for f in open_ones]))
+            sure = found.probabilities[:, ("blue", "red").index(name)]
+            far = np.linalg.norm(found.encoded - found.encoded[np.argmax(sure)], axis=1)
+            order = {"top": np.argsort(-sure), "top_nearest": np.argsort(far)}.get(selection)
+            if order is not None:
+                assert [row.source for row in rows] == [open_ones[i].source for i in order[:3]]
+                np.testing.assert_allclose([r.probability for r in rows], sure[order[:3]], 1e-4)
+                np.testing.assert_allclose([r.distance for r in rows], far[order[:3]], 1e-3, 1e-4)
+
+
+def test_results_are_judged_by_both(fitted: Path, groups: Path) -> None:
+    done = inside("benchmark", *run_options(fitted, groups, "dataset.selection=top"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    tracker = Tracker(f"sqlite:///{fitted / 'mlflow.db'}", None, create=False)
+    [run] = tracker.all_runs()
+    chose = {name: evaluator.chose for name, evaluator in run.evaluators.items()}
+    assert chose == {"classifier": True, "judge": False}
+    for metric in ("genre_recognition", "genre_probability"):
+        for network in chose:
+            assert 0 <= run.scores[f"{metric}.{network}"] <= 1
+    table = tracker.read_table(run.run_id, "choice.json")
+    assert [*table["artist"]] == 3 * ["blue"] + 3 * ["red"]
+
+
+def test_the_fingerprint_has_the_classifier(fitted: Path, groups: Path, tmp_path: Path) -> None:
+    """Another one under the same name is another run."""
+    tracker, run = last_run(fitted)
+    record = json.loads(tracker.read_text(run, RECORD))
+    prints = set()
+    for accuracy in (0.5, 0.5, 0.6):
+        record["networks"]["judge"]["accuracy"] = accuracy
+        (tmp_path / RECORD).write_text(json.dumps(record))
+        (tmp_path / ARRAYS).write_bytes(tracker.read_bytes(run, ARRAYS))
+        options = [*RUN, f"dataset.root={groups}", f"dataset.classifier={tmp_path}"]
+        prints.add(fingerprint_of(composed(options)))
+    assert len(prints) == 2
+
+
+WRONG_RUNS = [
+    # Against `run_options`: the option of the error, its value or "" for any, and its words.
+    ("dataset.classifier=nowhere", "dataset.classifier", "nowhere", "no such run"),
+    ("dataset.classifier={groups}", "dataset.classifier", "", "no classifier"),
+    ("evaluation.classifier=nowhere", "evaluation.classifier", "nowhere", "no such run"),
+    ("image_size=48", "dataset.classifier", "", "image_size=32"),
+    ("dataset.paintings=7", "dataset.paintings", "7", "only 6"),
+    ("dataset=sample ~dataset.root", "dataset.classifier", "", "fitted on blue, red"),
+    ("dataset.classifier=null", "metrics.genre_recognition", "", "evaluation.classifier"),
+    ("dataset.classifier=null dataset.selection=top metrics=[]", "dataset.selection", "top", "fit"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "option", "value", "words"), WRONG_RUNS)
+def test_a_wrong_run_is_one_line(
+    wrong: str, option: str, value: str, words: str, fitted: Path, groups: Path
+) -> None:
+    changes = wrong.format(groups=groups).split()
+    replaced = [change.partition("=")[0] for change in changes]
+    options = [
+        one
+        for one in run_options(fitted, groups)
+        if one.partition("=")[0] not in replaced and f"~{one.partition('=')[0]}" not in replaced
+    ]
+    with pytest.raises(InputError, match=words) as raised:
+        prepared_run(*options, *(change for change in changes if not change.startswith("~")))
+    assert raised.value.option == option
+    assert value in ("", str(raised.value.value))
+    assert "\n" not in str(raised.value)
 
 
 def test_no_classifier_is_one_line(groups: Path, tmp_path: Path) -> None:

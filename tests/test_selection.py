@@ -34,3 +34,11 @@ def test_equal_paintings_are_no_trouble() -> None:
     same = np.ones((4, 3))
     assert selection.nearest_places(same, 2) == [0, 1]
     assert selection.diverse_places(same, 3) == [0, 1, 2]
+
+
+def test_top_is_by_probability_and_its_nearest_by_distance() -> None:
+    """Surest is the fourth, at 3.5: the others are 1.5, 2.5, 3.5 and 6.5 away."""
+    sure = np.array([0.5, 0.1, 0.8, 0.9, 0.7])
+    assert selection.top_places(sure, 3) == [3, 2, 4]
+    assert selection.top_nearest_places(sure, LINE, 5) == [3, 2, 1, 0, 4]
+    assert selection.top_nearest_places(sure, np.zeros((5, 1)), 2) == [3, 0]

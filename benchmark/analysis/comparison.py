@@ -26,7 +26,8 @@ from benchmark.tracking.tracker import Tracker
 DAGGER = "†"
 
 DAGGER_NOTE = (
-    f"{DAGGER} the evaluator is the network that optimised these pictures: it is not independent."
+    f"{DAGGER} the evaluator is the network that optimised these pictures, or that chose their "
+    "style sets: it is not independent."
 )
 
 HARDLY_CHANGED = 0.02
@@ -146,9 +147,9 @@ class RunSet:
         return f"{self.interval(run, column)}{DAGGER if self.has_dagger(run, column) else ''}"
 
     def has_dagger(self, run: str, column: Column) -> bool:
-        """Whether a run was scored by the network that also optimised its pictures."""
+        """Whether a run was scored by what also optimised its pictures, or chose its style sets."""
         evaluator = self.evaluators.get(run, {}).get(column.evaluator, Evaluator())
-        return evaluator.optimised and (run, column) in self.intervals
+        return (evaluator.optimised or evaluator.chose) and (run, column) in self.intervals
 
     @cached_property
     def tests(self) -> dict[Column, pd.DataFrame]:

@@ -11,7 +11,7 @@ from benchmark.config.schema import Config, restored
 from benchmark.metrics.table import means
 from benchmark.runs.contents import load_content
 from benchmark.runs.evaluation import evaluation_setup
-from benchmark.runs.prepare import load_paintings
+from benchmark.runs.groups import load_paintings
 from benchmark.runs.run import score
 from benchmark.runs.scores import RunScores, log_scores, merged, read_scores
 from benchmark.runs.style_sets import painting_together

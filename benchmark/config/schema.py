@@ -131,13 +131,15 @@ class Evaluation:
 
     `evaluators` are backbones, the same for all runs; `weights` theirs (auto: ImageNet's, and
     without them what needs them is left out); `held_out` paintings at most of each artist outside
-    the style sets, and so many `others`, artists who are not in the run.
+    the style sets, and so many `others`, artists who are not in the run. `classifier`, a run or a
+    folder, judges results (None: that of the dataset).
     """
 
     evaluators: list[str]
     weights: str
     held_out: NonNegativeInt
     others: NonNegativeInt
+    classifier: str | None
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pandas as pd
 
 from backbones import Backbone
 from benchmark.images.pixels import to_float
+from benchmark.metrics.classifier import Judge
 from benchmark.metrics.features import Features, MissingInputError, concatenated
 from benchmark.metrics.kept import KeptFeatures, result_features
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
@@ -19,7 +20,7 @@ from benchmark.runtime.disk_cache import DiskCache
 from datasets import ImageSet, LoadedImages
 
 FEATURE_INPUTS = ("features", "content_features", "reference_features", "outside")
-INPUTS = ("pictures", "contents", "reference", "artist", *FEATURE_INPUTS)
+INPUTS = ("pictures", "contents", "reference", "artist", "judgement", *FEATURE_INPUTS)
 """Arguments that a metric may ask for by name; see `benchmark.metrics`."""
 
 
@@ -43,12 +44,18 @@ class Metric:
         return not self.inputs.isdisjoint(FEATURE_INPUTS)
 
     @property
+    def needs_judge(self) -> bool:
+        """Whether it asks what a fitted classifier makes of the pictures."""
+        return "judgement" in self.inputs
+
+    @property
     def scores_paintings(self) -> bool:
         """Whether a held-out painting can be scored, which has no content picture.
 
-        It is not compared with itself.
+        It is not compared with itself, nor judged by what may have been fitted on it.
         """
         outside = self.description.reference == "held_out" or "outside" in self.inputs
+        outside = outside or self.needs_judge
         return not outside and self.inputs.isdisjoint({"contents", "content_features"})
 
 
@@ -62,6 +69,8 @@ class EvaluationSetup:
     held_out: Sequence[ImageSet]  # for each style set, its artist's paintings outside all of them
     others: Sequence[ImageSet]  # other artists' paintings
     size: int  # pixels a side at which paintings are read
+    judges: Mapping[str, Judge] = field(default_factory=dict)  # a fitted classifier's, by name
+    chooser: str = ""  # digest of the classifier that chose the style sets, if one did
     kept: KeptFeatures = field(default_factory=KeptFeatures)
     disk: DiskCache = field(default_factory=DiskCache)
 
@@ -159,6 +168,8 @@ class MetricInputs:
             return self.held_out.name
         if name == "pictures":
             return to_float(self.pixels)
+        if name == "judgement":
+            return self.setup.judges[evaluator].judgement(self.pixels)
         if name == "contents":
             return to_float(self._contents().pixels)
         if name == "reference":
@@ -238,7 +249,8 @@ def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
             continue
         if metric.needs_evaluator and not setup.evaluators:
             skipped[metric.name] = next(iter(setup.unavailable.values()), no_evaluator)
-        for evaluator in setup.evaluators if metric.needs_evaluator else [""]:
+        kinds = setup.judges if metric.needs_judge else setup.evaluators
+        for evaluator in kinds if metric.needs_judge or metric.needs_evaluator else [""]:
             try:
                 tables += inputs.tables(metric, evaluator)
             except MissingInputError as error:

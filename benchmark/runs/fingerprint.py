@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, flat, nested
+from benchmark.runs.classifiers import read_classifier
 from benchmark.transfer import backend
 from benchmark.user_input import import_callable
 
@@ -19,8 +20,8 @@ SOURCES = (
     *(f"benchmark/metrics/{name}.py" for name in ("classifier", "heads", "kept")),
     "benchmark/runtime/disk_cache.py",
     *(f"benchmark/runs/{name}.py" for name in ("prepare", "run", "sizes", "start", "workspace")),
-    *(f"benchmark/runs/{name}.py" for name in ("contents", "masks", "style_sets", "variants")),
-    "benchmark/runs/classifiers.py",
+    *(f"benchmark/runs/{name}.py" for name in ("classifiers", "contents", "groups", "masks")),
+    *(f"benchmark/runs/{name}.py" for name in ("style_sets", "variants")),
 )
 """The code up to a run's last image; what is made of that alone is made after resuming anyway."""
 
@@ -43,6 +44,9 @@ def fingerprint_of(config: Config, root: Path = ROOT) -> str:
     files = {file for place in places for file in [*place.rglob("*.py"), place] if file.is_file()}
     files |= {file for name in named if (file := source_file(name))}
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)]
+    if classifier := options["dataset"].get("classifier"):
+        found = read_classifier("dataset.classifier", classifier, config.tracking.uri)
+        digests.append(found.digest)
     parts = (json.dumps(options, sort_keys=True), digests, backend.numerics(), version("scipy"))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -30,7 +30,7 @@ from benchmark.metrics.classifier import (
 )
 from benchmark.metrics.heads import FitEpoch, FitPlan, Head, Samples, fit_head, split
 from benchmark.metrics.kept import pooled_features
-from benchmark.runs.prepare import available_paintings
+from benchmark.runs.groups import available_paintings
 from benchmark.runs.progress import Output, picture_progress
 from benchmark.runs.workspace import Workspace, disk_cache
 from benchmark.tracking.log import RunLog

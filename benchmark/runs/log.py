@@ -86,11 +86,21 @@ def log_inputs(log: RunLog, prepared: Prepared) -> None:
             batch=prepared.batch,
         )
     )
+    seen = {(row.artist, row.painting): row for row in prepared.choice}
     for paintings, pixels in zip(prepared.paintings, _style_shown(prepared), strict=True):
         _log_set(log, paintings, "style")
         caption = f"{paintings.name}: the style set, {len(paintings.names)} paintings"
-        sheet = partial(sheets.overview, pixels, paintings.names, caption)
+        rows = [seen.get((paintings.name, name)) for name in paintings.names]
+        names = [
+            f"{row.probability:.1%}, {row.distance:.3g}: {name}" if row else name
+            for name, row in zip(paintings.names, rows, strict=True)
+        ]
+        if any(rows):
+            caption += "; the classifier's probability of the group, distance from the first"
+        sheet = partial(sheets.overview, pixels, names, caption)
         log.picture(style_set_file(paintings.name), sheet)
+    if prepared.choice:
+        log.table(Artifact.CHOICE, pd.DataFrame([row.model_dump() for row in prepared.choice]))
     _log_set(log, prepared.content, "content")
     if prepared.start.pictures is not None:
         _log_set(log, prepared.start.pictures, "init")

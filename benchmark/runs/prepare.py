@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from itertools import zip_longest
 from math import prod
 from pathlib import Path
@@ -12,10 +12,8 @@ import numpy as np
 
 import datasets
 from backbones import Backbone
-from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Keep, PreserveColor, Shape
-from benchmark.config.signatures import arguments_of, function_of
 from benchmark.images.colour import PRESERVATIONS, ColourPreservation
 from benchmark.images.pixels import Pictures, gathered, same_shape
 from benchmark.metrics.kept import kept_arrays, picture_targets
@@ -23,19 +21,15 @@ from benchmark.metrics.scoring import EvaluationSetup
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.contents import ContentChoice, load_content
 from benchmark.runs.evaluation import evaluation_setup
+from benchmark.runs.groups import available_paintings, chosen_paintings, load_paintings
 from benchmark.runs.masks import PAINTINGS_OPTION, Masks, mask_sets, painting_mask_sets
 from benchmark.runs.sizes import check_sides, scaled_sizes
 from benchmark.runs.start import STARTS, Start, start_pictures
-from benchmark.runs.style_sets import (
-    Selection,
-    as_one,
-    blended_artists,
-    choose_sets,
-    painting_together,
-)
+from benchmark.runs.style_sets import Selection, painting_together
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
 from benchmark.runs.workspace import Workspace, disk_cache, load_backbone
 from benchmark.runtime.disk_cache import DiskCache
+from benchmark.tracking.records import ChosenPainting
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, BatchPlan, make_batches, plan_batches
 from benchmark.transfer.features import StyleTargets
@@ -70,6 +64,7 @@ class Prepared:
     together: Sequence[LoadedImages] = ()  # the sets of artists with masks of their own, apart
     masks: Masks | None = None  # where styles act; None: everywhere
     painting_masks: Sequence[Masks] = ()  # where the style of each artist's paintings is
+    choice: Sequence[ChosenPainting] = ()  # the paintings as `dataset.classifier` sees them
 
     @property
     def backbone(self) -> Backbone:
@@ -246,6 +241,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     content = load_content(config, workspace)
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
     groups, paintings = load_paintings(config, workspace)
+    choice = chosen_paintings(config, groups, paintings, workspace)
     sizes = [len(one.names) for one in paintings]
     place = keys_of("content", config.content, ContentChoice).masks
     masks = mask_sets(place, content.names, paintings)
@@ -285,6 +281,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         evaluation_setup=evaluation_setup(config, metrics, groups, paintings, workspace),
         workspace=workspace,
         together=together,
+        choice=choice,
     )
     if not prepared.is_plain:
         check_sides(backbone, config, prepared.contents)
@@ -343,47 +340,3 @@ def checkpoint_of(config: Config, number: int, fingerprint: str = "") -> Checkpo
         place = ROOT / Path(wanted.folder).expanduser()
         folder = place / config.tracking.sweep / str(number)
     return Checkpoint(folder, fingerprint, wanted.every_seconds, wanted.every_epochs)
-
-
-def load_paintings(
-    config: Config, workspace: Workspace
-) -> tuple[list[ImageSet], list[LoadedImages]]:
-    """The groups, one an artist or genre, that a run's style sets are chosen from, and these sets.
-
-    Raises:
-        InputError: the dataset has no such groups, or one has too few paintings.
-    """
-    choice = keys_of("dataset", config.dataset, Selection)
-    groups = available_paintings(config)
-    backbone = cache(partial(load_backbone, config, workspace.backbones))
-    disk = disk_cache(config)
-
-    def features(group: ImageSet) -> np.ndarray:
-        return workspace.group_features(backbone(), group, config.image_size, disk)
-
-    sets = choose_sets(groups, choice, config.seed, features)
-    if choice.blend:
-        weights = zip(sets, choice.shares.values(), strict=True)
-        name = " + ".join(f"{one.name} {share:.3g}" for one, share in weights)
-        whole, blend = as_one(name, groups, sets)
-        groups, sets = [whole], [blend]
-    return groups, [workspace.kept.images(one, config.image_size, disk) for one in sets]
-
-
-def available_paintings(config: Config) -> list[ImageSet]:
-    """The groups that a run's style sets are chosen from, all their paintings.
-
-    Raises:
-        InputError: the dataset has no such groups.
-    """
-    choice = keys_of("dataset", config.dataset, Selection)
-    function = function_of("dataset", config.dataset)
-    arguments = arguments_of("dataset", config.dataset, without=Selection.model_fields)
-    groups: list[ImageSet] = (
-        blended_artists(choice, function, arguments) if choice.blend else function(**arguments)
-    )
-    if not (isinstance(groups, list) and all(isinstance(one, ImageSet) for one in groups)):
-        raise ConfigError(
-            "must return list[ImageSet]", "dataset._target_", config.dataset["_target_"]
-        )
-    return groups

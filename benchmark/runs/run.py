@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from benchmark.images.upscale import squares
+from benchmark.metrics.classifier import CHOOSER
 from benchmark.metrics.scoring import EvaluationSetup, scores
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.log import log_epoch, log_inputs, log_results
@@ -97,14 +98,16 @@ def score(
     and random ones make two networks.
     """
     table, skipped = scores(setup, paintings, content, results)
+    networks = {**setup.evaluators, **{name: one.backbone for name, one in setup.judges.items()}}
     evaluators = {
         name: Evaluator(
-            weights=evaluator.weights,
-            digest=evaluator.digest,
-            optimised=evaluator.shared.architecture.model == model
-            and (evaluator.weights == "random") == (weights == "random"),
+            weights=judge.about if (judge := setup.judges.get(name)) else network.weights,
+            digest=judge.digest if judge else network.digest,
+            optimised=network.shared.architecture.model == model
+            and (network.weights == "random") == (weights == "random"),
+            chose=name == CHOOSER and judge is not None and judge.digest == setup.chooser,
         )
-        for name, evaluator in setup.evaluators.items()
+        for name, network in networks.items()
     }
     descriptions = {metric.name: metric.description for metric in setup.metrics}
     return RunScores(table, descriptions, evaluators, skipped)

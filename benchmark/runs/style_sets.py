@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, PositiveInt
 from backbones import Backbone
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import LossWeight, Text
+from benchmark.metrics.classifier import Judgement
 from benchmark.metrics.kept import kept_arrays, load_images
 from benchmark.runtime.disk_cache import DiskCache
 from datasets import DatasetError, ImageSet, LoadedImages
@@ -30,13 +31,15 @@ def not_all_zero(weights: dict[str, float]) -> dict[str, float]:
 class Selection(BaseModel, frozen=True):
     """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most.
 
-    With `blend`, weights by artist, there is one set: the sets of these artists together. And the
-    place of the `masks` that say where in paintings their style is.
+    With `blend`, weights by artist, there is one set: the sets of these artists together. A
+    `classifier`, a run or a folder, is what `top` and `top_nearest` choose by. And the place of the
+    `masks` that say where in paintings their style is.
     """
 
     selection: rules.Method = "first"
     paintings: PositiveInt = 30
     clusters: PositiveInt = 3
+    classifier: str | None = None
     blend: Annotated[dict[str, LossWeight], AfterValidator(not_all_zero)] | None = None
     masks: Text | None = None
 
@@ -123,10 +126,12 @@ def choose_sets(
     choice: Selection,
     seed: int,
     features: Callable[[ImageSet], np.ndarray],
+    judgement: Callable[[ImageSet], Judgement] | None = None,
 ) -> list[ImageSet]:
     """The style set of each group; with `cluster` several of each.
 
-    The rules that compare paintings call `features`, (n, D), of a group's.
+    The rules that compare paintings call `features`, (n, D), of a group's, those by a classifier
+    `judgement`.
 
     Raises:
         DatasetError: a group has too few paintings.
@@ -159,11 +164,26 @@ def choose_sets(
                 drawn = int(np.random.default_rng(own_seed).integers(2**31))
                 points, clusters = features(group), choice.clusters
                 parts = rules.cluster_places(points, clusters, choice.paintings, drawn)
+            case "top" | "top_nearest":
+                parts = [_places_by_classifier(group, choice, judgement)]
         for number, places in enumerate(parts, start=1):
             cluster = f" cluster {number}" if choice.selection == "cluster" else ""
             images = tuple(group.images[place] for place in places)
             sets.append(ImageSet(group.name + cluster, images))
     return sets
+
+
+def _places_by_classifier(
+    group: ImageSet, choice: Selection, judgement: Callable[[ImageSet], Judgement] | None
+) -> list[int]:
+    if judgement is None:
+        reason = "needs dataset.classifier=RUN_OR_PATH, from python -m benchmark.genre fit"
+        raise ConfigError(reason, "dataset.selection", choice.selection)
+    found = judgement(group)
+    probabilities = found.of_group(group.name)
+    if choice.selection == "top":
+        return rules.top_places(probabilities, choice.paintings)
+    return rules.top_nearest_places(probabilities, found.encoded, choice.paintings)
 
 
 def group_features(backbone: Backbone, group: ImageSet, size: int, disk: DiskCache) -> np.ndarray:

@@ -16,8 +16,9 @@ from benchmark.config.schema import Config
 from benchmark.images.pixels import Pictures, to_uint8
 from benchmark.images.saving import WRITABLE, save_like
 from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.groups import available_paintings
 from benchmark.runs.log import run_title
-from benchmark.runs.prepare import Prepared, available_paintings
+from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output, epoch_progress
 from benchmark.runs.sizes import scaled_sizes
 from benchmark.runs.workspace import Workspace

@@ -83,11 +83,12 @@ class Facts(Record):
 
 
 class Evaluator(Record):
-    """A pretrained network by which a run was scored."""
+    """A pretrained network, or one of a fitted classifier, by which a run was scored."""
 
     weights: str = "?"  # "imagenet", "random" or a file
     digest: str = ""
     optimised: bool = False  # whether the run's pictures were optimised with the same network
+    chose: bool = False  # whether it chose the run's style sets
 
 
 class RunFacts(Facts):
