@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 import benchmark.transfer.aggregation
 from benchmark.config.compose import composed
-from benchmark.runs.prepare import available_paintings
+from benchmark.runs.groups import available_paintings
 from benchmark.runs.variants import aggregation
 from tests.conftest import SHARED
 
