@@ -10,7 +10,8 @@ from benchmark.config.paths import ROOT
 from benchmark.user_input.arguments import Parser, add_selection
 from benchmark.user_input.refusal import explained_imports, refusing
 
-PRINTED = ["backbone", "agg", "optimizer", "epochs", "stopped_by", "total_loss", "loss_ratio"]
+PRINTED = ["backbone", "agg", "optimizer", "dataset"]
+PRINTED += ["epochs", "stopped_by", "total_loss", "loss_ratio"]
 """Columns that are printed; the files have them all."""
 
 

@@ -128,7 +128,7 @@ def read_films(root: str | None, several_genres: SeveralGenres) -> Films:
     }
     kept, notes = pd.Series(True, table.index), []
     for reason, rows in left_out.items():
-        notes += [f"{number:,} {reason}"] if (number := int((kept & rows).sum())) else []
+        notes += [f"{reason} ({number:,})"] if (number := int((kept & rows).sum())) else []
         kept &= ~rows
     films = table[kept].assign(
         genre=genres[kept].str[0],

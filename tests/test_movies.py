@@ -131,8 +131,8 @@ def test_pictures_are_asked_for_once(
     assert (tmp_path / "cache/posters/36.jpg").read_bytes() == jpeg(36)
     said, progress = capsys.readouterr()
     assert said.splitlines() == [
-        "movies: 19 films in movies_metadata.csv; left out: 2 broken rows, 1 adult, 1 repeated, "
-        "1 without a genre",
+        "movies: 19 films in movies_metadata.csv; left out: broken rows (2), adult (1), "
+        "repeated (1), without a genre (1)",
         f"movies: asking TMDB for posters, kept in {tmp_path}/cache/posters",
     ]
     assert re.fullmatch(
@@ -319,7 +319,7 @@ def test_describe_and_a_run_need_no_key_for_what_is_there(
     assert describe.main(["dataset=movies", f"dataset.root={films}"]) == 0
     told = capsys.readouterr().out
     assert re.search(r"Horror +│ +7 │ +7 ", told)
-    assert "left out: 2 broken rows, 1 adult, 1 repeated, 1 without a genre" in told
+    assert "left out: broken rows (2), adult (1), repeated (1), without a genre (1)" in told
     (films / "tmdb/posters/16.jpg").unlink()
     done = inside("benchmark", "dataset=movies", f"dataset.root={films}", "image_size=32")
     assert done.returncode == 2
