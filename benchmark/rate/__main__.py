@@ -73,6 +73,8 @@ def write(options: argparse.Namespace) -> str:
 def read(options: argparse.Namespace) -> str:
     """Write the answers into the runs that are asked for; returns the table of what they say."""
     with explained_imports():
+        import numpy as np
+
         from benchmark.analysis.comparison import read_runs
         from benchmark.analysis.pages import markdown, with_noun
         from benchmark.analysis.run_selection import select_runs
@@ -87,11 +89,13 @@ def read(options: argparse.Namespace) -> str:
     table = ratings_table(read_runs(tracker, records), answers)
     written = write_ratings(tracker, records, answers, question)
     shared = answers[answers.duplicated("picture", keep=False)]["picture"].nunique()
+    alpha = agreement(answers)
+    agreed = "undefined, without several different scores" if np.isnan(alpha) else f"{alpha:.2f}"
     return (
         f"{question}\n\n{markdown(table)}\n\n"
-        f"{with_noun(len(answers), 'answer')} by {len(by_file)} people; agreement about "
-        f"{with_noun(shared, 'picture')} that several rated: Krippendorff's alpha "
-        f"{agreement(answers):.2f}\nwritten into {with_noun(written, 'run')} of {title}"
+        f"{with_noun(len(answers), 'answer')} in {with_noun(len(by_file), 'file')}; agreement "
+        f"about {with_noun(shared, 'picture')} that several people rated: Krippendorff's alpha "
+        f"{agreed}\nwritten into {with_noun(written, 'run')} of {title}"
     )
 
 
