@@ -154,7 +154,7 @@ def test_several_artists_together_change_no_result(
         ("rmsprop", 0, 1),
         pytest.param("adam", 1, 3, marks=pytest.mark.backends),
         ("sgd", 3, 1),
-        pytest.param("lbfgs", 1, 3, marks=pytest.mark.backends),
+        ("lbfgs", 1, 3),
     ],
 )
 def test_without_memory_batches_are_halved_and_go_on(
@@ -480,8 +480,14 @@ def test_lbfgs_first_steps_as_far_as_adam_whatever_the_losss_unit(
     np.testing.assert_allclose(scaled.history[:, 0], 1e4 * six.history[:, 0], rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("keep_best", [False, pytest.param(True, marks=pytest.mark.backends)])
+@pytest.mark.parametrize(
+    ("name", "keep_best"),
+    [
+        *(("adam", False), ("rmsprop", True), ("sgd", False), ("sgd", True)),
+        pytest.param("adam", True, marks=pytest.mark.backends),
+        pytest.param("lbfgs", True, marks=pytest.mark.backends),
+    ],
+)
 def test_going_on_from_a_checkpoint_leads_to_the_same_end(
     transfer: Callable[..., Result], name: str, keep_best: bool, tmp_path: Path
 ) -> None:

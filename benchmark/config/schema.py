@@ -1,12 +1,11 @@
 """The typed schema of a run's configuration, with its ranges as pydantic's constraints."""
 
 import re
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
+from enum import Enum, StrEnum
 from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from benchmark.config.errors import validated
@@ -232,9 +231,11 @@ def flat(config: Config) -> dict[str, Any]:
 
 def nested(config: Config) -> dict[str, Any]:
     """The resolved configuration as plain dictionaries, from which `restored` makes it again."""
-    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
+
+    def named(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {key: one.name if isinstance(one, Enum) else one for key, one in items}
+
+    return asdict(config, dict_factory=named)
 
 
 def restored(container: dict[str, Any]) -> Config:
