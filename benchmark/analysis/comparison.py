@@ -222,7 +222,8 @@ def results_table(records: Sequence[RunRecord]) -> pd.DataFrame:
         {
             **{column: getattr(record, column) or None for column in MODEL_COLUMNS},
             "dataset": record.params.get("dataset.name"),
-            "dataset_root": record.params.get("dataset.root"),
+            # Parameters are texts.
+            "dataset_root": root if (root := record.params.get("dataset.root")) != "None" else None,
             "artists": "; ".join(record.artists) or None,
             "examples": record.results.examples,
             "epochs": record.results.epochs_done,
