@@ -4,6 +4,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 
 from benchmark.user_input.refusal import explained_imports, refusing
 
@@ -11,14 +12,20 @@ with explained_imports():
     from benchmark.config import command_line
 
 
+SEVERAL_SWEEPS = {
+    "experiment=questions": "benchmark.questions",
+    "experiment=genre": "benchmark.genre.experiment",
+}
+"""The experiments that consist of several sweeps, and the modules that run all of them."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what the arguments say; returns the exit code."""
-    all_questions = "experiment=questions"  # The experiment that consists of several sweeps.
-    if all_questions in arguments:
-        from benchmark import questions
-
-        swept = ("-m", "--multirun", all_questions)
-        return questions.run_all([argument for argument in arguments if argument not in swept])
+    for name, module in SEVERAL_SWEEPS.items():
+        if name in arguments:
+            swept = ("-m", "--multirun", name)
+            others = [argument for argument in arguments if argument not in swept]
+            return int(import_module(module).run_all(others))
     # Argparse wants the overrides in one row; people write -m wherever they think of it.
     arguments = sorted(map(command_line.quoted, arguments), key=command_line.is_override)
     options = command_line.hydra_parser().parse_args(arguments)

@@ -1,13 +1,13 @@
 """The claims about backbones and means of many paintings, put to the test: see `USAGE`."""
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
+from benchmark.sweeps.in_turn import given_store, sweep_in_turn
 from benchmark.user_input.arguments import Parser, add_store
 from benchmark.user_input.refusal import explained_imports, refusing
 
@@ -42,12 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
     options = parser.parse_args(arguments)
     with explained_imports():
-        from benchmark.analysis.answers import QUESTIONS
+        from benchmark.analysis.answers import PAGE
         from benchmark.analysis.questions import write_answers
         from benchmark.analysis.run_selection import open_store
 
     folder = Path(options.output or ROOT / "mlruns" / "questions")
-    files = write_answers(QUESTIONS, lambda name: open_store(options, name), folder)
+    files = write_answers(PAGE, lambda name: open_store(options, name), folder)
     if not files:
         raise ConfigError(
             "no question was run: run all with python -m benchmark -m experiment=questions, a "
@@ -59,17 +59,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_all(overrides: Sequence[str]) -> int:
     """Run all sweeps, then write the page; returns the exit code."""
-    worst = 0
-    for number, name in enumerate(SWEEPS, start=1):
-        print(f"questions, sweep {number} of {len(SWEEPS)}: {name}", flush=True)
-        command = [sys.executable, "-m", "benchmark", "-m", f"experiment={name}", *overrides]
-        code = subprocess.run(command, cwd=ROOT, check=False).returncode
-        if code not in (0, 1):
-            return code
-        worst = max(worst, code)
-    if "estimate=only" in overrides:
+    worst, complete = sweep_in_turn("questions", SWEEPS, overrides)
+    if not complete or "estimate=only" in overrides:
         return worst
-    uri = dict(o.split("=", 1) for o in overrides if "=" in o).get("tracking.uri")
+    uri = given_store(overrides)
     return max(worst, main(["--tracking-uri", uri] if uri else []))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark.analysis import peakiness
 from benchmark.analysis.charts import HEIGHT, color, legend
 from benchmark.analysis.comparison import HARDLY_CHANGED, Column, Place, RunSet
-from benchmark.analysis.questions import Answer, Question, weights_kind
+from benchmark.analysis.questions import Answer, Page, Question, open_points, weights_kind
 from benchmark.analysis.statistics import holm, paired_tests, significant
 from benchmark.config.schema import restored
 from benchmark.images.pixels import to_float
@@ -293,4 +293,8 @@ QUESTIONS = (
         lambda run: _place(run.backbone, weights_kind(run)),
         answer_weights,
     ),
+)
+
+PAGE = Page(
+    "Questions about style transfer from many paintings", "questions.md", QUESTIONS, open_points
 )

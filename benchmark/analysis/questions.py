@@ -20,6 +20,7 @@ from benchmark.tracking.tracker import NotFoundError, Tracker
 EQUAL_OPTIONS = (
     *("image_size", "epochs", "steps_per_epoch", "seed", "init", "keep", "precision"),
     *("optimizer.name", "optimizer.learning_rate", "dataset.name", "dataset.selection"),
+    "dataset.classifier",
 )
 """Options in which runs must equal the last one of their experiment to be compared."""
 
@@ -33,13 +34,30 @@ class Answer(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question: MLflow's experiment, rows and columns of its sheet, where a run belongs there."""
+    """A question: MLflow's experiment, rows and columns of its sheet, where a run belongs there.
+
+    `place` is None of a run that is no part of the question; `varied` are options of
+    `EQUAL_OPTIONS` in which its runs may differ, as then may the paintings to compare with.
+    """
 
     experiment: str
     title: str
     sheet: str
-    place: Callable[[RunRecord], Place]
+    place: Callable[[RunRecord], Place | None]
     answer: Callable[[RunSet], Answer]
+    name: str = ""  # of its sheet's file; else as its experiment
+    varied: Sequence[str] = ()
+    metrics: Sequence[str] = ("change", "ssim", "grain", "held_out_distance", "recognition")
+    every_artist: bool = False  # whether its sheet has a row for each artist
+
+
+class Page(NamedTuple):
+    """A page of questions with its title and file, and what it says of what they leave open."""
+
+    title: str
+    file: str
+    questions: Sequence[Question]
+    open_points: Callable[[Iterable[RunSet]], list[str]]
 
 
 def weights_kind(run: RunRecord) -> str:
@@ -47,23 +65,27 @@ def weights_kind(run: RunRecord) -> str:
     return "random" if run.weights == "random" else "ImageNet"
 
 
-def runs_of_question(tracker: Tracker, place: Callable[[RunRecord], Place]) -> RunSet | None:
+def runs_of_question(tracker: Tracker, question: Question) -> RunSet | None:
     """The last scored run of each place in an experiment; None if there is none."""
+    references = not question.varied
     scored = [run for run in tracker.all_runs() if run.status == "finished" and run.evaluators]
     if not scored:
         return None
 
     def conditions(run: RunRecord) -> list[object]:
-        options = [run.params.get(option) for option in EQUAL_OPTIONS]
-        return [*options, run.artists, run.content_digest, run.reference_digest]
+        equal = (option for option in EQUAL_OPTIONS if option not in question.varied)
+        options = [run.params.get(option) for option in equal]
+        return [*options, run.artists, run.content_digest, references and run.reference_digest]
 
     last = conditions(scored[-1])
-    return RunSet(tracker, {place(run): run for run in scored if conditions(run) == last})
+    found = {question.place(run): run for run in scored if conditions(run) == last}
+    placed = {place: run for place, run in found.items() if place is not None}
+    return RunSet(tracker, placed) if placed else None
 
 
-def results_of_runs(runs: RunSet) -> pd.DataFrame:
+def results_of_runs(runs: RunSet, metrics: Sequence[str]) -> pd.DataFrame:
     """A row a run, and the scores of untouched content pictures and real paintings."""
-    columns = runs.of_metrics("change", "ssim", "grain", "held_out_distance", "recognition")
+    columns = runs.of_metrics(*metrics)
     rows = [
         {"model": name, "weights": weights_kind(run)}
         | {column.name: runs.text(name, column) for column in columns}
@@ -89,6 +111,20 @@ def sheet(runs: RunSet) -> Image.Image:
         small = image.resize((176, 176), Image.Resampling.LANCZOS)
         images[place.row, place.column] = np.asarray(small)
     return sheets.named_grid(images, f"{example['artist']} / {example['content']}")
+
+
+def sheet_of_artists(runs: RunSet) -> Image.Image:
+    """The results of the first content picture, a row an artist and a column a run."""
+    images: dict[tuple[str, str], np.ndarray] = {}
+    content = ""
+    for place, run in runs.places.items():
+        examples = runs.tracker.read_table(run.run_id, Artifact.EXAMPLES)
+        for example in examples.drop_duplicates("artist").to_dict("records"):
+            content = str(example["content"])
+            picture = runs.tracker.read_picture(run.run_id, str(example["picture"]))
+            small = Image.fromarray(picture).resize((144, 144), Image.Resampling.LANCZOS)
+            images[str(example["artist"]), place.name] = np.asarray(small)
+    return sheets.named_grid(images, content)
 
 
 def setting(runs: RunSet) -> str:
@@ -137,35 +173,37 @@ def open_points(answered: Iterable[RunSet]) -> list[str]:
 
 
 def write_answers(
-    questions: Sequence[Question], open_experiment: Callable[[str], Tracker], folder: Path
+    page: Page, open_experiment: Callable[[str], Tracker], folder: Path
 ) -> list[Path]:
     """Write the page and its pictures; returns the files, none if no question was run.
 
     `open_experiment` gives the tracker of an MLflow experiment; NotFoundError: there is none.
     """
-    files: dict[str, Content] = {"questions.md": ""}
+    files: dict[str, Content] = {page.file: ""}
     answered: list[RunSet] = []
     text = [
-        "# Questions about style transfer from many paintings",
+        f"# {page.title}",
         "Means over the examples with 95 % intervals; paired tests on the same examples "
         f"(Wilcoxon), adjusted after Holm for all that a question's answers name. {DAGGER_NOTE}",
     ]
-    for question in questions:
+    for question in page.questions:
         try:
-            runs = runs_of_question(open_experiment(question.experiment), question.place)
+            runs = runs_of_question(open_experiment(question.experiment), question)
         except NotFoundError:
             continue
         if runs is None:
             continue
         answered.append(runs)
         answer = question.answer(runs)
-        name = f"{question.experiment.removeprefix('questions-')}.jpg"
+        name = f"{question.name or question.experiment.removeprefix('questions-')}.jpg"
         captions = dict(answer.charts.keys()) | {name: f"One example; {question.sheet}."}
         files |= {
             file: to_png(to_svg(chart.to_dict())) for (file, _), chart in answer.charts.items()
         }
-        files[name] = sheet(runs)
-        tables = {"Means over the examples with 95 % intervals.": results_of_runs(runs)}
+        files[name] = (sheet_of_artists if question.every_artist else sheet)(runs)
+        tables = {
+            "Means over the examples with 95 % intervals.": results_of_runs(runs, question.metrics)
+        }
         tables |= answer.tables
         text += [
             f"## {len(answered)}. {question.title}",
@@ -174,8 +212,8 @@ def write_answers(
             *(f"![{caption}]({file})\n\n*{caption}*" for file, caption in captions.items()),
             *(f"{caption}\n\n{markdown(table)}" for caption, table in tables.items()),
         ]
-    text += ["## What this leaves open", _listed(open_points(answered))]
-    files["questions.md"] = "\n\n".join(text) + "\n"
+    text += ["## What this leaves open", _listed(page.open_points(answered))]
+    files[page.file] = "\n\n".join(text) + "\n"
     return write_files(folder, files) if answered else []
 
 

@@ -51,12 +51,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     with explained_imports():
         from benchmark.genre import commands as given
+        from benchmark.genre.experiment import write_page
     with refusing(OSError):
         if options.command == "fit":
             return given.fit(options.overrides)
         if options.command == "predict":
             return given.predict(options)
-        return 2
+        write_page(options.tracking_uri, options.output)
+    return 0
 
 
 if __name__ == "__main__":
