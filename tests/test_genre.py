@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,14 +13,18 @@ import pytest
 from PIL import Image
 
 import datasets
+from benchmark.analysis.comparison import Place
+from benchmark.analysis.genre import PAGE, USUAL
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
+from benchmark.genre import experiment
 from benchmark.metrics import heads
 from benchmark.metrics.classifier import ARRAYS, RECORD, Classifier, Judgement, genre_recognition
 from benchmark.metrics.features import MissingInputError
 from benchmark.runs.classifiers import read_classifier
 from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.fitting import prepared_fit, read_options
+from benchmark.tracking.records import Results, RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 from datasets.images import image_of
@@ -106,12 +112,12 @@ def test_a_fit_tells_groups_apart_and_is_repeated_by_its_seed(random: np.random.
     features = random.normal(0, 1, (40, 5)).astype("float32") + 4 * groups[:, None]
     features[:, 4] = 7.0
     test = heads.Samples(features + np.array([0, 0, 0, 0, 1e-3], "float32"), groups)
-    plan = heads.FitPlan(layers=(8, 4), epochs=30, batch=16, learning_rate=0.01, patience=None)
+    plan = heads.FitPlan(layers=(8, 4), epochs=15, batch=8, learning_rate=0.01, patience=None)
     results = [
         heads.fit_head(heads.Samples(features, groups), test, 2, plan, seed) for seed in (0, 0, 1)
     ]
     (head, history), (same, _), (other, _) = results
-    assert len(history) == 31
+    assert len(history) == 16
     assert history[-1].train_accuracy == history[-1].test_accuracy == 1.0
     assert history[-1].test_loss < 0.1 < history[0].test_loss
     np.testing.assert_array_equal(head.encode(features), same.encode(features))
@@ -287,18 +293,86 @@ def test_style_sets_by_a_classifier(fitted: Path, groups: Path) -> None:
                 np.testing.assert_allclose([r.distance for r in rows], far[order[:3]], 1e-3, 1e-4)
 
 
-def test_results_are_judged_by_both(fitted: Path, groups: Path) -> None:
-    done = inside("benchmark", *run_options(fitted, groups, "dataset.selection=top"))
+def test_results_are_judged_by_both_and_make_a_page(
+    fitted: Path, groups: Path, tmp_path: Path
+) -> None:
+    """The question of one picture against three, as far as two tiny runs can answer it."""
+    given = run_options(fitted, groups)
+    options = [one for one in given if not one.startswith(("dataset=", "metrics="))]
+    tiny = ("content.count=1", "evaluation.evaluators=[]", "dataset.paintings=1,3", "agg=simple")
+    done = inside("benchmark", "-m", "experiment=genre_paintings", *options, *tiny)
     assert done.returncode == 0, done.stdout + done.stderr
-    tracker = Tracker(f"sqlite:///{fitted / 'mlflow.db'}", None, create=False)
-    [run] = tracker.all_runs()
-    chose = {name: evaluator.chose for name, evaluator in run.evaluators.items()}
-    assert chose == {"classifier": True, "judge": False}
-    for metric in ("genre_recognition", "genre_probability"):
-        for network in chose:
-            assert 0 <= run.scores[f"{metric}.{network}"] <= 1
-    table = tracker.read_table(run.run_id, "choice.json")
+    tracker = Tracker(f"sqlite:///{fitted / 'mlflow.db'}", "genre", create=False)
+    runs = tracker.all_runs()
+    assert [run.params["dataset.paintings"] for run in runs] == ["1", "3"]
+    for run in runs:
+        chose = {name: evaluator.chose for name, evaluator in run.evaluators.items()}
+        assert chose == {"classifier": True, "judge": False}
+    table = tracker.read_table(runs[1].run_id, "choice.json")
     assert [*table["artist"]] == 3 * ["blue"] + 3 * ["red"]
+
+    place = store(fitted).partition("=")[2]
+    page = ("page", "--tracking-uri", place, "--output", str(tmp_path))
+    done = inside("benchmark.genre", *page)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "genre.md").read_text()
+    assert {file.name for file in tmp_path.iterdir()} == {"genre.md", "paintings.jpg"}
+    of_table = [line for line in text.splitlines() if line.startswith("| mobilenet_shallow")]
+    rows = {line.split("|")[1].strip(): line for line in of_table}
+    for count, run in zip(("1 picture", "3 pictures"), runs, strict=True):
+        line = rows[f"mobilenet_shallow simple {count}"]
+        assert f"| {run.scores['genre_recognition.judge']:.3g} [" in line
+        assert f"| {run.scores['genre_recognition.classifier']:.3g} [" in line
+
+
+def test_runs_have_their_place_in_a_question() -> None:
+    """Those that differ from the usual in another option than the varied one have none."""
+    by_paintings, by_selection, *_ = (question.place for question in PAGE.questions)
+
+    def run(**params: str) -> RunRecord:
+        given = USUAL | {key.replace("__", "."): value for key, value in params.items()}
+        stored: dict[str, Any] = {"run_id": "1", "name": "", "status": "finished", "started": 0}
+        facts: dict[str, Any] = {"backbone": "vgg", "agg": "simple", "scores": {}}
+        return RunRecord(**stored, **facts, results=Results(), params=given)
+
+    assert by_paintings(run()) == Place("3 pictures", "", "3 pictures")
+    assert by_paintings(run(dataset__paintings="1")) == Place("1 picture", "", "1 picture")
+    assert by_paintings(run(dataset__selection="random")) is None
+    assert by_selection(run()) is None
+    of_five = run(dataset__paintings="5", dataset__selection="top")
+    assert by_selection(of_five) == Place("top", "", "top")
+
+
+def test_the_experiment_fits_first_and_hands_the_classifier_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each command gets what it takes: the fit no option of a run, the runs none of the fit."""
+    commands: list[list[str]] = []
+    pages: list[tuple[str | None, str | None]] = []
+
+    def called(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command[2:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", called)
+    monkeypatch.setattr(experiment, "last_classifier", lambda uri: f"run of {uri}")
+    monkeypatch.setattr(experiment, "write_page", lambda *given: pages.append(given))
+    own, shared = ["fit.epochs=3", "judge.backbone=null"], ["dataset.root=G", "image_size=64"]
+    assert experiment.run_all([*own, *shared, "epochs=2", "tracking.uri=U"]) == 0
+    fit, *sweeps = commands
+    assert fit == ["benchmark.genre", "fit", "dataset=folder", *own, *shared, "tracking.uri=U"]
+    names = ("paintings", "selection", "pooling", "weights")
+    assert [line[:3] for line in sweeps] == [
+        ["benchmark", "-m", f"experiment=genre_{name}"] for name in names
+    ]
+    for line in sweeps:
+        given = [*shared, "epochs=2", "tracking.uri=U", "dataset.classifier=run of U"]
+        assert line[3:] == given
+    assert pages == [("U", None)]
+    commands.clear()
+    experiment.run_all(["dataset.classifier=F", "estimate=only"])
+    assert len(commands) == 4
+    assert len(pages) == 1
 
 
 def test_the_fingerprint_has_the_classifier(fitted: Path, groups: Path, tmp_path: Path) -> None:

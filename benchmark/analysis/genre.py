@@ -45,7 +45,7 @@ def answer_with(runs: RunSet, pairs: Iterable[tuple[str, str]], first: Sequence[
     ]
     return Answer(
         [*first, *judges(runs), *comparisons(runs, compared)],
-        {"Recognised, of all results of a group, by each judge.": by_group(runs)},
+        {"Share of each group's results that the last of the judges recognises.": by_group(runs)},
     )
 
 
@@ -61,11 +61,11 @@ def judges(runs: RunSet) -> list[str]:
         sentences = [f"The classifier cannot be read any more: {error.reason}."]
     for column in runs.of_metrics(RECOGNITION):
         untouched = runs.of_subject(column, CONTENT)
-        chose = any(run.evaluators[column.evaluator].chose for run in runs.places.values())
+        chose = [n for n, run in runs.records.items() if run.evaluators[column.evaluator].chose]
+        role = f"chose the style sets of {', '.join(chose)}" if chose else "chose no style set"
         sentences.append(
-            f"By the {column.evaluator}{', which chose style sets' if chose else ''}: of the "
-            f"untouched photographs {untouched.mean():.0%} of the pairs with a group count as "
-            "recognised."
+            f"The {column.evaluator} {role}; of the untouched photographs it would recognise "
+            f"{untouched.mean():.0%}."
         )
     return sentences
 
@@ -81,16 +81,9 @@ def described(record: ClassifierRecord) -> str:
 
 
 def by_group(runs: RunSet) -> pd.DataFrame:
-    """The share of results recognised of each group, a column a run and judge."""
-    table = pd.DataFrame(
-        {
-            f"{name}, {column.evaluator}": runs.of_runs(column)[name].groupby("artist").mean()
-            for name in runs.records
-            for column in runs.of_metrics(RECOGNITION)
-            if name in runs.of_runs(column)
-        }
-    )
-    return table.rename_axis("group").reset_index()
+    """The share of results recognised of each group, a column a run."""
+    table = runs.of_runs(runs.of_metrics(RECOGNITION)[-1]).groupby("artist", sort=False).mean()
+    return table.rename_axis("group").rename_axis(None, axis=1).reset_index()
 
 
 def place_of(

@@ -80,7 +80,9 @@ def runs_of_question(tracker: Tracker, question: Question) -> RunSet | None:
     last = conditions(scored[-1])
     found = {question.place(run): run for run in scored if conditions(run) == last}
     placed = {place: run for place, run in found.items() if place is not None}
-    return RunSet(tracker, placed) if placed else None
+    # Where several questions share an experiment, one run of it is of many, and says nothing alone.
+    fewest = 2 if question.varied else 1
+    return RunSet(tracker, placed) if len(placed) >= fewest else None
 
 
 def results_of_runs(runs: RunSet, metrics: Sequence[str]) -> pd.DataFrame:
