@@ -90,6 +90,10 @@ Keep = StrEnum("Keep", ["last", "best"])
 """Which picture of each example is kept: the last, or that of lowest total loss."""
 
 
+Consistency = StrEnum("Consistency", ["none", "warm", "flow"])
+"""What a frame of a film has of the one before: nothing, its start, or also a temporal loss."""
+
+
 class Split(StrEnum):
     """Which draw of content pictures a run takes: that for training, or the others."""
 
@@ -177,6 +181,20 @@ class CheckpointOptions:
 
 
 @dataclass
+class VideoOptions:
+    """How the frames of a film are painted, by `benchmark.video` alone.
+
+    `temporal_weight` is that of the temporal loss in the total, `epochs_after` are those of frames
+    that start from the one before (None: `epochs`), and from `cut_share` of pixels on that were not
+    seen before, a frame begins anew.
+    """
+
+    temporal_weight: LossWeight
+    epochs_after: Count | None
+    cut_share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+@dataclass
 class Config:
     """One run; `conf/config.yaml` holds the defaults, `python -m benchmark --help` the meanings."""
 
@@ -213,6 +231,8 @@ class Config:
     original_size: bool
     best_optimizer: BestOptimizer
     estimate: Estimate
+    consistency: Consistency
+    video: VideoOptions
     metrics: dict[str, MetricVariant] = field(default_factory=dict)
     experiment: Any = None
 

@@ -36,6 +36,9 @@ from benchmark.transfer.masks import area_resized
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
 
+FILMS = ("consistency", "video.")
+"""Options of films alone."""
+
 
 def run_title(config: Config, others: Mapping[str, str] | None = None) -> str:
     """A run's name for people, with other options that tell it from its neighbours."""
@@ -51,7 +54,7 @@ def command_line(overrides: Sequence[str], *, sweep: bool) -> str:
 
 def logged_options(config: Config) -> dict[str, Any]:
     """The options, flat, that are MLflow's parameters of a run; `Artifact.CONFIG` has all."""
-    shape_no_result = ("metrics.", "evaluation.", "checkpoint.", "tracking.run")
+    shape_no_result = ("metrics.", "evaluation.", "checkpoint.", "tracking.run", *FILMS)
     return {key: v for key, v in flat(config).items() if not key.startswith(shape_no_result)}
 
 

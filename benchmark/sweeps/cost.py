@@ -10,7 +10,8 @@ from rich.console import Console
 
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import backend
-from benchmark.transfer.batch import Optimization
+from benchmark.transfer.batch import Batch, Optimization
+from benchmark.transfer.style_transfer import StyleTransfer
 
 
 class StepCost(NamedTuple):
@@ -88,15 +89,19 @@ def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
 
 def measure_step(run: Prepared) -> StepCost:
     """The cost of a step of a run's largest batch."""
-    batch = max(run.batches(), key=lambda batch: len(batch.start))
+    return step_cost(run.transfer, max(run.batches(), key=lambda batch: len(batch.start)))
+
+
+def step_cost(transfer: StyleTransfer, batch: Batch) -> StepCost:
+    """The cost of a step of a batch."""
     began = perf_counter()
-    optimization = Optimization(run.transfer, [batch])
+    optimization = Optimization(transfer, [batch])
     optimization.run_block(epochs=1, steps_per_epoch=1)
     compiled = perf_counter()
     part, steps = optimization.parts[0], 3
     part.run(steps=steps)
     step_seconds = (perf_counter() - compiled) / steps
-    return StepCost(run.backbone.name, part.examples, step_seconds, compiled - began)
+    return StepCost(transfer.backbone.name, part.examples, step_seconds, compiled - began)
 
 
 def duration(seconds: float) -> str:

@@ -203,12 +203,26 @@ def tracked_run(
     watch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Result:
     """Open a run in MLflow, or resume it, prepare it and do it; errors are recorded, and raised."""
+    facts = facts_of(config, context, checkpoint.fingerprint)
+    with tracker.run(context.title, facts, earlier, checkpoint.flush) as log:
+        log.params(logged_options(config))
+        log.json(Artifact.CONFIG, nested(config))
+        prepared = prepare()
+        if earlier:
+            check_unchanged(earlier, prepared)
+        result = run(prepared, log, checkpoint, context.title, output, watch)
+    checkpoint.remove()
+    return result
+
+
+def facts_of(config: Config, context: RunContext, fingerprint: str) -> RunFacts:
+    """What is recorded of a run when it begins."""
     overrides = context.overrides
-    facts = RunFacts(
+    return RunFacts(
         sweep=config.tracking.sweep or "",
         number=context.number,
         parent=context.parent,
-        fingerprint=checkpoint.fingerprint,
+        fingerprint=fingerprint,
         backbone=config.backbone["name"],
         agg=config.agg["name"],
         optimizer=config.optimizer["name"],
@@ -219,15 +233,6 @@ def tracked_run(
         versions=backend.versions(),
         hardware=backend.hardware(),
     )
-    with tracker.run(context.title, facts, earlier, checkpoint.flush) as log:
-        log.params(logged_options(config))
-        log.json(Artifact.CONFIG, nested(config))
-        prepared = prepare()
-        if earlier:
-            check_unchanged(earlier, prepared)
-        result = run(prepared, log, checkpoint, context.title, output, watch)
-    checkpoint.remove()
-    return result
 
 
 def reason_of(error: Exception) -> str:

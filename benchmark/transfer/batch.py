@@ -13,7 +13,7 @@ from backbones import Backbone
 from benchmark.images.pixels import Pictures, gathered, same_shape, to_float
 from benchmark.transfer import backend
 from benchmark.transfer.features import StyleTargets, extract_features, gram_outputs
-from benchmark.transfer.losses import Regions, Tensor, stack_artists
+from benchmark.transfer.losses import Regions, Temporal, Tensor, stack_artists
 from benchmark.transfer.masks import areas_of, at_layers
 from benchmark.transfer.step import StepInputs, Stylization
 from benchmark.transfer.style_transfer import StyleTransfer
@@ -31,6 +31,7 @@ class Batch:
     start: np.ndarray  # the images to start from, (N, H, W, 3) in [0, 1]
     places: Sequence[int] = ()  # where its examples are among all; empty: as batches come
     masks: np.ndarray | None = None  # (R, N, H, W), R = 1 or the artists; None: act everywhere
+    temporal: Temporal | None = None  # of frames of a film; its weights are of the total loss
 
     @property
     def together(self) -> bool:
@@ -185,6 +186,7 @@ class BatchOptimization:
             layers = at_layers(self.transfer.backbone, masks)
             areas = ops.convert_to_tensor(areas_of(masks))
             regions = Regions([ops.convert_to_tensor(layer) for layer in layers], areas)
+        temporal = self._batch.temporal
         style_weights, content_weights = (
             None if shares is None else ops.convert_to_tensor(shares)
             for shares in (loss.layer_shares, loss.content_shares)
@@ -198,6 +200,7 @@ class BatchOptimization:
             style_weights,
             content_weights,
             regions,
+            temporal and Temporal(*map(ops.convert_to_tensor, temporal)),
         )
 
     def run(self, steps: int = 1) -> np.ndarray:
@@ -235,7 +238,9 @@ class BatchOptimization:
         for style, part in zip(styles, (slice(middle), slice(middle, None)), strict=True):
             content = [layer[part] for layer in batch.content]
             masks = None if batch.masks is None else batch.masks[:, part]
-            half = Batch(style, content, batch.start[part], batch.places[part], masks)
+            expected = batch.temporal and Temporal(*(one[part] for one in batch.temporal))
+            places = batch.places[part]
+            half = Batch(style, content, batch.start[part], places, masks, expected)
             # What an optimiser keeps is either of each example or of the whole batch.
             state = [v[part] if v.shape[:1] == (self.examples,) else v for v in self.state]
             halves.append(BatchOptimization(self.transfer, half, state))

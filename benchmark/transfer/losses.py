@@ -204,6 +204,25 @@ def total_variation(images: Tensor) -> Tensor:
     return ops.sum(vertical, axis=(1, 2, 3)) + ops.sum(horizontal, axis=(1, 2, 3))
 
 
+class Temporal(NamedTuple):
+    """What frames of a film should look like, by the frames before them; see `temporal_loss`."""
+
+    expected: Tensor  # (N, H, W, 3), in [0, 1]
+    weights: Tensor  # how much each pixel should, (N, H, W), ≥ 0
+
+
+def temporal_loss(images: Tensor, temporal: Temporal) -> Tensor:
+    """Temporal loss 1/D Σ_k c_k (x_k − ω_k)² of each image, (N,), float32, ≥ 0.
+
+    x are the values of the images, (N, H, W, 3), ω the expected ones, c the weights of their
+    pixels, and D = H·W·3.
+
+    Source: Ruder, Dosovitskiy, Brox, arXiv 1604.08610, section 4.2, whose c is 0 or 1.
+    """
+    squares = ops.mean(ops.square(images - temporal.expected), axis=3)
+    return ops.mean(temporal.weights * squares, axis=(1, 2))
+
+
 class LossWeights(NamedTuple):
     """Weights in total = content·content_loss + style·style_loss + variation·total_variation."""
 

@@ -16,11 +16,13 @@ from benchmark.transfer.losses import (
     LossWeights,
     PaintingGrams,
     Regions,
+    Temporal,
     Tensor,
     losses_by_painting,
     masked_gram_matrices,
     mean_over_layers,
     sum_over_regions,
+    temporal_loss,
     total_variation,
 )
 
@@ -94,6 +96,7 @@ class StepInputs(NamedTuple):
     layer_weights: Tensor | None  # (style layers,), ≥ 0, summing to 1; None: a plain mean
     content_weights: Tensor | None  # (content layers,), likewise
     regions: Regions | None  # where the styles act; None: everywhere
+    temporal: Temporal | None = None  # what the images should look like; None: no such loss
 
 
 class Stylization(ABC):
@@ -134,6 +137,8 @@ class Stylization(ABC):
         variation = total_variation(images)
         weights = inputs.loss_weights
         total = weights.content * content + weights.style * style + weights.variation * variation
+        if inputs.temporal is not None:
+            total = total + temporal_loss(images, inputs.temporal)
         return ops.sum(total), ops.stack([total, style, content])
 
     def gradient(self, inputs: StepInputs) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Films in an artist's manner: reading, painting, measuring and writing them."""

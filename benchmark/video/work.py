@@ -1,0 +1,136 @@
+"""The folder in which a film's painted frames are kept until it is written, each whole or not."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from benchmark.runtime.files import remove_parts, replacing
+from benchmark.user_input import InputError
+
+REQUEST, LOCK, FACTS = "film.json", ".lock", "film"
+
+FRAME = re.compile(r"\d{6,}\.png")
+
+
+class FrameFacts(NamedTuple):
+    """How a frame was painted."""
+
+    begins: bool  # whether it has nothing of the frame before
+    epochs: int
+    losses: tuple[float, float, float]  # as in `LOSS_NAMES`
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """The frames of one request, in a folder."""
+
+    folder: Path
+    sweep: str  # under which it is logged
+
+    def file(self, number: int) -> Path:
+        """That of a frame, counted from 0; their names count from 1."""
+        return self.folder / f"{number + 1:06}.png"
+
+    def write(self, number: int, picture: np.ndarray, facts: FrameFacts) -> None:
+        """Write a frame, uint8 (H, W, 3), whole or not at all.
+
+        Raises:
+            OSError: there is no room, or no permission.
+        """
+        info = PngInfo()
+        info.add_text(FACTS, json.dumps(facts))
+        with replacing(self.file(number)) as part:
+            Image.fromarray(picture).save(part, pnginfo=info)
+
+    def read(self, number: int) -> tuple[np.ndarray, FrameFacts] | None:
+        """A frame that is there, and how it was painted; None if it is not."""
+        try:
+            with Image.open(self.file(number)) as image:
+                begins, epochs, losses, diverged = json.loads(image.info[FACTS])
+                facts = FrameFacts(begins, epochs, tuple(losses), diverged)
+                return np.asarray(image.convert("RGB")), facts
+        except (OSError, KeyError, ValueError):  # damaged, or somebody's own
+            return None
+
+    def picture(self, number: int) -> np.ndarray:
+        """A frame that is known to be there."""
+        found = self.read(number)
+        if found is None:
+            raise FileNotFoundError(f"{self.file(number)} is gone")
+        return found[0]
+
+    def count(self, frames: int) -> int:
+        """How many of the first frames are there, without a gap."""
+        return next((n for n in range(frames) if not self.file(n).exists()), frames)
+
+    def remove(self) -> None:
+        """Remove its files, and the folder if nothing else is in it."""
+        for path in [*_frames(self.folder), self.folder / REQUEST, self.folder / LOCK]:
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+def kept_sweep(folder: Path, fingerprint: str) -> str | None:
+    """The name under which the same request is logged, if frames of it are in a folder."""
+    try:
+        kept = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+        return str(kept["sweep"]) if kept["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def check_folder_free(option: str, folder: Path, fingerprint: str, *, force: bool) -> None:
+    """Raise InputError if a folder has other things than frames of this request.
+
+    With `force` those of another one may go.
+    """
+    if kept_sweep(folder, fingerprint) is not None or not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError("is a file, not a folder: name another", option, str(folder))
+    if (folder / REQUEST).exists():
+        if not force:
+            reason = "has frames of another film, style, option or version of the program: name "
+            reason += "another output, or add --force to remove them"
+            raise InputError(reason, option, str(folder))
+    elif any(path.name != LOCK for path in folder.iterdir()):
+        raise InputError("has other files in it: name another folder", option, str(folder))
+
+
+@contextmanager
+def opened_work(folder: Path, fingerprint: str, sweep: str) -> Iterator[Work]:
+    """The frames of a request in a folder, which is made; those of another request are removed.
+
+    Raises:
+        InputError: another process paints there, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+        with FileLock(folder / LOCK, timeout=0):
+            remove_parts(folder)
+            known = kept_sweep(folder, fingerprint)
+            if known is None:
+                for path in _frames(folder):
+                    path.unlink()
+                content = json.dumps({"fingerprint": fingerprint, "sweep": sweep})
+                with replacing(folder / REQUEST) as part:
+                    part.write_text(content, encoding="utf-8")
+            yield Work(folder, known or sweep)
+    except Timeout as error:
+        reason = "another process paints this film there: wait for it, or name another output"
+        raise InputError(reason, "--output", str(folder)) from error
+
+
+def _frames(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if FRAME.fullmatch(path.name)]
