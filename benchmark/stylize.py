@@ -1,14 +1,13 @@
 """Pictures in an artist's manner: `python -m benchmark.stylize PHOTO --style PAINTINGS`."""
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.user_input import as_override
-from benchmark.user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser, separated
 from benchmark.user_input.refusal import explained_imports, refusing
 
 if TYPE_CHECKING:  # Imported only once the arguments are read.
@@ -26,8 +25,6 @@ The style is a folder of paintings, some pictures, an artist of Kaggle's Best Ar
 loss.style_weight=5e7 for less of the manner (it is 1e8), precision=bfloat16 for speed where the
 processor has it.
 """
-
-OVERRIDE = re.compile(r"[~+]{0,2}[a-z_]+[\w./@]*=")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,12 +71,6 @@ def stylize(
 
     overrides = [f"{key.replace('__', '.')}={as_override(v)}" for key, v in options.items()]
     return pictures(Request([*map(str, photographs)], [*map(str, style)], overrides))
-
-
-def separated(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Those that are paths or names, and those of the form option=value."""
-    options = [a for a in arguments if OVERRIDE.match(a) and not Path(a).exists()]
-    return [a for a in arguments if a not in options], options
 
 
 if __name__ == "__main__":

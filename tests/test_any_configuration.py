@@ -64,6 +64,7 @@ SETTLED = {
     "metrics",
     "experiment",  # sets other options
     "estimate",  # of a sweep
+    *("consistency", "video"),  # of films
     "best_optimizer",  # needs training runs
     "tracking",
     "checkpoint",

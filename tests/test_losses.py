@@ -242,3 +242,14 @@ def test_gradient_of_the_normalised_losses(random: np.random.Generator) -> None:
     np.testing.assert_allclose(found[0], expected, rtol=1e-3, atol=1e-7)
     still = gradient(lambda f: losses.normalised_content_loss(f, features), features)
     np.testing.assert_array_equal(still, 0.0)
+
+
+def test_temporal_loss(random: np.random.Generator) -> None:
+    images, expected = random.random((2, 2, 4, 5, 3))
+    weights = random.random((2, 4, 5))
+    sums = np.einsum("nhw,nhwc->n", weights, (images - expected) ** 2)
+    found = losses.temporal_loss(
+        ops.convert_to_tensor(images, "float32"),
+        losses.Temporal(*(ops.convert_to_tensor(one, "float32") for one in (expected, weights))),
+    )
+    np.testing.assert_allclose(ops.convert_to_numpy(found), sums / (4 * 5 * 3), rtol=1e-5)

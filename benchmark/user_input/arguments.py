@@ -2,9 +2,13 @@
 
 import argparse
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from benchmark.user_input import did_you_mean
+
+OVERRIDE = re.compile(r"[~+]{0,2}[a-z_]+[\w./@]*=")
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,3 +32,9 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Give a command the option by which `run_selection.open_store` opens a store."""
     parser.add_argument("--tracking-uri", help="MLflow store (default: mlruns/mlflow.db)")
+
+
+def separated(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that are paths or names, and those of the form option=value."""
+    options = [a for a in arguments if OVERRIDE.match(a) and not Path(a).exists()]
+    return [a for a in arguments if a not in options], options

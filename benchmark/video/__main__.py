@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from benchmark.stylize import separated
-from benchmark.user_input.arguments import Parser
+from benchmark.user_input.arguments import Parser, separated
 from benchmark.user_input.refusal import explained_imports, refusing
 
 USAGE = """\

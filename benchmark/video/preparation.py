@@ -14,10 +14,11 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Shape
 from benchmark.images import flow
 from benchmark.runs.fingerprint import fingerprint_of
-from benchmark.runs.prepare import Prepared, available_paintings
+from benchmark.runs.groups import available_paintings
+from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output
-from benchmark.runs.workspace import Workspace
-from benchmark.sweeps.execution import checked
+from benchmark.sweeps import application
+from benchmark.sweeps.execution import checked, workspace_of
 from benchmark.sweeps.painting import MOST_PAINTINGS, style_options
 from benchmark.transfer import backend
 from benchmark.user_input import InputError
@@ -91,7 +92,7 @@ def job_of(request: Request, screen: Output) -> Job:
     if request.output:
         sides = film.sides(config.image_size)
         check_writable("--output", request.output, request.codec, sides)
-    [prepared] = checked([config], Workspace(), screen)
+    [prepared] = checked([config], workspace_of(application.current()), screen)
     if len(prepared.paintings) > 1 or prepared.together:
         names = ", ".join(one.name for one in prepared.together or prepared.paintings)
         raise InputError(f"a film is painted in one manner, not in those of {names}", "--style")

@@ -1,0 +1,176 @@
+"""Films: read, painted with one step, resumed to the same bytes, written with their sound."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from benchmark.tracking.tracker import Tracker
+from benchmark.video.source import Selection, open_film
+from benchmark.video.work import Work
+from benchmark.video.writing import Sound, write_film
+from tests.commands import inside, store
+
+TINY = (
+    *("image_size=32", "epochs=3", "video.epochs_after=2", "backbone=vgg_shallow"),
+    *("backbone.weights=random", "dataset.paintings=2", "cache=null", "estimate=skip"),
+)
+
+TICK = Fraction(1, 10)
+
+
+def pictures(count: int, height: int = 36, width: int = 48) -> list[np.ndarray]:
+    """Frames in which a bright square moves by two pixels a frame over a pattern that stays."""
+    rows, columns = np.mgrid[:height, :width]
+    ground = np.stack([rows * 4, columns * 3, 120 + 60 * np.sin(rows / 3) * np.cos(columns / 4)], 2)
+    found = []
+    for number in range(count):
+        frame = ground.astype("uint8")
+        frame[8:20, 4 + 2 * number : 16 + 2 * number] = (250, 240, 30)
+        found.append(frame)
+    return found
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five frames, the fourth shown for three ticks, with a second of a tone."""
+    file = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    with av.open(str(file), "w") as container:
+        video, audio = (
+            container.add_stream("h264", rate=10),
+            container.add_stream("aac", rate=44100),
+        )
+        video.height, video.width, video.pix_fmt = 36, 48, "yuv420p"
+        video.codec_context.time_base = TICK
+        for time, picture in zip((0, 1, 2, 3, 6), pictures(5), strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = time, TICK
+            container.mux(video.encode(frame))
+        wave = np.sin(np.arange(44100) / 10).astype("float32")[None]
+        tone = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+        tone.rate, tone.pts = 44100, 0
+        container.mux([*video.encode(None), *audio.encode(tone), *audio.encode(None)])
+    return file
+
+
+def test_a_film_is_read_as_it_is_shown(clip: Path) -> None:
+    film = open_film(clip, Selection())
+    assert [time for time, _ in film.shown] == [n * TICK for n in (0, 1, 2, 3, 6)]
+    assert (film.size, film.frames, film.damage) == ((36, 48), 5, "")
+    for found, made in zip(film.pictures(48), pictures(5), strict=True):
+        assert np.abs(found.astype(int) - made).mean() < 6  # of the codec and its chroma
+    # At even times each is the last frame by then; from 0.1 s on, frames 1, 2 and 3 are wanted.
+    part = open_film(clip, Selection(TICK, 5 * TICK, Fraction(5)))
+    assert part.shown == [(Fraction(0), 0), (Fraction(1, 5), 1)]
+    assert part.frames == 2
+    first = next(part.pictures(48)).astype(int)
+    assert np.abs(first - pictures(2)[1]).mean() < 6
+    assert film.sides(33) == (32, 32)  # even, and no side under 32
+    # More than there are: each is painted once and shown again.
+    twice = open_film(clip, Selection(end=2 * TICK, fps=Fraction(20)))
+    assert [number for _, number in twice.shown] == [0, 0, 1, 1]
+
+
+def test_sound_and_times_are_kept(clip: Path, tmp_path: Path) -> None:
+    film = open_film(clip, Selection(TICK))
+    frames = list(film.pictures(48))
+    for name, codec, sound in (("a.mp4", "h264", "aac"), ("a.webm", "vp9", "opus")):
+        out = tmp_path / name
+        note = write_film(
+            out, frames.__getitem__, film.shown, film.duration, codec, Sound(clip, TICK)
+        )
+        assert bool(note) == (sound != "aac")
+        again = open_film(out, Selection())
+        for (found, number), (time, shown) in zip(again.shown, film.shown, strict=True):
+            assert number == shown
+            assert abs(found - time) < Fraction(1, 900)
+        with av.open(str(out)) as container, av.open(str(clip)) as source:
+            [stream] = container.streams.audio
+            assert stream.codec_context.name == sound
+            if not note:  # To the byte: it was copied, from the packet on that is heard at 0.1 s.
+                copied = [bytes(p) for p in container.demux(stream) if p.size]
+                whole = [bytes(p) for p in source.demux(source.streams.audio[0]) if p.size]
+                first = whole.index(copied[0])
+                assert copied == whole[first : first + len(copied)]
+                assert first in (4, 5)  # of 1024 samples at 44.1 kHz, after one before time 0
+
+
+def turned(film: Path, file: Path) -> None:
+    """A copy that says, as telephones do, that it is to be turned clockwise by a quarter."""
+    content = bytearray(film.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    numbers = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+    content[matrix : matrix + 36] = b"".join(n.to_bytes(4, "big", signed=True) for n in numbers)
+    file.write_bytes(content)
+
+
+def test_frames_are_upright_and_opaque(tmp_path: Path) -> None:
+    frame = np.zeros((32, 64, 3), "uint8")
+    frame[:16, :16] = (255, 0, 0)  # at the upper left, so after the turn at the upper right
+    write_film(tmp_path / "lying.mp4", lambda _: frame, [(Fraction(0), 0)], TICK)
+    turned(tmp_path / "lying.mp4", tmp_path / "portrait.mp4")
+    film = open_film(tmp_path / "portrait.mp4", Selection())
+    [upright] = film.pictures(64)
+    assert upright.shape == (64, 32, 3)
+    assert upright[8, 24, 0] > 200 > 50 > upright[8, 8, 0]
+    with av.open(str(tmp_path / "clear.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "bgra"
+        clear = av.VideoFrame.from_ndarray(np.zeros((32, 32, 4), "uint8"), format="bgra")
+        container.mux(stream.encode(clear))
+        container.mux(stream.encode(None))
+    [white] = open_film(tmp_path / "clear.mkv", Selection()).pictures(32)
+    assert (white == 255).all()
+
+
+def small(clip: Path, *arguments: str) -> int:
+    return inside("benchmark.video", str(clip), "--style", "sample", *arguments, *TINY).returncode
+
+
+def png(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.png"))}
+
+
+class KilledError(BaseException):
+    """In the place of a signal that nothing can catch."""
+
+
+@pytest.mark.filterwarnings("ignore:For backward compatibility, 'str' dtypes")  # MLflow's log_table
+def test_a_killed_film_goes_on_to_the_same_bytes(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out, log = tmp_path / "whole", tmp_path / "out.mp4", store(tmp_path)
+    assert small(clip, "--frames", str(whole), "-o", str(tmp_path / "whole.mp4"), log) == 0
+    frames = png(whole)
+    assert len(frames) == 5
+    # Each from the one before: a film that began anew everywhere would differ.
+    written = Work.write
+
+    def killed(self: Work, number: int, *rest: object) -> None:
+        if number == 2:
+            (self.folder / ".000003.1-1.0@nowhere.part.png").write_bytes(b"half")
+            raise KilledError
+        written(self, number, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Work, "write", killed)
+        with pytest.raises(KilledError):
+            small(clip, "-o", str(out), "--no-log")
+    work = tmp_path / "out.mp4.frames"
+    assert list(png(work)) == ["000001.png", "000002.png"]
+    seen: list[dict[str, bytes]] = []
+    monkeypatch.setattr(Work, "remove", lambda self: seen.append(png(self.folder)))
+    assert small(clip, "-o", str(out), "--no-log") == 0
+    assert seen == [frames]
+    film = open_film(out, Selection())
+    assert [time for time, _ in film.shown] == [n * TICK for n in (0, 1, 2, 3, 6)]
+
+    [run] = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", None).all_runs()
+    assert (run.status, run.contents, run.results.epochs_done) == ("finished", ("clip",), 11)
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    assert {"side_by_side.mp4", "strip.png", "frames.json"} <= tracker.artifacts(run.run_id)
+    table = tracker.read_table(run.run_id, "frames.json")
+    assert list(table["begins"]) == [True, False, False, False, False]
+    assert (table["warping_error"][1:] > 0).all()
