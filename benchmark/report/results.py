@@ -65,6 +65,7 @@ def result_table(runs: RunSet) -> ResultTable:
         Heading("ended by", "what ended the run"),
         Heading("epochs", "epochs done"),
         Heading("loss", "final over first total loss; not comparable between backbones"),
+        Heading("seconds", "of all steps, without compilation and logging"),
     ]
     groups = [("run", len(headings))]
     groups += [(by_evaluator(name, runs), evaluators.count(name)) for name in places]
@@ -75,7 +76,8 @@ def result_table(runs: RunSet) -> ResultTable:
     rows = []
     for name, record in runs.records.items():
         ended_by = record.stopped_by or record.status
-        numbers = (record.results.epochs_done, record.results.loss_ratio)
+        results = record.results
+        numbers = (results.epochs_done, results.loss_ratio, results.seconds)
         cells = [
             Cell(ended_by, order=ended_by),
             *(Cell("-") if n is None else Cell(f"{n:.3g}", order=str(n)) for n in numbers),

@@ -25,12 +25,19 @@ MOST_PATHS = 12
 
 
 def sweep_sheet(tracker: Tracker, runs: Sequence[RunRecord]) -> Image.Image | None:
-    """All cells side by side: backbones (and what else was swept) down, aggregations across."""
+    """All cells side by side: backbones (and what else was swept) down, aggregations across.
+
+    Of one aggregation with several options, the last of these is across.
+    """
     cells: dict[tuple[str, str], np.ndarray] = {}
     legends: dict[str, None] = {}  # one, unless runs have different artists or contents
-    for place, run in read_runs(tracker, runs).places.items():
+    places = read_runs(tracker, runs).places
+    one_column = len({place.column for place in places}) == 1
+    for place, run in places.items():
         if tracker.has_artifact(run.run_id, Artifact.EXAMPLES):
-            cells[place.row, place.column], names = _cell_picture(tracker, run)
+            row, _, last = place.row.rpartition(" ")
+            at = (row, last) if one_column and " " in row else (place.row, place.column)
+            cells[at], names = _cell_picture(tracker, run)
             legends[", ".join(names)] = None
     if not cells:
         return None

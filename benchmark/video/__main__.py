@@ -1,6 +1,7 @@
 """A film in an artist's manner: `python -m benchmark.video FILM --style PAINTINGS -o OUT`."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         style=style,
         overrides=(*options, *more_options),
         selection=Selection(begin or Fraction(0), end, fps),
+        command=shlex.join(["python", "-m", "benchmark.video", *arguments]),
         output=given.output and given.output.expanduser(),
         frames=given.frames and given.frames.expanduser(),
         codec=given.codec,

@@ -122,6 +122,7 @@ def logged(job: Job, screen: Output, sweep: str, *, is_resumed: bool) -> Iterato
     earlier = tracker.run_of(sweep, 0) if is_resumed else None
     title = f"{job.film.name} · {config.consistency} · {run_title(config)}"
     facts = facts_of(config, RunContext(title, pairs_of(job.overrides)), job.fingerprint)
+    facts = facts.model_copy(update={"command": job.request.command})
     with tracker.run(title, facts, earlier, lambda: None) as log:
         options = logged_options(config)
         film = {k: v for k, v in flat(config).items() if k.startswith(FILMS)}

@@ -40,6 +40,7 @@ class Request:
     style: Sequence[str]  # as `stylize` takes it
     overrides: Sequence[str]  # `option=value`, over those of `conf/experiment/video.yaml`
     selection: Selection
+    command: str  # the command line, for whoever looks at the run
     output: Path | None = None  # the film to write
     frames: Path | None = None  # a folder that keeps the frames as PNG
     codec: str = "h264"

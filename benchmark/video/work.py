@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -115,9 +115,11 @@ def opened_work(folder: Path, fingerprint: str, sweep: str) -> Iterator[Work]:
     Raises:
         InputError: another process paints there, or it cannot be written to.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-        with FileLock(folder / LOCK, timeout=0):
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(FileLock(folder / LOCK, timeout=0))
+            stack.callback((folder / LOCK).unlink, missing_ok=True)
             remove_parts(folder)
             known = kept_sweep(folder, fingerprint)
             if known is None:
@@ -126,10 +128,13 @@ def opened_work(folder: Path, fingerprint: str, sweep: str) -> Iterator[Work]:
                 content = json.dumps({"fingerprint": fingerprint, "sweep": sweep})
                 with replacing(folder / REQUEST) as part:
                     part.write_text(content, encoding="utf-8")
-            yield Work(folder, known or sweep)
-    except Timeout as error:
-        reason = "another process paints this film there: wait for it, or name another output"
-        raise InputError(reason, "--output", str(folder)) from error
+        except Timeout as error:
+            reason = "another process paints this film there: wait for it, or name another output"
+            raise InputError(reason, "--output", str(folder)) from error
+        except OSError as error:
+            reason = f"cannot be written to: {error.strerror or error}"
+            raise InputError(reason, "--output", str(folder)) from error
+        yield Work(folder, known or sweep)
 
 
 def _frames(folder: Path) -> list[Path]:
