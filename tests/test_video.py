@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmark.tracking.tracker import Tracker
 from benchmark.video.source import Selection, open_film
@@ -130,7 +131,7 @@ def small(clip: Path, *arguments: str) -> int:
 
 
 def png(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.png"))}
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("[0-9]*.png"))}
 
 
 class KilledError(BaseException):
@@ -174,3 +175,64 @@ def test_a_killed_film_goes_on_to_the_same_bytes(
     table = tracker.read_table(run.run_id, "frames.json")
     assert list(table["begins"]) == [True, False, False, False, False]
     assert (table["warping_error"][1:] > 0).all()
+
+
+REFUSED = [
+    ("{tmp}/none.mp4 -o {tmp}/o.mp4", "FILM={tmp}/none.mp4", "no such file"),
+    ("{tmp}/text.mp4 -o {tmp}/o.mp4", "FILM={tmp}/text.mp4", "cannot be read as a film"),
+    ("{tmp}/half.mp4 -o {tmp}/o.mp4", "FILM={tmp}/half.mp4", "cannot be read as a film"),
+    ("{tmp}/tone.mp4 -o {tmp}/o.mp4", "FILM={tmp}/tone.mp4", "no video stream, only audio"),
+    ("{tmp}/empty -o {tmp}/o.mp4", "FILM", "no images in this folder"),
+    ("{tmp}/sizes -o {tmp}/o.mp4", "FILM", "frames must have one size"),
+    ("{clip} -o {clip} --force", "--output {clip}", "is the film that is read"),
+    ("{clip} -o {tmp}/nowhere/o.mp4", "--output {tmp}/nowhere", "no such folder"),
+    ("{clip} -o {tmp}", "--output {tmp}", "is a folder"),
+    ("{clip} -o {tmp}/o.xyz", "--output {tmp}/o.xyz", "no film format"),
+    ("{clip} -o {tmp}/o.png", "--output {tmp}/o.png", "no film format"),
+    ("{clip} -o {tmp}/text.mp4", "--output {tmp}/text.mp4", "is there already"),
+    ("{clip} --frames {tmp}", "--frames {tmp}", "has other files in it"),
+    ("{clip} -o {tmp}/o.mp4 --codec h265x", "--codec h265x", "Usual ones: h264"),
+    ("{clip} -o {tmp}/o.mp4 --codec aac", "--codec aac", "Usual ones: h264"),
+    ("{clip} -o {tmp}/o.webm", "--codec h264", ".webm cannot hold it"),
+    ("{clip} -o {tmp}/o.mp4 --from 9", "FILM={clip}", "no frame in the part"),
+    ("{clip} -o {tmp}/o.mp4 --from 2 --to 1", "--to: must be after --from", ""),
+    ("{clip} -o {tmp}/o.mp4 --from 1:x", "--from 1:x", "or h:m:s"),
+    ("{clip} -o {tmp}/o.mp4 --fps 0", "--fps: must be > 0", ""),
+    ("{clip}", "name the film to write", ""),
+    ("{clip} -o {tmp}/o.mp4 content.count=2", "content.count=2", "the film's frames"),
+    ("{clip} -o {tmp}/o.mp4 shape=square", "shape=square", "aspect ratio"),
+    ("{clip} -o {tmp}/o.mp4 consistency=flaw", "consistency=flaw", "none, warm, flow"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what is no film."""
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "text.mp4").write_text("not a film")
+    (folder / "half.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with av.open(str(folder / "tone.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        silence = np.zeros((1, 4096), "float32")
+        tone = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        tone.rate, tone.pts = 44100, 0
+        container.mux([*stream.encode(tone), *stream.encode(None)])
+    (folder / "empty").mkdir()
+    (folder / "sizes").mkdir()
+    for side in (40, 50):
+        Image.new("RGB", (side, 40)).save(folder / "sizes" / f"{side}.png")
+    return folder
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=lambda row: row[0][:60])
+def test_what_is_no_film_is_refused(row: tuple[str, str, str], clip: Path, wrong: Path) -> None:
+    line, beginning, words = (
+        part.replace("{tmp}", str(wrong)).replace("{clip}", str(clip)) for part in row
+    )
+    before, films = sorted(wrong.rglob("*")), clip.read_bytes()
+    done = inside("benchmark.video", *line.split(), "--style", "sample", *TINY, "--no-log")
+    assert done.returncode == 2, done.stdout + done.stderr
+    [said] = done.stderr.strip().splitlines()
+    assert beginning in said
+    assert words in said
+    assert (sorted(wrong.rglob("*")), clip.read_bytes()) == (before, films)
