@@ -42,12 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--output", help="folder to write to (default: mlruns/questions)")
     options = parser.parse_args(arguments)
     with explained_imports():
-        from benchmark.analysis.answers import PAGE
+        from benchmark.analysis.answers import QUESTIONS_PAGE
         from benchmark.analysis.questions import write_answers
         from benchmark.analysis.run_selection import open_store
 
     folder = Path(options.output or ROOT / "mlruns" / "questions")
-    files = write_answers(PAGE, lambda name: open_store(options, name), folder)
+    files = write_answers(QUESTIONS_PAGE, lambda name: open_store(options, name), folder)
     if not files:
         raise ConfigError(
             "no question was run: run all with python -m benchmark -m experiment=questions, a "

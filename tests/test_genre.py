@@ -14,7 +14,7 @@ from PIL import Image
 
 import datasets
 from benchmark.analysis.comparison import Place
-from benchmark.analysis.genre import PAGE, USUAL
+from benchmark.analysis.genre import GENRE_PAGE, USUAL
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.genre import experiment
@@ -81,7 +81,7 @@ def test_a_head_computes_what_keras_does(random: np.random.Generator) -> None:
     """Keras's layers with the same numbers, on features standardised by hand."""
     features = random.normal(3, 2, (5, 6)).astype("float32")
     arrays = [(random.normal(size=s), random.normal(size=s[1])) for s in ((6, 4), (4, 3), (3, 2))]
-    head = heads.Head(features.mean(0), features.std(0), tuple(arrays))
+    head = heads.DenseHead(features.mean(0), features.std(0), tuple(arrays))
     network = keras.Sequential(
         [keras.layers.Dense(n, a) for n, a in ((4, "relu"), (3, "relu"), (2, "softmax"))]
     )
@@ -327,7 +327,7 @@ def test_results_are_judged_by_both_and_make_a_page(
 
 def test_runs_have_their_place_in_a_question() -> None:
     """Those that differ from the usual in another option than the varied one have none."""
-    by_paintings, by_selection, *_ = (question.place for question in PAGE.questions)
+    by_paintings, by_selection, *_ = (question.place for question in GENRE_PAGE.questions)
 
     def run(**params: str) -> RunRecord:
         given = USUAL | {key.replace("__", "."): value for key, value in params.items()}

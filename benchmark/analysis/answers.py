@@ -295,6 +295,6 @@ QUESTIONS = (
     ),
 )
 
-PAGE = Page(
+QUESTIONS_PAGE = Page(
     "Questions about style transfer from many paintings", "questions.md", QUESTIONS, open_points
 )

@@ -63,10 +63,9 @@ def judges(runs: RunSet) -> list[str]:
         untouched = runs.of_subject(column, CONTENT)
         chose = [n for n, run in runs.records.items() if run.evaluators[column.evaluator].chose]
         role = f"chose the style sets of {', '.join(chose)}" if chose else "chose no style set"
-        sentences.append(
-            f"The {column.evaluator} {role}; of the untouched photographs it would recognise "
-            f"{untouched.mean():.0%}."
-        )
+        taken = [f"{content} for {group}" for (group, content), one in untouched.items() if one]
+        photographs = f"; it takes the untouched {', '.join(taken)}" if taken else ""
+        sentences.append(f"The {column.evaluator} {role}{photographs}.")
     return sentences
 
 
@@ -127,7 +126,7 @@ def answer_pooling(runs: RunSet) -> Answer:
     return answer_with(runs, [("average pooling", "max pooling")], [claim])
 
 
-def answer_weights(runs: RunSet) -> Answer:
+def answer_set_weights(runs: RunSet) -> Answer:
     """Whether unequal weights of the pictures of a set are better."""
     return answer_with(runs, [(n, "even") for n in runs.records if n != "even"], [])
 
@@ -166,7 +165,7 @@ def question(
     )
 
 
-PAGE = Page(
+GENRE_PAGE = Page(
     "Genres: style sets of several pictures",
     "genre.md",
     (
@@ -192,7 +191,7 @@ PAGE = Page(
             "weights",
             "Is it better to weight the surest picture, or its nearest, more?",
             place_of("agg.weights", lambda w: "even" if w == "None" else w),
-            answer_weights,
+            answer_set_weights,
         ),
     ),
     left_open,

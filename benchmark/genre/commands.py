@@ -7,8 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from benchmark.metrics.classifier import CHOOSER, Judgement
-from benchmark.runs.fitting import fit as fitted
-from benchmark.runs.fitting import prepared_fit, read_options
+from benchmark.runs.fitting import fit_classifier, prepared_fit, read_options
 from benchmark.runs.log import command_line, git_commit, logged_options
 from benchmark.runs.progress import Output, announce_weights
 from benchmark.runs.workspace import Workspace
@@ -46,7 +45,7 @@ def fit(overrides: Sequence[str]) -> int:
     try:
         with tracker.run(f"classifier of {len(setup.labels)} groups", facts) as log:
             log.params(logged_options(config) | {"commit": git_commit()} | own.flat())
-            result = fitted(setup, log, output)
+            result = fit_classifier(setup, log, output)
             log.end("finished", "complete", result.summary)
     except KeyboardInterrupt:
         output.print("interrupted: no classifier was kept", style="red")

@@ -10,7 +10,7 @@ from benchmark.config.paths import ROOT
 from benchmark.sweeps.in_turn import given_store, sweep_in_turn
 from benchmark.user_input.refusal import explained_imports, refusing
 
-SWEEPS = ("genre_paintings", "genre_selection", "genre_pooling", "genre_weights")
+GENRE_SWEEPS = ("genre_paintings", "genre_selection", "genre_pooling", "genre_weights")
 """Overlays of `conf/experiment/`, in the order in which they are run."""
 
 FIT = (
@@ -37,7 +37,7 @@ def run_all(overrides: Sequence[str]) -> int:
         if code:
             return code
         of_runs.append(f"dataset.classifier={last_classifier(uri)}")
-    worst, complete = sweep_in_turn("genre", SWEEPS, of_runs)
+    worst, complete = sweep_in_turn("genre", GENRE_SWEEPS, of_runs)
     if not complete or "estimate=only" in overrides:
         return worst
     with refusing(OSError):
@@ -59,13 +59,13 @@ def write_page(uri: str | None, output: str | None) -> None:
         ConfigError: nothing was run.
     """
     with explained_imports():
-        from benchmark.analysis.genre import PAGE
+        from benchmark.analysis.genre import GENRE_PAGE
         from benchmark.analysis.questions import write_answers
         from benchmark.tracking.tracker import Tracker
 
     Tracker.check_reachable(uri)
     folder = Path(output or ROOT / "mlruns" / "genre")
-    files = write_answers(PAGE, lambda name: Tracker(uri, name, create=False), folder)
+    files = write_answers(GENRE_PAGE, lambda name: Tracker(uri, name, create=False), folder)
     if not files:
         raise ConfigError(
             "nothing was run: python -m benchmark -m experiment=genre dataset.root=GENRES"

@@ -14,7 +14,7 @@ from backbones import Backbone
 from backbones.quiet_keras import keras
 from benchmark.config.errors import ConfigError
 from benchmark.metrics.features import MissingInputError
-from benchmark.metrics.heads import Dense, Head
+from benchmark.metrics.heads import Dense, DenseHead
 from benchmark.metrics.kept import pooled_features
 from benchmark.runtime.disk_cache import DiskCache
 
@@ -65,7 +65,7 @@ class Classifier:
     """A record with the head of each of its networks."""
 
     record: ClassifierRecord
-    heads: Mapping[str, Head]
+    heads: Mapping[str, DenseHead]
 
     @cached_property
     def digest(self) -> str:
@@ -109,7 +109,7 @@ class Classifier:
         return cls(described, heads)
 
 
-def _head(arrays: Mapping[str, np.ndarray], name: str, groups: int) -> Head:
+def _head(arrays: Mapping[str, np.ndarray], name: str, groups: int) -> DenseHead:
     """A head of its arrays, of which each layer fits the one before."""
     found: list[Dense] = []
     try:
@@ -128,7 +128,7 @@ def _head(arrays: Mapping[str, np.ndarray], name: str, groups: int) -> Head:
     numbers = [mean, scale, *(array for layer in found for array in layer)]
     if not fits or not all(a.dtype.kind == "f" and np.isfinite(a).all() for a in numbers):
         raise ValueError(f"{ARRAYS}: the layers of '{name}' do not fit each other, or the labels")
-    return Head(mean, scale, tuple(found))
+    return DenseHead(mean, scale, tuple(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class Judge:
     """A network with its head: pictures in, groups out."""
 
     backbone: Backbone
-    head: Head
+    head: DenseHead
     labels: Sequence[str]
     digest: str  # of the classifier that it is of
     about: str  # the network and its weights, for people

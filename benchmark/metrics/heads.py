@@ -14,7 +14,7 @@ Dense = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
+class DenseHead:
     """Dense layers with ReLU, the last with softmax, on standardised features (n, D).
 
     Plain arrays, so that nothing of it is run when it is read from a file.
@@ -103,7 +103,7 @@ def fit_head(
     plan: FitPlan,
     seed: int,
     on_epoch: Callable[[int, FitEpoch], None] = lambda number, epoch: None,
-) -> tuple[Head, list[FitEpoch]]:
+) -> tuple[DenseHead, list[FitEpoch]]:
     """Fit a head by Adam on the categorical cross-entropy; also its epochs from 0 on.
 
     Test pictures decide nothing, neither which epoch is kept nor when it ends.
@@ -125,9 +125,9 @@ def fit_head(
     network.compile(keras.optimizers.Adam(plan.learning_rate), "sparse_categorical_crossentropy")
     standardised = np.asarray((train.features - mean) / scale, "float32")
 
-    def current() -> Head:
+    def current() -> DenseHead:
         weights = [np.asarray(array) for array in network.get_weights()]
-        return Head(mean, scale, tuple(zip(weights[::2], weights[1::2], strict=True)))
+        return DenseHead(mean, scale, tuple(zip(weights[::2], weights[1::2], strict=True)))
 
     random = np.random.default_rng([seed, zlib.crc32(b"batches")])
     history = [_measured(current(), train, test)]
@@ -149,7 +149,7 @@ def fit_head(
     return current(), history
 
 
-def _measured(head: Head, train: Samples, test: Samples) -> FitEpoch:
+def _measured(head: DenseHead, train: Samples, test: Samples) -> FitEpoch:
     values = []
     for samples in (train, test):
         probabilities = head.probabilities(head.encode(samples.features))

@@ -28,7 +28,7 @@ from benchmark.metrics.classifier import (
     Judge,
     keras_model,
 )
-from benchmark.metrics.heads import FitEpoch, FitPlan, Head, Samples, fit_head, split
+from benchmark.metrics.heads import DenseHead, FitEpoch, FitPlan, Samples, fit_head, split
 from benchmark.metrics.kept import pooled_features
 from benchmark.runs.groups import available_paintings
 from benchmark.runs.progress import Output, picture_progress
@@ -269,11 +269,11 @@ def _absolute(weights: str) -> str:
     return str(path.resolve()) if path.exists() else weights
 
 
-def fit(setup: FitSetup, log: RunLog, output: Output) -> Fit:
+def fit_classifier(setup: FitSetup, log: RunLog, output: Output) -> Fit:
     """Extract features, fit each network's head on its own pictures, and log it all."""
     features = extracted_features(setup, output)
     plan = FitPlan(**setup.own.fit.model_dump(exclude={"test"}))
-    heads: dict[str, Head] = {}
+    heads: dict[str, DenseHead] = {}
     histories, confusions, fitted = {}, {}, {}
     for name, backbone in setup.networks.items():
         samples = {part: samples_of(setup, features[name], part) for part in (name, "test")}
