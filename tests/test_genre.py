@@ -113,15 +113,12 @@ def test_a_fit_tells_groups_apart_and_is_repeated_by_its_seed(random: np.random.
     features[:, 4] = 7.0
     test = heads.Samples(features + np.array([0, 0, 0, 0, 1e-3], "float32"), groups)
     plan = heads.FitPlan(layers=(8, 4), epochs=15, batch=8, learning_rate=0.01, patience=None)
-    results = [
-        heads.fit_head(heads.Samples(features, groups), test, 2, plan, seed) for seed in (0, 0, 1)
-    ]
-    (head, history), (same, _), (other, _) = results
+    train = heads.Samples(features, groups)
+    (head, history), (same, _) = (heads.fit_head(train, test, 2, plan, 0) for _ in range(2))
     assert len(history) == 16
     assert history[-1].train_accuracy == history[-1].test_accuracy == 1.0
     assert history[-1].test_loss < 0.1 < history[0].test_loss
     np.testing.assert_array_equal(head.encode(features), same.encode(features))
-    assert (head.encode(features) != other.encode(features)).any()
     tired = heads.FitPlan(layers=(8, 4), epochs=30, learning_rate=1e-9, patience=2)
     assert len(heads.fit_head(test, test, 2, tired, 0)[1]) == 3
 

@@ -63,7 +63,8 @@ def judges(runs: RunSet) -> list[str]:
         untouched = runs.of_subject(column, CONTENT)
         chose = [n for n, run in runs.records.items() if run.evaluators[column.evaluator].chose]
         role = f"chose the style sets of {', '.join(chose)}" if chose else "chose no style set"
-        taken = [f"{content} for {group}" for (group, content), one in untouched.items() if one]
+        found = untouched[untouched > 0].reset_index()
+        taken = (found["content"] + " for " + found["artist"]).tolist()
         photographs = f"; it takes the untouched {', '.join(taken)}" if taken else ""
         sentences.append(f"The {column.evaluator} {role}{photographs}.")
     return sentences
