@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import count, cycle, product
 from multiprocessing import get_context
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import psutil
+from PIL import Image
 from rich.progress import track
 
 from benchmark.bench.commands import run_python, write_images
@@ -29,7 +31,7 @@ from benchmark.runs.workspace import Workspace
 from benchmark.sweeps.execution import RunContext, tracked_run
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import backend
-from benchmark.transfer.loop import optimize
+from benchmark.transfer.scales import optimize_scales
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import estimate_bytes
 
@@ -47,6 +49,12 @@ MEMORY_CASES = (
     ("inception", 1, "float32", 16),
     ("mobilenet", 1, "float32", 16),
     ("vgg shape=native scales=[0.5,1]", 2, "float32", 1),
+    (
+        "vgg shape=native scales=[0.5,1] style_scale=1.5 preserve_color=linear init=noise "
+        "content.masks={mask} content.names=[astronaut] backbone.layer_weights=[1,1,1,1,2] "
+        "backbone.content_layer=[block4_conv2,block2_conv2]",
+        *(2, "float32", 1),
+    ),
 )
 
 
@@ -226,20 +234,26 @@ def measure_peak(
     name: str, pixels: int, precision: str, examples: int, paintings: int
 ) -> dict[str, float]:
     """Estimate the peak of this process after preparing a run, then do its first steps."""
-    overrides = (
-        f"{MEMORY_OPTIONS} backbone={name} image_size={pixels} precision={precision} "
-        f"batch={examples} content.count={min(examples, 8)} dataset.paintings={paintings}"
-    )
-    prepared = prepare(composed(overrides.split()), Workspace())
+    with tempfile.TemporaryDirectory() as folder:
+        mask = Path(folder) / "mask.png"
+        Image.linear_gradient("L").save(mask)
+        overrides = (
+            f"{MEMORY_OPTIONS} backbone={name.format(mask=mask)} image_size={pixels} "
+            f"precision={precision} batch={examples} content.count={min(examples, 8)} "
+            f"dataset.paintings={paintings}"
+        )
+        prepared = prepare(composed(overrides.split()), Workspace())
     before, highest = psutil.Process().memory_info().rss, backend.peak_memory() or 0
     estimated = before + estimate_bytes(
         prepared.backbone,
-        artists=len(prepared.paintings),
+        artists=len(prepared.paintings) * len(prepared.content_groups),
         paintings=paintings,
         examples=max(plan.examples for plan in prepared.plans()),
         sides=max((picture.shape[:2] for picture in prepared.contents()), key=np.prod),
+        regions=len(prepared.masks.pictures[0]) if prepared.masks else 0,
     )
-    optimize(prepared.transfer, prepared.batches(), Stopping(2, patience=None))
+    scales = [replace(one, stopping=Stopping(2, patience=None)) for one in prepared.scales()]
+    optimize_scales(prepared.transfer, scales)
     measured = backend.peak_memory() or float("nan")
     return {"before": before, "estimated": max(estimated, highest), "measured": measured}
 

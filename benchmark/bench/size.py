@@ -20,7 +20,7 @@ class Size:
         self.steps = of(5, 1)  # in one measurement
         self.matrix = of(4096, 256)  # a side of the matrices whose product shows the machine's rate
         self.descent = of(100, 3)  # steps of the baseline whose loss is to be reached
-        self.memory_cases = of(7, 1)  # whose peak memory is compared with its estimate
+        self.memory_cases = of(9, 1)  # whose peak memory is compared with its estimate
         self.jobs = of(1000, 20)  # that run one after the other in a process
         # Of the sweep:
         self.backbones = of(("vgg", "resnet"), ("vgg",))

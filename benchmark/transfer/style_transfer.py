@@ -59,6 +59,7 @@ def estimate_bytes(
     paintings: int,
     examples: int,
     sides: Sides | None = None,
+    regions: int = 0,
 ) -> int:
     """Bytes that a run with such a batch and paintings of each artist adds to the process.
 
@@ -67,7 +68,7 @@ def estimate_bytes(
     style = backbone.shared.cut.outputs[: len(backbone.style_layers)]
     matrices = sum(int(layer.shape[-1]) ** 2 for layer in style)
     targets = 2 * 4 * artists * (paintings + 1) * matrices
-    return COMPILATION + targets + examples * bytes_per_example(backbone, sides)
+    return COMPILATION + targets + examples * bytes_per_example(backbone, sides, regions)
 
 
 def _stylization(optimizer: Optimizer, *arguments: Any) -> Stylization:
