@@ -1,39 +1,79 @@
-"""Scores for runs that are done, from their pictures in MLflow: `python -m benchmark.evaluate`."""
+"""Scores for pictures that are there, ours or another program's: `benchmark.evaluate`."""
 
+import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benchmark.user_input import InputError
 from benchmark.user_input.arguments import Parser, add_selection
 from benchmark.user_input.refusal import explained_imports, refusing
 
+if TYPE_CHECKING:  # Imported only once the arguments are read.
+    from benchmark.runs.progress import Output
+    from benchmark.runs.workspace import Workspace
+
+USAGE = """\
+Score finished runs from their pictures in MLflow, and write the scores into them. Without options:
+the sweep (or single run) that started last.
+
+    python -m benchmark.evaluate metrics=[ssim,grain] evaluation.evaluators=[vgg,efficientnetv2b0]
+
+Or score pictures that another program made from the same paintings and photographs, and log them
+as a run, which report, export and comparisons take like any other:
+
+    python -m benchmark.evaluate --pictures FOLDER --label NAME [--sweep SWEEP] [--table FILE.csv]
+        dataset=… content=… [option=value …]
+
+FOLDER has a picture FOLDER/ARTIST/CONTENT.png (or .jpg, …) for each example of these options. The
+run joins SWEEP, or is alone. FILE.csv has columns artist, content, and seconds (that each picture
+took), or file (where it is in FOLDER), or both. backbone= is the network that the program optimised
+them with (vgg): as a judge of them it is marked as not independent.
+"""
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Score the runs of one sweep, run or experiment; returns the exit code."""
+    """Score the runs of one sweep, run or experiment, or pictures; returns the exit code."""
     parser = Parser(
         prog="python -m benchmark.evaluate",
-        description="Score finished runs from their pictures in MLflow, and write the scores into "
-        "them. Without options: the sweep (or single run) that started last.",
-        epilog="Example: python -m benchmark.evaluate metrics=[ssim,grain] "
-        "evaluation.evaluators=[vgg,efficientnetv2b0]",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "overrides",
         nargs="*",
         metavar="option=value",
-        help="metrics=[…], evaluation.…=…; dataset.root= and content.root= if data were moved",
+        help="metrics=[…], evaluation.…=…; dataset.root= and content.root= if data were moved; "
+        "with --pictures all that say what they were made from",
     )
     add_selection(parser)
+    parser.add_argument("--pictures", metavar="FOLDER", help="pictures that another program made")
+    parser.add_argument("--label", metavar="NAME", help="that program's name")
+    parser.add_argument("--table", metavar="FILE.csv", help="their seconds, or their files")
     options = parser.parse_args(arguments)
+    if options.pictures is None and (options.label or options.table):
+        parser.error("--label and --table need --pictures")
+    if options.pictures is not None:
+        if not (options.label or "").strip():
+            parser.error("--pictures needs --label NAME, the name of the program that made them")
+        if options.run or options.experiment:
+            parser.error("--pictures takes --sweep, not --run or --experiment")
     with explained_imports():
-        from rich.progress import track
-
-        from benchmark.analysis.rescoring import read_request, rescore, summary
-        from benchmark.analysis.run_selection import select_runs
         from benchmark.runs.progress import Output
         from benchmark.runs.workspace import Workspace
 
-    output, workspace = Output(), Workspace()
+    if options.pictures is not None:
+        return score_another(options, Output(), Workspace())
+    return score_runs(options, Output(), Workspace())
+
+
+def score_runs(options: argparse.Namespace, output: "Output", workspace: "Workspace") -> int:
+    """Score the runs that are asked for; returns the exit code."""
+    from rich.progress import track
+
+    from benchmark.analysis.rescoring import read_request, rescore, summary
+    from benchmark.analysis.run_selection import select_runs
+
     with refusing(OSError):
         request = read_request(options.overrides, workspace)
         tracker, title, records = select_runs(options)
@@ -51,6 +91,26 @@ def main(arguments: Sequence[str]) -> int:
         for line in skipped:
             output.print(f"    {line}", style="yellow", soft_wrap=True)
     return 1 if failed else 0
+
+
+def score_another(options: argparse.Namespace, output: "Output", workspace: "Workspace") -> int:
+    """Score another program's pictures and log them; returns the exit code."""
+    from benchmark.analysis.rescoring import summary
+    from benchmark.sweeps.other_tools import ToolPictures, score_pictures
+
+    request = ToolPictures(options.label, options.pictures, options.table, options.overrides)
+    with refusing(OSError):
+        log = score_pictures(request, options.sweep, options.tracking_uri, workspace)
+    values, *skipped = summary(log.scores)
+    output.print(f"{options.label}: {len(log.images)} pictures: {values}", soft_wrap=True)
+    for line in skipped:
+        output.print(f"  {line}", style="yellow", soft_wrap=True)
+    if log.extra:
+        shown = ", ".join(log.extra[:5]) + (" …" if len(log.extra) > 5 else "")
+        output.print(f"  {len(log.extra)} pictures of no example: {shown}", style="yellow")
+    output.print(f"logged in MLflow as a run of {log.sweep}; next: ", end="")
+    output.print(f"python -m benchmark.report --sweep {log.sweep}", soft_wrap=True)
+    return 0
 
 
 if __name__ == "__main__":

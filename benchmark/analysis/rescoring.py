@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, restored
+from benchmark.images.pixels import to_float
+from benchmark.images.upscale import squares
 from benchmark.metrics.table import means
 from benchmark.runs.contents import load_content
 from benchmark.runs.evaluation import evaluation_setup
@@ -94,7 +94,8 @@ def rescore(
         for style_set in paintings
         for name in content.names
     ]
-    new = score(setup, paintings, content, np.stack(results), config.backbone["model"], run.weights)
+    pictures = squares([*map(to_float, results)], config.image_size)
+    new = score(setup, paintings, content, pictures, config.backbone["model"], run.weights)
     log = tracker.log(run.run_id)
     log_scores(log, merged(read_scores(tracker, run), new), run.results.epochs_done or 0)
     log.update(RunFacts(reference_digest=setup.digest))

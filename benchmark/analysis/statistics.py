@@ -132,6 +132,16 @@ def comparable(table: pd.DataFrame, better: str) -> pd.DataFrame:
     return table.clip(lower=1e-12).map(np.log).abs() if better == "one" else table
 
 
+def pareto_front(merits: np.ndarray) -> np.ndarray:
+    """Which of n models no other beats, (n,), bool: from merits (n, m), of which more is better.
+
+    A model beats another if none of its merits is less and one is more.
+    """
+    others, own = merits[None], merits[:, None]
+    is_beaten = np.all(others >= own, axis=2) & np.any(others > own, axis=2)
+    return np.asarray(~np.any(is_beaten, axis=1))
+
+
 def winners(tests: pd.DataFrame, better: str) -> np.ndarray:
     """The significantly better model of each pair, or ""; tests are of `comparable` values."""
     a_is_better = tests["difference"].to_numpy(float) * SIGNS.get(better, np.nan) > 0

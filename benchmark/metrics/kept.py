@@ -127,9 +127,7 @@ def picture_targets(
     kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
     key = features_key(backbone, pictures, activations=False)
     if masks is not None:
-        key = key_of(
-            "features", key, hashlib.sha256(b"".join(mask.tobytes() for mask in masks)).hexdigest()
-        )
+        key = key_of("features", key, digest_of_pixels(masks))
     triangles = disk.read(key, kinds)
     if not triangles:
         if masks is None:
@@ -242,9 +240,17 @@ def features_key(backbone: Backbone, pixels: Pictures, activations: bool = False
         *(_source(import_callable(function)) for function in functions),
         backbone.digest,
         [picture.shape for picture in pixels],
-        hashlib.sha256(b"".join(picture.tobytes() for picture in pixels)).hexdigest(),
+        digest_of_pixels(pixels),
         activations and len(backbone.content_layers),
     )
+
+
+def digest_of_pixels(pictures: Pictures) -> str:
+    """SHA-256 over the values of pictures, in order."""
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(picture.tobytes())
+    return digest.hexdigest()
 
 
 def _source(function: Callable[..., object]) -> str:

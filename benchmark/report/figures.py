@@ -18,9 +18,9 @@ from benchmark.analysis.charts import (
     loss_histories,
 )
 from benchmark.analysis.comparison import DAGGER, Column, RunSet
-from benchmark.analysis.statistics import SIGNS, comparable
+from benchmark.analysis.statistics import SIGNS, comparable, pareto_front
 from benchmark.metrics.table import CONTENT, PAINTING
-from benchmark.tracking.records import image_key
+from benchmark.tracking.records import RunRecord, image_key
 
 SPARSE: Mapping[str, Any] = {"tickCount": 6, "labelOverlap": True, "labelSeparation": 4}
 """Axis labels for which a phone has room too."""
@@ -86,25 +86,32 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     )
     if x is None or y is None:
         return None
-    table = _table(runs, x=x, y=y)
+    axes = {"x": x, "y": y}
+    table = _table(runs, **axes)
     if table.empty:
         return None
+    table["seconds"] = [_seconds_each(runs.records[name]) for name in table["model"]]
     selection, opacity = _selection_by_legend()
     base = alt.Chart(table, height=HEIGHT, width=WIDTH).encode(
         color=color("row", "backbone"), opacity=opacity
     )
     gray = legend(symbolFillColor="gray")
     texts = [alt.Tooltip("x_text:N", title=x.name), alt.Tooltip("y_text:N", title=y.name)]
-    points = base.mark_point(filled=True, size=90).encode(
+    points = base.mark_point(filled=True).encode(
         x=alt.X("x:Q", title=_axis_title(x, runs)).scale(zero=False).axis(**SPARSE),
         y=alt.Y("y:Q", title=_axis_title(y, runs)).scale(zero=False),
         shape=alt.Shape("column:N", title="aggregation", sort=None, legend=gray),
-        tooltip=["model:N", *texts],
+        size=_size_by_seconds(table),
+        tooltip=["model:N", *texts, alt.Tooltip("seconds:Q", format=".3g")],
     )
+    merits = np.column_stack([_merits(table[axis], runs.better(c)) for axis, c in axes.items()])
+    front = alt.Chart(table[pareto_front(merits)]).encode(x="x:Q", y="y:Q", order="x:Q")
     across = base.mark_rule().encode(x="x_low:Q", x2="x_high:Q", y="y:Q")
     along = base.mark_rule().encode(x="x:Q", y="y_low:Q", y2="y_high:Q")
     title = f"Content kept against style transferred, {by_evaluator(evaluator, runs)}"
-    chart = alt.layer(across, along, points.add_params(selection))
+    title += "; along the dashes no other model is better in both"
+    line = front.mark_line(color="gray", strokeDash=[4, 4])
+    chart = alt.layer(line, across, along, points.add_params(selection))
     return Figure(f"trade_off_{_file_name(evaluator)}", "Trade-off", title, chart)
 
 
@@ -113,8 +120,7 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
     table, better = _table(runs, x=column), runs.better(column)
     if table.empty:
         return None
-    merit = comparable(table[["x"]], better)["x"] * SIGNS.get(better, 1.0)
-    table = table.loc[merit.nlargest(MOST_MODELS).index.sort_values()]
+    table = table.loc[_merits(table["x"], better).nlargest(MOST_MODELS).index.sort_values()]
     table["model"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
     base = alt.Chart(table, width=WIDTH, height=20 * len(table)).encode(
         y=alt.Y("model:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
@@ -167,6 +173,25 @@ def _table(runs: RunSet, **axes: Column) -> pd.DataFrame:
             row |= {axis: mean, f"{axis}_low": low, f"{axis}_high": high, f"{axis}_text": text}
         rows.append(row)
     return pd.DataFrame(rows).dropna(subset=[*axes])
+
+
+def _merits(values: pd.Series, better: str) -> pd.Series:
+    """Values of which more is better."""
+    return comparable(values.to_frame(), better)[values.name] * SIGNS.get(better, 1.0)
+
+
+def _seconds_each(run: RunRecord) -> float:
+    """Seconds that a picture of a run took; NaN where they are unknown."""
+    seconds, examples = run.results.seconds, run.results.examples
+    return seconds / examples if seconds is not None and examples else np.nan
+
+
+def _size_by_seconds(table: pd.DataFrame) -> Any:
+    """The size of points by the column seconds, or one where it is not known of all."""
+    if table["seconds"].isna().any():
+        return alt.value(90)
+    size = alt.Size("seconds:Q", title="seconds a picture").scale(zero=False, range=[60, 400])
+    return size.legend(legend(symbolFillColor="gray", tickCount=3))
 
 
 def _selection_by_legend() -> tuple[alt.Parameter, Any]:

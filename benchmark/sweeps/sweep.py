@@ -68,12 +68,12 @@ class Sweep:
         assert parent is not None  # The plan is an artifact of it.
         log = tracker.resume(parent, SweepFacts(owner=current_process()))
         sweep = cls(tracker, name, plan, log)
-        sweep.done_before = sum(is_done(run) for run in tracker.runs_of(name))
+        sweep.done_before = sum(is_done(run) for run in sweep._runs())
         return sweep
 
     def conclude(self, output: Console) -> bool:
         """Close it and print how it went; whether all its runs finished."""
-        runs = self.tracker.runs_of(self.name)
+        runs = self._runs()
         complete = sum(run.status == "finished" for run in runs) == len(self.plan.settings)
         self._close(output, runs, "finished" if complete else "failed")
         return complete
@@ -84,11 +84,16 @@ class Sweep:
         self.tracker.shut_down()
         try:
             end_lost_runs(self.tracker, self.name)
-            self._close(output, self.tracker.runs_of(self.name), "killed")
+            self._close(output, self._runs(), "killed")
         except OutageError as error:
             command = resume_command(self.tracker, self.name)
             line = f"{error}. Results so far are kept; resume with: {command}"
             output.print(line, soft_wrap=True)
+
+    def _runs(self) -> list[RunRecord]:
+        """Its runs so far, without those that `benchmark.evaluate --pictures` added."""
+        runs = self.tracker.runs_of(self.name)
+        return [run for run in runs if run.number < len(self.plan.settings)]
 
     def _close(self, output: Console, runs: Sequence[RunRecord], status: Status) -> None:
         """Give the parent run the table and the sheet of all cells, end it, and print a summary."""

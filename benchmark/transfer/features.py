@@ -61,11 +61,8 @@ def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
     if len(pictures) == 0:
         check_images(backbone, np.asarray(pictures))
     groups = same_shape(pictures)
-    styles = len(backbone.style_layers)
-    parts = [
-        extract_features(backbone, np.stack([pictures[i] for i in group]))[:styles]
-        for group in groups
-    ]
+    head = grams_alone(len(backbone.style_layers))
+    parts = [outputs_of(backbone, np.stack([pictures[i] for i in group]), head) for group in groups]
     order = np.argsort(np.concatenate(groups))
     return [np.concatenate(arrays)[order] for arrays in zip(*parts, strict=True)]
 
@@ -91,6 +88,13 @@ def gram_outputs(styles: int) -> Head:
         return [*(gram_matrix(layer) for layer in activations[:styles]), *activations[styles:]]
 
     return outputs
+
+
+@cache
+def grams_alone(styles: int) -> Head:
+    """The head of Gram matrices only: the content layers of many paintings may fill the memory."""
+    outputs = gram_outputs(styles)
+    return lambda activations: outputs(activations)[:styles]
 
 
 def channel_energies(
