@@ -82,13 +82,13 @@ def score_pictures(
     name = sweep or f"{name_key(request.label)}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
     places = [f"tracking.sweep={name}", *([f"tracking.uri={uri}"] if uri else [])]
     config = composed([*request.overrides, *places])
-    store = config.tracking.uri, config.tracking.experiment
-    if sweep and not Tracker(*store, create=False).runs_of(sweep):
+    tracking = config.tracking
+    if sweep and not Tracker(tracking.uri, None, create=False).runs_of(sweep):
         raise ConfigError("no runs of such a sweep", "--sweep", sweep)
     prepared = prepare(config, workspace)
     found = matched(request, prepared.examples)
     pictures = read_pictures(found.images)
-    tracker = Tracker(*store)
+    tracker = Tracker(tracking.uri, tracking.experiment)
     runs, parent = tracker.runs_of(name), tracker.sweep_run(name)
     if request.label in (run.backbone for run in runs):
         reason = f"sweep {name} has pictures or runs of this name: give another"
