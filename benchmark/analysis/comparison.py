@@ -193,13 +193,14 @@ def read_runs(tracker: Tracker, records: Sequence[RunRecord]) -> RunSet:
     Where other options differ, a row is a backbone with them; the order p of a power mean is in the
     aggregation's name.
     """
-    keys = dict.fromkeys(key for record in records for key in record.overrides)
+    given_by = [record.overrides for record in records if record.overrides]
+    keys = dict.fromkeys(key for overrides in given_by for key in overrides)
     varied = [
         key
         for key in keys
         if key not in ("backbone", "agg", "agg.p")
         and not key.startswith("tracking.")
-        and len({record.overrides.get(key) for record in records}) > 1
+        and len({overrides.get(key) for overrides in given_by}) > 1
     ]
     places: dict[Place, RunRecord] = {}
     for record in records:
