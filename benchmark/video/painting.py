@@ -19,18 +19,26 @@ from benchmark.transfer.scales import Scale, optimize_scales
 from benchmark.video.source import Film
 
 
+CHANGE = 0.05
+"""Root mean square over the channels, in [0, 1], from which on a pixel looks unlike expected."""
+
+
 class Motion(NamedTuple):
     """What the flow says of two consecutive frames of a film."""
 
     backward: np.ndarray  # from the second to the first, (H, W, 2), in pixels
     is_new: np.ndarray  # which pixels of the second were not seen in the first, (H, W), bool
+    has_changed: np.ndarray  # which of these also do not look as the flow leads to expect
     trust: np.ndarray  # the weights c of the temporal loss, (H, W), 0 or 1
 
     @classmethod
     def between(cls, before: np.ndarray, frame: np.ndarray) -> Self:
         """Of two frames, uint8 (H, W, 3)."""
         forward, backward = flow_between(before, frame), flow_between(frame, before)
-        return cls(backward, is_disoccluded(forward, backward), trusted(forward, backward))
+        is_new = is_disoccluded(forward, backward)
+        difference = to_float(frame) - warped(to_float(before), backward)
+        has_changed = is_new & (np.sqrt(np.square(difference).mean(axis=-1)) > CHANGE)
+        return cls(backward, is_new, has_changed, trusted(forward, backward))
 
     def is_cut(self, share: float) -> bool:
         """Whether at least such a share of the pixels was not seen before."""
@@ -109,7 +117,8 @@ class FramePainter:
         """A frame that starts from the one before; None where it cannot.
 
         Source: Ruder, Dosovitskiy, Brox, arXiv 1604.08610, sections 4.1 and 4.2. A departure: where
-        a pixel was not seen before, the start is the frame's own, not what the flow leads to.
+        a pixel was not seen before and looks unlike what the flow leads to, the start is the
+        frame's own. Else what was in front would stay there as a ghost.
         """
         if before is None or self.consistency is Consistency.none:
             return None
@@ -120,7 +129,7 @@ class FramePainter:
         size, expected = self.prepared.sizes[-1], start
         if self.consistency is Consistency.flow:
             expected = warped(start, motion.backward)
-            start = np.where(motion.is_new[..., None], content, expected)
+            start = np.where(motion.has_changed[..., None], content, expected)
         return self._batches(content, size, start, motion.trust, expected)
 
     def _batches(
