@@ -18,7 +18,6 @@ from benchmark.transfer.losses import Temporal
 from benchmark.transfer.scales import Scale, optimize_scales
 from benchmark.video.source import Film
 
-
 CHANGE = 0.05
 """Root mean square over the channels, in [0, 1], from which on a pixel looks unlike expected."""
 
