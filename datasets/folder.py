@@ -1,6 +1,6 @@
 """Images in folders of the user's own."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ def catalogue(root: str) -> Catalogue:
     """Every subfolder with images, as an artist of whom nothing else is known."""
     folder = existing_folder("dataset.root", root)
     inside = subfolders(folder)
-    found = [Artist(printable(subfolder.name), files_in(subfolder)) for subfolder in inside]
+    found = [Artist(printable(one.name), told_apart(files_in(one))) for one in inside]
     artists = tuple(artist for artist in found if artist.images)
     if not artists:
         hint = ""
@@ -46,26 +46,41 @@ def catalogue(root: str) -> Catalogue:
 def file_or_files_of(option: str, place: str, names: Sequence[str]) -> ImageSet:
     """The image of one file, or those of these names in a folder, in that order.
 
+    A name is that of a file with or without its ending.
+
     Raises:
         DatasetError: neither is there, or the folder lacks one, or has two of a name.
     """
     path = Path(place).expanduser()
     if path.is_file():
         return ImageSet(option, (image_of(path),))
-    available = files_in(existing_folder(option, place))
+    by_name: dict[str, list[LazyImage]] = defaultdict(list)
+    for image in files_in(existing_folder(option, place)):
+        for name in {image.name, image.file_name}:
+            by_name[name].append(image)
     for name in names:
-        count = [image.name for image in available].count(name)
-        if count != 1:
+        if (count := len(by_name[name])) != 1:
             reason = f"{'two images' if count else 'no image'} called '{name}' in this folder"
             raise DatasetError(f"{reason}: it needs one for each picture", option, place)
-    by_name = {image.name: image for image in available}
-    return ImageSet(option, tuple(by_name[name] for name in names))
+    return ImageSet(option, tuple(by_name[name][0] for name in names))
+
+
+def told_apart(images: Sequence[LazyImage]) -> tuple[LazyImage, ...]:
+    """Images; those that share folder and name, as sea.jpg and sea.png, get the file's ending."""
+    for _ in range(2):  # again, for there may be a sea.jpg.png
+        places = [(Path(image.source).parent, image.name) for image in images]
+        counts = Counter(places)
+        images = [
+            replace(image, name=image.file_name) if counts[place] > 1 else image
+            for place, image in zip(places, images, strict=True)
+        ]
+    return tuple(images)
 
 
 @folders_read()
 def content(root: str) -> ImageSet:
     """All images of one folder, as content."""
-    images = files_in(existing_folder("content.root", root))
+    images = told_apart(files_in(existing_folder("content.root", root)))
     if not images:
         raise DatasetError("no images in this folder", option="content.root", value=root)
     return ImageSet("content", images)
@@ -87,7 +102,9 @@ def one_style(paths: list[str]) -> list[ImageSet]:
 
 @folders_read()
 def images_at(option: str, paths: Sequence[str]) -> tuple[LazyImage, ...]:
-    """The images in some files, and in folders, in order; equal names get their folder's too.
+    """The images in some files, and in folders, in order.
+
+    Equal names get the files' endings, or their folders' names too.
 
     Raises:
         DatasetError: a path, or any image, is missing.
@@ -102,6 +119,8 @@ def images_at(option: str, paths: Sequence[str]) -> tuple[LazyImage, ...]:
         found += [(path.resolve() if path.is_dir() else path.resolve().parent, i) for i in images]
     if not found:
         raise DatasetError("name a file or folder", option, "[]")
+    apart = told_apart([image for _, image in found])
+    found = [(folder, image) for (folder, _), image in zip(found, apart, strict=True)]
     counts = Counter(image.name for _, image in found)
     names = [
         image.name if counts[image.name] == 1 else f"{image.name} ({printable(folder.name)})"

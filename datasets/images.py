@@ -40,6 +40,11 @@ class LazyImage:
     # What changes whenever the image does; None: unknown, so that nobody may keep what was read.
     version: Callable[[], str] | None = field(default=None, compare=False)
 
+    @property
+    def file_name(self) -> str:
+        """The last part of where it is from: a file's name with its ending."""
+        return Path(self.source).name
+
 
 @dataclass(frozen=True)
 class ImageSet:

@@ -102,7 +102,8 @@ def named_or_first(available: ImageSet, names: Sequence[str] | None, count: int)
     """
     by_name = _by_name(available)
     if names is not None:
-        wanted = chosen_names("content.names", dict.fromkeys(by_name, ()), names)
+        aliases = {name: (image.file_name,) for name, image in by_name.items()}
+        wanted = chosen_names("content.names", aliases, names)
     elif count <= len(by_name):
         wanted = list(by_name)[:count]
     else:

@@ -744,12 +744,6 @@ def pictures_without_artists(folder: Path) -> list[str]:
     return ["dataset=folder", f"dataset.root={folder}"]
 
 
-def two_of_one_name(folder: Path) -> list[str]:
-    picture(folder / "a.png")
-    picture(folder / "a.jpg")
-    return ["content=folder", f"content.root={folder}"]
-
-
 def no_pictures_but(make: Callable[[Path], object]) -> Maker:
     """A folder in which what looks like a picture is none."""
 
@@ -814,7 +808,7 @@ PICTURES: list[tuple[str, Maker, str]] = [
     ("no table", archive_with(b"\x00\x01\x02"), "artists.csv"),
     ("table not UTF-8", archive_with(b"name\nD\xfcrer\n"), "cannot be read as a table"),
     ("table without columns", archive_with(b"name,years\nAda,1900\n"), "it has no column genre"),
-    ("two of one name", two_of_one_name, "two images are called 'a'; rename one"),
+    ("two masks of one name", masks("a.png", "a.bmp"), "two images called 'a' in this folder"),
     ("only a pipe", no_pictures_but(os.mkfifo), "no images in this folder"),
     ("only a folder", no_pictures_but(Path.mkdir), "no images in this folder"),
     ("only a loop of links", no_pictures_but(loop), "no images in this folder"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 import datasets
 from benchmark.images.saving import SRGB
-from datasets import DatasetError, folder, sample
+from datasets import DatasetError, folder, sample, selection
 from datasets.images import ImageSet, LazyImage, read_file
 from tests.conftest import SHARED
 
@@ -64,6 +64,29 @@ def test_digests_follow_content_not_names(picture_folder: Path) -> None:
     changed = [datasets.load_images(s, 16).digest for s in folder.paintings(str(picture_folder))]
     assert changed[0] != before[0]
     assert changed[1] == before[1]
+
+
+def test_endings_tell_apart_pictures_of_one_name(tmp_path: Path) -> None:
+    """In a folder, in paths, and where masks or starts are called like them."""
+    photographs, others = tmp_path / "photographs", tmp_path / "others"
+    for place in (photographs / "Ada", others):
+        place.mkdir(parents=True)
+        for name in ("sea.jpg", "sea.png", "sky.png", "sea.jpg.png"):
+            Image.new("RGB", (8, 8)).save(place / name)
+    names = ["sea.jpg", "sea.jpg.png", "sea.png", "sky"]
+    assert [one.name for one in folder.content(str(others)).images] == names
+    [ada] = folder.paintings(str(photographs))
+    assert [one.name for one in ada.images] == names
+    paths = folder.photographs([str(others), str(photographs / "Ada" / "sea.png")])
+    assert [one.name for one in paths.images] == [*names[:2], "sea.png", "sky", "sea"]
+    (others / "sea.jpg.png").unlink()
+    for name in ("sea.jpg", "sea.png", "sky"):
+        [found] = folder.file_or_files_of("init", str(others), [name]).images
+        assert Path(found.source).stem == name.partition(".")[0]
+    with pytest.raises(DatasetError, match="two images called 'sea'"):
+        folder.file_or_files_of("init", str(others), ["sea"])
+    chosen = selection.named_or_first(folder.content(str(others)), ["sky.png", "sea.jpg"], 1)
+    assert [one.name for one in chosen.images] == ["sky", "sea.jpg"]
 
 
 def test_patterns_choose_artists(picture_folder: Path) -> None:
