@@ -26,8 +26,7 @@ def main(arguments: Sequence[str]) -> int:
             swept = ("-m", "--multirun", name)
             others = [argument for argument in arguments if argument not in swept]
             return int(import_module(module).run_all(others))
-    # Argparse wants the overrides in one row; people write -m wherever they think of it.
-    arguments = sorted(map(command_line.quoted, arguments), key=command_line.is_override)
+    arguments = command_line.read(arguments)
     options = command_line.hydra_parser().parse_args(arguments)
     if options.help:
         print(command_line.help_text(options.config_dir), end="")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
+from benchmark.config.quoting import quoted
 from benchmark.config.registry import (
     CONF,
     SINGLE_GROUPS,
@@ -42,13 +43,14 @@ def help_text(config_dir: str | None) -> str:
     return text.replace("{groups}", groups(str(CONF), *([config_dir] if config_dir else [])))
 
 
-def quoted(override: str) -> str:
-    """An override whose names with accents need no quotes: Hydra's grammar knows only ASCII."""
-    if override.isascii() or "'" in override or '"' in override:
-        return override
-    option, equals, value = override.partition("=")
-    beyond_ascii = r"[^\[\]{},:=]*[^\x00-\x7f][^\[\]{},:=]*"
-    return option + equals + re.sub(beyond_ascii, lambda name: f"'{name[0].strip()}'", value)
+def read(arguments: Sequence[str]) -> list[str]:
+    """The arguments with what needs quotes for Hydra in them, flags first.
+
+    Argparse wants the overrides in one row; people write -m wherever they think of it.
+    """
+    starts_sweep = re.compile(r"-m|--multirun|\+?experiment=.*|hydra\.mode=.*")
+    is_sweep = any(map(starts_sweep.fullmatch, arguments))
+    return sorted((quoted(one, is_sweep) for one in arguments), key=is_override)
 
 
 def with_additions(arguments: Sequence[str]) -> list[str]:

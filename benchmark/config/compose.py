@@ -21,9 +21,10 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from benchmark.config.command_line import check_choices, quoted
+from benchmark.config.command_line import check_choices
 from benchmark.config.errors import ConfigError, validated
 from benchmark.config.paths import check_folder, check_store, local_file, may_write
+from benchmark.config.quoting import quoted
 from benchmark.config.registry import (
     BY_NAMES,
     CONF,

@@ -12,6 +12,7 @@ from PIL import Image
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
+from benchmark.config.quoting import in_quotes
 from benchmark.config.schema import Config
 from benchmark.images.pixels import Pictures, to_uint8
 from benchmark.images.saving import WRITABLE, save_like
@@ -170,8 +171,7 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
 def absolute(paths: Sequence[str]) -> str:
     """Paths, from the root, as a list in an override."""
     found = (str(Path(path).expanduser().absolute()) for path in paths)
-    quoted = ("'" + path.replace("'", "\\'") + "'" for path in found)
-    return f"[{','.join(quoted)}]"
+    return f"[{','.join(map(in_quotes, found))}]"
 
 
 def style_options(style: Sequence[str]) -> list[str]:
@@ -185,10 +185,10 @@ def style_options(style: Sequence[str]) -> list[str]:
         return ["dataset=files", f"dataset.paths={absolute(style)}"]
     kind, _, painter = style[0].partition("/")
     if kind == "sample" and len(style) == 1:
-        return ["dataset=sample", f"dataset.artists=[{painter or FIRST_PAINTER}]"]
+        return ["dataset=sample", f"dataset.artists=[{in_quotes(painter or FIRST_PAINTER)}]"]
     if any("/" in name or Path(name).suffix for name in missing):
         raise InputError("no such file or folder", "--style", missing[0])
-    return ["dataset=best_artworks", f"dataset.artists={as_override(list(style))}"]
+    return ["dataset=best_artworks", f"dataset.artists=[{','.join(map(in_quotes, style))}]"]
 
 
 def files_of(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
+from benchmark.config.quoting import in_quotes
 from benchmark.config.schema import SWEEP_NAME
 from benchmark.runs.prepare import checkpoint_of
 from benchmark.runs.progress import Output
@@ -96,5 +97,4 @@ def _store_options(tracker: Tracker, plan: SweepPlan, name: str) -> list[str]:
     """The overrides that say where a sweep is."""
     tracking = plan.config(0).tracking
     values = {"sweep": name, "experiment": tracking.experiment, "uri": tracker.uri}
-    quoted = {key: value.replace("'", r"\'") for key, value in values.items()}
-    return [f"tracking.{key}='{value}'" for key, value in quoted.items()]
+    return [f"tracking.{key}={in_quotes(value)}" for key, value in values.items()]
