@@ -12,8 +12,9 @@ import pandas as pd
 
 from datasets import DatasetError, kaggle, sample
 from datasets.catalogue import Artist, Catalogue, GroupBy, style_sets
-from datasets.images import ImageSet, LazyImage, files_in, folders_read, printable, subfolders
+from datasets.images import ImageSet, LazyImage, files_in, folders_read, subfolders
 from datasets.names import name_key, unbroken
+from datasets.reading import printable
 
 # The six artists of the study, section 1.
 STUDY_ARTISTS = (

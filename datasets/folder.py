@@ -14,9 +14,10 @@ from datasets.images import (
     files_in,
     folders_read,
     image_of,
-    printable,
+    no_images_in,
     subfolders,
 )
+from datasets.reading import printable
 
 
 def paintings(root: str, artists: list[str] | str | None = None) -> list[ImageSet]:
@@ -80,9 +81,10 @@ def told_apart(images: Sequence[LazyImage]) -> tuple[LazyImage, ...]:
 @folders_read()
 def content(root: str) -> ImageSet:
     """All images of one folder, as content."""
-    images = told_apart(files_in(existing_folder("content.root", root)))
+    folder = existing_folder("content.root", root)
+    images = told_apart(files_in(folder))
     if not images:
-        raise DatasetError("no images in this folder", option="content.root", value=root)
+        raise DatasetError(no_images_in(folder), option="content.root", value=root)
     return ImageSet("content", images)
 
 
@@ -115,7 +117,7 @@ def images_at(option: str, paths: Sequence[str]) -> tuple[LazyImage, ...]:
             raise DatasetError("no such file or folder", option, str(path))
         images = files_in(path) if path.is_dir() else (image_of(path),)
         if not images:
-            raise DatasetError("no images in this folder", option, str(path))
+            raise DatasetError(no_images_in(path), option, str(path))
         found += [(path.resolve() if path.is_dir() else path.resolve().parent, i) for i in images]
     if not found:
         raise DatasetError("name a file or folder", option, "[]")

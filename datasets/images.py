@@ -1,24 +1,23 @@
-"""From image files to arrays: any file that Pillow reads becomes RGB pixels of one size."""
+"""Sets of images, from files to arrays of one size."""
 
 import hashlib
 import logging
 import os
-import unicodedata
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from io import BytesIO
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from natsort import natsorted
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
 from benchmark.user_input import InputError
+from datasets.formats import UnreadableError, is_picture, passed_over
+from datasets.reading import printable, read_file, without_pillows_warnings
 
 SMALLEST_SIDE = 32  # pixels, of images that keep their aspect ratio
 NAMED_FILES = 5  # unreadable files that one error names; the others are counted
@@ -153,64 +152,20 @@ def made_of_all(image_set: ImageSet, make: Callable[[LazyImage], Made]) -> list[
 
 
 def read_all(images: Sequence[LazyImage], use: Callable[[LazyImage], Made]) -> Iterator[Made | str]:
-    """What `use` makes of each image, in order; its source and the reason where that fails.
-
-    None of over 89 megapixels is read: it is an attack rather than a painting.
-    """
+    """What `use` makes of each image, in order; its source and the reason where that fails."""
 
     def used(image: LazyImage) -> Made | str:
         try:
             return use(image)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            reason = f"over {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
+        except UnreadableError as error:
+            reason = str(error)
         except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
             reason = f"{type(error).__name__}: {error}"
         return f"{image.source} ({reason})"
 
     at_a_time = min(os.cpu_count() or 1, 8)  # each may be large
-    with warnings.catch_warnings(), ThreadPoolExecutor(at_a_time) as threads:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with without_pillows_warnings(), ThreadPoolExecutor(at_a_time) as threads:
         yield from threads.map(used, images)
-
-
-def read_file(path: Path) -> Image.Image:
-    """Read an image file as RGB, upright, as a viewer would show it.
-
-    EXIF rotation is applied, colours are converted from the file's profile to sRGB, transparency
-    put on white, CMYK converted, 16-bit greyscale scaled to 8 bits; of several frames the first is
-    taken.
-    """
-    # The name's ending decides nothing: what calls itself JPEG may be a program for Ghostscript.
-    with Image.open(path, formats=sorted(readable_formats())) as image:
-        return to_rgb(in_srgb(ImageOps.exif_transpose(image), printable(str(path))))
-
-
-def in_srgb(image: Image.Image, source: str) -> Image.Image:
-    """An image in sRGB instead of the colour profile that it has; the same where it has none.
-
-    Relative colorimetric, with black point compensation, as photo editors do it. A profile that is
-    broken, or for other channels, is left aside with a warning.
-    """
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode.startswith(("I", "F", "1")):
-        return image
-    plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    coloured = image if image.mode in ("L", "RGB", "RGBA", "CMYK") else plain
-    try:
-        return (
-            ImageCms.profileToProfile(
-                coloured,
-                ImageCms.ImageCmsProfile(BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                "RGBA" if coloured.mode == "RGBA" else "RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            or coloured
-        )
-    except (ImageCms.PyCMSError, OSError) as error:
-        logging.warning("%s: its colour profile is not used (%s)", source, error)
-        return image
 
 
 def file_version(path: Path) -> str:
@@ -219,37 +174,29 @@ def file_version(path: Path) -> str:
     return f"{path.absolute()} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow image as RGB with 8 bits a channel."""
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow's own conversion clips 16-bit values at 255 instead of scaling them.
-        values = np.asarray(image, dtype="float64")
-        if not np.isfinite(values).all():
-            raise ValueError("some pixels are not finite numbers")
-        scale = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1e-12)
-        grey = np.clip(values / scale * 255.0, 0, 255).round().astype("uint8")
-        return Image.fromarray(grey).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
-
-
-def readable_formats() -> set[str]:
-    """The formats that Pillow reads itself, without a program beside it."""
-    Image.init()  # costs nothing a second time
-    return set(Image.OPEN) - {"BUFR", "GRIB", "HDF5", "MPEG", "EPS", "WMF"}
-
-
 def files_in(folder: Path) -> tuple[LazyImage, ...]:
-    """The image files of a folder, in natural numeric order: _1, _2, …, _10."""
-    formats = readable_formats() | {"MPO"}  # which the reader of JPEG opens
-    known = [end for end, kind in Image.registered_extensions().items() if kind in formats]
-    return tuple(
-        image_of(path)
-        for path in natsorted(folder.iterdir(), key=lambda path: path.name)
-        if path.suffix.lower() in known and path.is_file() and not path.name.startswith(".")
-    )
+    """The image files of a folder, in natural numeric order: _1, _2, …, _10.
+
+    Says once how many files it passed over, where these look like pictures.
+    """
+    visible = _visible_files(folder)
+    if unread := passed_over(visible):
+        _say_once(f"{printable(str(folder))}: {unread}")
+    return tuple(image_of(path) for path in visible if is_picture(path))
+
+
+def no_images_in(folder: Path) -> str:
+    """The reason of an error about a folder in which `files_in` finds nothing."""
+    unread = passed_over(_visible_files(folder))
+    return f"no images in this folder{unread and f': {unread}'}"
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    paths = natsorted(folder.iterdir(), key=lambda path: path.name)
+    return [path for path in paths if path.is_file() and not path.name.startswith(".")]
+
+
+_say_once = cache(logging.warning)
 
 
 def image_of(path: Path) -> LazyImage:
@@ -263,14 +210,6 @@ def subfolders(folder: Path) -> list[Path]:
     entries = folder.iterdir() if folder.is_dir() else ()
     visible = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
     return natsorted(visible, key=lambda path: path.name)
-
-
-def printable(name: str) -> str:
-    """A file's name in one line of UTF-8: what no text can hold is written as its code."""
-    kinds = ("Cc", "Cs", "Zl", "Zp")  # control characters, undecoded bytes, line separators
-    return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in kinds else c for c in name
-    )
 
 
 @contextmanager

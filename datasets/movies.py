@@ -17,8 +17,9 @@ from pydantic import PositiveInt
 
 from datasets import DatasetError, kaggle
 from datasets.catalogue import FIRST_ARTISTS, Artist, Catalogue
-from datasets.images import ImageSet, LazyImage, folders_read, image_of, printable
+from datasets.images import ImageSet, LazyImage, folders_read, image_of
 from datasets.names import chosen_names
+from datasets.reading import printable
 from datasets.tmdb import FilmPictures, Kind, picture_file
 
 METADATA = "movies_metadata.csv"

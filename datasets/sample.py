@@ -13,7 +13,8 @@ from PIL import Image
 
 from datasets import painters
 from datasets.catalogue import Artist, Catalogue, style_sets
-from datasets.images import ImageSet, LazyImage, to_rgb
+from datasets.images import ImageSet, LazyImage
+from datasets.reading import to_rgb
 
 DRAWN_BY = ("numpy", "pillow", "scipy", "scikit-image", "scikit-learn", "matplotlib")
 """The packages that shape the pixels, beside the modules here."""

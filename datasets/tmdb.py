@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from filelock import FileLock, Timeout
 
-from datasets.images import DatasetError, read_file
+from datasets.images import DatasetError
+from datasets.reading import read_file
 from datasets.transfer import TIMEOUTS, TransferError, transfer_error
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from PIL import Image
 import datasets
 from benchmark.images.saving import SRGB
 from datasets import DatasetError, folder, sample, selection
-from datasets.images import ImageSet, LazyImage, read_file
+from datasets.images import ImageSet
+from datasets.reading import read_file
 from tests.conftest import SHARED
 
 
@@ -129,19 +130,6 @@ def test_unreadable_files_are_all_named(picture_folder: Path) -> None:
     [ada] = folder.paintings(str(picture_folder), ["Ada"])
     with pytest.raises(DatasetError, match=r"2 of the 12 images of 'Ada'.*Ada_2.*Ada_3"):
         datasets.load_images(ada, 16)
-
-
-def test_decompression_bombs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
-    bomb = LazyImage("bomb", "bomb.png", lambda: Image.open(bomb_file()).convert("RGB"))
-    with pytest.raises(DatasetError, match=r"\(over 50 pixels: scale it down\)"):
-        datasets.load_images(ImageSet("bombs", (bomb,)), 8)
-
-
-def bomb_file() -> Path:
-    import skimage.data
-
-    return Path(skimage.data.__file__).parent / "coffee.png"
 
 
 def test_the_sample_is_whole_and_the_same_every_time() -> None:
