@@ -15,6 +15,7 @@ kagglehub, kagglesdk and requests are imported where they are used: that takes a
 
 import errno
 import hashlib
+import os
 import shutil
 import sys
 import threading
@@ -203,13 +204,24 @@ def _gigabytes(size: float) -> str:
 
 
 def cached(name: str) -> Path | None:
-    """The complete unpacked archive in kagglehub's cache, if it is there; needs no network."""
+    """The complete unpacked archive in kagglehub's cache, or mounted; needs no network."""
     archive = KaggleArchive(name)
-    return archive.folder if archive.is_complete() else None
+    return archive.folder if archive.is_complete() else mounted(name)
+
+
+def mounted(name: str) -> Path | None:
+    """The archive where notebooks of Kaggle and Colab mount what was added to them, if it is."""
+    owner, dataset = ARCHIVES[name].split("/")[:2]
+    variables = ("KAGGLE_CACHE_MOUNT_FOLDER", "COLAB_CACHE_MOUNT_FOLDER")  # kagglehub's
+    places = (Path(os.environ.get(variable) or "/kaggle/input") for variable in variables)
+    folders = (
+        place / below for place in places for below in (dataset, f"datasets/{owner}/{dataset}")
+    )
+    return next((one for one in folders if one.is_dir() and any(one.iterdir())), None)
 
 
 def unpacked(name: str, root: str | None) -> Path:
-    """The folder `root` of an unpacked archive; None: the one in the cache, downloaded if need be.
+    """The folder `root` of an unpacked archive; None: the one that `fetch` gives.
 
     Raises:
         DatasetError: there is no such folder, or it cannot be downloaded.
@@ -239,7 +251,8 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     """The unpacked folder of an archive, downloaded if need be, resuming an interrupted download.
 
     It is `root`, a new or empty folder; None: in kagglehub's cache (KAGGLEHUB_CACHE, else
-    ~/.cache/kagglehub). `say` takes lines that report what happens; progress goes to stderr.
+    ~/.cache/kagglehub), or where it is mounted. `say` takes lines that report what happens;
+    progress goes to stderr.
 
     Raises:
         DatasetError: it cannot be downloaded; says why and what to do. What has arrived is kept.
@@ -247,6 +260,8 @@ def fetch(name: str, root: Path | None = None, say: Say = print) -> Path:
     archive = KaggleArchive(name, root)
     if archive.is_complete():
         return archive.folder
+    if root is None and (folder := mounted(name)):
+        return folder
     try:
         if root and archive.folder.is_dir() and not any(archive.folder.iterdir()):
             archive.folder.rmdir()  # to be replaced by a rename

@@ -174,6 +174,19 @@ def fails_after(
     return failing
 
 
+@pytest.mark.parametrize("below", ["best-artworks-of-all-time", f"datasets/{HANDLE[:35]}"])
+@pytest.mark.parametrize("variable", ["KAGGLE_CACHE_MOUNT_FOLDER", "COLAB_CACHE_MOUNT_FOLDER"])
+def test_what_a_notebook_has_mounted_is_not_downloaded(
+    below: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(variable, str(tmp_path / "input"))
+    (tmp_path / "input" / below).mkdir(parents=True)
+    assert kaggle.cached(NAME) is None
+    (tmp_path / "input" / below / "artists.csv").touch()
+    assert kaggle.unpacked(NAME, None) == kaggle.cached(NAME) == tmp_path / "input" / below
+
+
 def test_an_archive_is_downloaded_once_then_cached(
     stand_in: StandIn,
     archive: Path,
