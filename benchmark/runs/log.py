@@ -35,6 +35,7 @@ from benchmark.transfer.loop import Epoch, Result
 from benchmark.transfer.masks import area_resized
 from benchmark.transfer.step import LOSS_NAMES
 from datasets import LoadedImages
+from datasets.reading import without_pillows_warnings
 
 FILMS = ("consistency", "video.")
 """Options of films alone."""
@@ -228,7 +229,8 @@ def _log_original_sizes(log: RunLog, prepared: Prepared, pictures: Sequence[np.n
 
     Last, because it reads the photographs again: one that is gone costs nothing else.
     """
-    originals = [np.asarray(picture.read()) for picture in prepared.content.image_set.images]
+    with without_pillows_warnings():
+        originals = [np.asarray(picture.read()) for picture in prepared.content.image_set.images]
     pairs = zip(prepared.examples, pictures, originals * len(prepared.paintings), strict=True)
     for (artist, content), picture, original in pairs:
         whole = partial(_of_original_size, prepared, picture, original)

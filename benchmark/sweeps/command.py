@@ -46,8 +46,9 @@ def job(config: DictConfig) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what Hydra's arguments say; returns the exit code."""
-    # Hydra prints errors in several lines with exit code 1; with this it raises them.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    # Hydra prints errors in several lines with exit code 1; with this, whatever was set, it raises
+    # them, and they become one line.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     # The package hydra-ray-launcher, where it is installed too, has a schema of the same name.
     warnings.filterwarnings("ignore", r"\s*'hydra/launcher/ray' is validated", UserWarning)
     sys.argv[1:] = arguments

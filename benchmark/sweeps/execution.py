@@ -181,9 +181,15 @@ def attempt(
                 earlier = None
             result = tracked_run(config, prepare, tracker, context, checkpoint, output, earlier)
         first, last = result.first_losses[0].mean(), result.losses[0].mean()
-        reason, seconds = result.stop_reason.message, f"{result.seconds:.1f} s"
-        style = "red" if result.status == "diverged" else None
-        say(f"{result.status}: {reason}; total loss {first:.4g} → {last:.4g}, {seconds}", style)
+        losses, style = f"total loss {first:.4g} → {last:.4g}", None
+        if (
+            result.status == "diverged"
+        ):  # whose reason has the loss, which is not that of what is kept
+            losses, style = f"kept are the pictures of epoch {result.kept_epochs.max()}", "red"
+        say(
+            f"{result.status}: {result.stop_reason.message}; {losses}, {result.seconds:.1f} s",
+            style,
+        )
         return result.status == "finished"
     except BusyError:
         say("already running in another process; skipped", "yellow")

@@ -75,7 +75,8 @@ class Facts(Record):
     sweep: str = ""
     command: str = ""
     owner: Owner | None = None
-    # "epochs", "converged", "diverged", "error", "interrupted", "lost" or "complete".
+    # "epochs", "converged", "not converged", "diverged", "error", "interrupted", "lost" or
+    # "complete".
     stopped_by: str = ""
     reason: str = ""  # the same in a sentence
     times_resumed: int = 0

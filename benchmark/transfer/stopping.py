@@ -1,4 +1,4 @@
-"""When an optimisation ends: converged, diverged, or out of epochs."""
+"""When an optimisation ends: converged or not yet, diverged, or out of epochs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 ADVICE = "lower optimizer.learning_rate, or loss.style_weight if it was raised"
+
+GROWING = 3
+"""Epochs in a row that the loss grew in, at the end above the first, that count as divergence."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,10 @@ class Stopping:
 
 
 class StopReason(NamedTuple):
-    """Why an optimisation ended: "epochs", "converged" or "diverged", and that in a sentence."""
+    """Why an optimisation ended, in a word and in a sentence.
+
+    The word is "epochs", "converged", "not converged" or "diverged".
+    """
 
     stopped_by: str
     message: str
@@ -31,9 +37,11 @@ class StopReason(NamedTuple):
 def stopping_reason(history: Sequence[float], stopping: Stopping) -> StopReason | None:
     """Whether an optimisation ends, given its average total losses from epoch 0 to now.
 
-    Diverged: not finite, or above `divergence_factor` times the first, or above the first at the
-    end: pixels that are clipped keep most losses from exploding further. Converged: each of the
-    last `patience` epochs improved by less than `min_improvement`, (before − now) / before.
+    Diverged: not finite, or above `divergence_factor` times the first, or at the end above the
+    first after `GROWING` epochs of growth: pixels that are clipped keep most losses from exploding
+    further. Converged: each of the last `patience` epochs improved by less than `min_improvement`,
+    (before − now) / before; but not above the first loss, where a start at the content picture has
+    no content loss yet, and the first steps add some.
     """
     epoch, first, now = len(history) - 1, history[0], history[-1]
     if not np.isfinite(now):
@@ -59,11 +67,16 @@ def stopping_reason(history: Sequence[float], stopping: Stopping) -> StopReason 
         ending = StopReason("epochs", f"all {epoch} epochs were done")
     else:
         return None
-    if now > first:
-        return _diverged(
-            f"ended at {now:.4g} after {epoch} epochs, above the {first:.4g} it began with"
-        )
-    return ending
+    if now <= first:
+        return ending
+    what = f"ended at {now:.4g} after {epoch} epochs, above the {first:.4g} it began with"
+    last = history[-GROWING - 1 :]
+    if len(last) > GROWING and all(before < after for before, after in pairwise(last)):
+        return _diverged(what)
+    stopped_by = "epochs" if ending.stopped_by == "epochs" else "not converged"
+    more = "more epochs" if stopped_by == "epochs" else "early_stopping.patience=5"
+    reason = f"the average total loss {what}: it has not converged yet; try {more}"
+    return StopReason(stopped_by, f"{reason}, or a lower optimizer.learning_rate")
 
 
 def _diverged(what: str) -> StopReason:
