@@ -39,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--style", nargs="+", required=True, help="a folder, pictures, or an artist")
     add("-o", "--output", metavar="OUT", help="a file or folder (default: the current folder)")
     add("--every", type=int, metavar="N", help="also write the pictures after every N epochs")
+    add("--background", metavar="COLOUR", help="to lie on, in place of transparency")
     add("--force", action="store_true", help="overwrite files that are there")
     add("--no-log", action="store_true", help="do not log the pictures in MLflow")
     given = parser.parse_intermixed_args(arguments)
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     with explained_imports():
         from benchmark.sweeps.painting import Request, paint
 
-    request = Request(photographs, style, (*options, *more_options), every=given.every)
+    overrides = (*options, *more_options)
+    request = Request(photographs, style, overrides, given.every, given.background)
     with refusing():
         return paint(request, given.output, force=given.force, is_logged=not given.no_log)
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmark import stylize
 from benchmark.config.errors import ConfigError
-from benchmark.images.saving import SRGB, save_like
+from benchmark.images.saving import SRGB, check_colour, save_like
 from benchmark.sweeps.painting import Request, config_of, style_options
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
@@ -170,6 +170,23 @@ def test_a_picture_is_written_without_what_its_photograph_lacks(tmp_path: Path) 
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.mode == "RGB"
         assert "icc_profile" not in picture.info
+
+
+def test_a_picture_lies_on_a_background_in_place_of_transparency(tmp_path: Path) -> None:
+    photograph = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    photograph.paste((0, 0, 0, 255), (0, 0, 4, 8))
+    photograph.save(tmp_path / "half.png")
+    picture = np.full((8, 8, 3), 9, "uint8")
+    for ending in ("png", "jpg"):
+        out = tmp_path / f"out.{ending}"
+        save_like(picture, tmp_path / "half.png", out, background="#ff0000")
+        with Image.open(out) as found:
+            assert found.mode == "RGB"
+            levels = np.asarray(found).astype(int)
+        assert np.abs(levels[:, 0] - 9).max() <= 3
+        assert np.abs(levels[:, -1] - (255, 0, 0)).max() <= 3
+    with pytest.raises(InputError, match="is no colour"):
+        check_colour("--background", "blu")
 
 
 def test_a_missing_folder_of_photographs_names_the_argument() -> None:

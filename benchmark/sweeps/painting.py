@@ -15,7 +15,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.quoting import in_quotes
 from benchmark.config.schema import Config
 from benchmark.images.pixels import Pictures, to_uint8
-from benchmark.images.saving import WRITABLE, save_like
+from benchmark.images.saving import WRITABLE, check_colour, save_like
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.groups import available_paintings
 from benchmark.runs.log import run_title
@@ -47,6 +47,7 @@ class Request:
     style: Sequence[str]  # files and folders; or embedded painters; or artists of the archive
     overrides: Sequence[str] = ()  # `option=value`, over those of `conf/experiment/stylize.yaml`
     every: int | None = None  # epochs after which pictures on the way are wanted
+    background: str | None = None  # a colour to lie on, in place of transparency
 
 
 def paint(request: Request, output: str | None, *, force: bool, is_logged: bool) -> int:
@@ -55,6 +56,7 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
     Raises:
         InputError: a file or an option is wrong, or a file is there and `force` is not given.
     """
+    check_colour("--background", request.background)
     screen = Output()
     application.begin().interrupts.install()
     config, overrides = config_of(request)
@@ -65,7 +67,8 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
     def write(images: Pictures, suffix: str = "") -> None:
         for index, (image, file) in enumerate(zip(images, files, strict=True)):
             place = file.with_stem(file.stem + suffix)
-            save_like(to_uint8(image), sources[index % len(sources)], place)
+            source = sources[index % len(sources)]
+            save_like(to_uint8(image), source, place, request.background)
 
     reached: list[Epoch] = []
 
