@@ -16,7 +16,8 @@ from PIL import Image
 
 from benchmark.user_input import InputError
 from datasets import DatasetError, LazyImage, folder
-from datasets.images import SMALLEST_SIDE, printable
+from datasets.images import SMALLEST_SIDE
+from datasets.reading import printable
 
 OPTION = "FILM"
 
