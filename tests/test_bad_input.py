@@ -258,7 +258,7 @@ VARIANTS: list[Row] = [
     ("dataset.films=0 dataset=movies", "dataset.films", "must be > 0"),
     ("dataset.pictures=trailers dataset=movies", "dataset.pictures", "posters or backdrops"),
     ("dataset.several_genres=last dataset=movies", "dataset.several_genres", "first or left_out"),
-    ("dataset.genres=3 dataset=movies", "dataset.genres", "must be a list"),
+    ("dataset.genres={a:b} dataset=movies", "dataset.genres", "must be a list"),
     ("dataset.paintings=0", "dataset.paintings", "must be > 0"),
     ("dataset.paintings=61", "dataset.paintings", "60"),
     "dataset.selection=newest",
@@ -679,7 +679,9 @@ def claimed(width: int, height: int) -> bytes:
     """A PNG cut short, with the size that it says it has."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + checksum
+    return (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + checksum + b"\0\0\0\1IDAT"
+    )
 
 
 def content_file(name: str, content: bytes | Callable[[Path], object]) -> Maker:

@@ -1,7 +1,7 @@
 """Paths and names from the shell to the configuration, through Hydra's own grammar."""
 
 import inspect
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,17 +16,18 @@ from benchmark.config.schema import (
     CheckpointOptions,
     Config,
     Evaluation,
-    LossWeight,
     Tracking,
 )
 from benchmark.config.signatures import argument_types, function_of
 from benchmark.runs.contents import ContentChoice
 from benchmark.runs.style_sets import Selection
+from benchmark.sweeps.plan import combinations
 
 PATHS = [
     *("My Photos (2024)", "R&D", "a#b", "[2024] trip", "O'Keeffe", "x=1", "~/Pictures"),
     *("Müller, Anna", "2023_01", "1e5", "true", "{a} b", "'90s", "C:\\Users\\me\\", "50% off!"),
     *("photos(2024)", "a:b", " spaces ", "${a", "-5", "a\\'b", '"', "日本, 空", "[a", "infinity"),
+    *("sqlite:////tmp/ml.db", "C:/x", "van gogh"),
 ]
 """Of one argument each."""
 
@@ -48,6 +49,9 @@ def test_what_the_shell_hands_over_as_a_path_is_that_path(path: str) -> None:
         assert by_name == {"folder": path, "files": "x"}
     once = quoted(f"content.root={path}")
     assert quoted(once) == once
+    # As Hydra hands it to the runs of a sweep.
+    [[again]] = combinations([OverridesParser.create().parse_override(once)])
+    assert hydra_reads(again) == path
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
@@ -127,8 +131,12 @@ def test_every_option_of_a_text_is_known() -> None:
             assert inspect.isfunction(function)
             types |= {f"{group}.{key}": hint for key, hint in argument_types(function).items()}
     del types["best_optimizer.overlay"]  # a variant's name, looked up among those of conf/
-    others = {int, dict[str, LossWeight]}
-    texts = {key for key, hint in types.items() if str in kinds(hint) and not others & kinds(hint)}
+    parts = {key: kinds(hint) for key, hint in types.items()}
+    texts = {
+        key
+        for key, found in parts.items()
+        if str in found and int not in found and dict not in map(get_origin, found)
+    }
     listed = {key for key in texts if list[str] in kinds(types[key])}
     assert listed == NAMES
     assert texts - listed | {"backbone.weights"} == TEXTS

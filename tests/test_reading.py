@@ -85,16 +85,20 @@ def lab16(path: Path) -> None:
 
 TIFFS: list[tuple[str, Callable[[Path], object], list[list[int]]]] = [
     # By hand: L* = 50 is Y = 0.1842, as sRGB (1.055 Y^(1/2.4) − 0.055) · 255 = 118.9.
-    # The red, by the formulas of CIE (D50), Bradford's matrix and sRGB's: (206, 69, 55).
-    ("CIE L*a*b*", lab16, [[119, 119, 119], [206, 69, 55]]),
+    # The red, by the formulas of CIE (D50), Bradford's matrix and sRGB's: (214, 60, 55).
+    ("CIE L*a*b*", lab16, [[119, 119, 119], [214, 60, 55]]),
     (
         "float RGB",
-        lambda path: tifffile.imwrite(path, np.array([[[0, 0.5, 1], [1, 0, 0.2]]], "float32")),
+        lambda path: tifffile.imwrite(
+            path, np.array([[[0, 0.5, 1], [1, 0, 0.2]]], "float32"), photometric="rgb"
+        ),
         [[0, 128, 255], [255, 0, 51]],
     ),
     (
         "float RGB beyond 1",
-        lambda path: tifffile.imwrite(path, np.array([[[0, 2, 4], [4, 0, 1]]], "float32")),
+        lambda path: tifffile.imwrite(
+            path, np.array([[[0, 2, 4], [4, 0, 1]]], "float32"), photometric="rgb"
+        ),
         [[0, 128, 255], [255, 0, 64]],
     ),
     (
@@ -110,7 +114,9 @@ TIFFS: list[tuple[str, Callable[[Path], object], list[list[int]]]] = [
     (
         "32-bit integers",
         lambda path: tifffile.imwrite(
-            path, np.array([[[0, 2**31, 2**32 - 1], [2**32 - 1, 0, 0]]], "uint32")
+            path,
+            np.array([[[0, 2**31, 2**32 - 1], [2**32 - 1, 0, 0]]], "uint32"),
+            photometric="rgb",
         ),
         [[0, 128, 255], [255, 0, 0]],
     ),
@@ -151,11 +157,10 @@ def test_other_formats_are_named_by_content(name: str) -> None:
     assert kind_of(b"hello") is None
 
 
-def test_a_raw_picture_is_not_its_preview(tmp_path: Path) -> None:
-    """A TIFF whose first image says that it is a reduced one of another, as DNG and NEF have it."""
-    preview = np.zeros((8, 8, 3), "uint8")
-    tags = [(254, "I", 1, 1, True), (330, "I", 1, 8, True)]
-    tifffile.imwrite(tmp_path / "a.png", preview, extratags=tags, subfiletype=1)
+@pytest.mark.parametrize("tags", [{254: 1, 330: 8}, {50706: b"\1\4\0\0"}])
+def test_a_raw_picture_is_not_its_preview(tags: dict[int, object], tmp_path: Path) -> None:
+    """A TIFF whose first image is a reduced one of another, as in NEF; or that says it is DNG."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png", "TIFF", tiffinfo=tags)
     with pytest.raises(UnreadableError, match="a camera's raw picture"):
         read_file(tmp_path / "a.png")
 

@@ -23,7 +23,9 @@ NAMES = {
 """Options that hold names or paths in a list."""
 
 QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-PLAIN = r"[a-zA-Z_/.*?:-](?:[\w/.*?@%+: -]*[\w/.*?@%+:-])?"
+PLAIN = r"[a-zA-Z_/.*?-][\w/.*?@%+-]*"
+"""What Hydra neither refuses nor escapes when it hands it on to the runs of a sweep."""
+
 LEFT = (
     rf"null|(?:choice|glob|interval|range|shuffle|sort|str|tag)\(.*\)|{QUOTED}(?:\s*,\s*{QUOTED})*"
 )
