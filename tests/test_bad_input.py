@@ -258,7 +258,7 @@ VARIANTS: list[Row] = [
     ("dataset.films=0 dataset=movies", "dataset.films", "must be > 0"),
     ("dataset.pictures=trailers dataset=movies", "dataset.pictures", "posters or backdrops"),
     ("dataset.several_genres=last dataset=movies", "dataset.several_genres", "first or left_out"),
-    ("dataset.genres={a:b} dataset=movies", "dataset.genres", "must be a list"),
+    ("dataset.genres=[[a]] dataset=movies", "dataset.genres", "must be a text"),
     ("dataset.paintings=0", "dataset.paintings", "must be > 0"),
     ("dataset.paintings=61", "dataset.paintings", "60"),
     "dataset.selection=newest",
