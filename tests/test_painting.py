@@ -96,7 +96,7 @@ def test_the_same_from_python(folder: Path) -> None:
 
 def test_styles_are_files_painters_or_artists(folder: Path) -> None:
     assert style_options(["sample"])[0] == "dataset=sample"
-    assert style_options(["sample/loose drips"])[1] == "dataset.artists=[loose drips]"
+    assert style_options(["sample/loose drips"])[1] == "dataset.artists=['loose drips']"
     assert style_options(["monet"]) == ["dataset=best_artworks", "dataset.artists=[monet]"]
     paintings = str(folder / "paintings")
     config, _ = config_of(Request([str(folder / "photo, (1).png")], [paintings], TINY))

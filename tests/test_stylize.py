@@ -532,7 +532,7 @@ def test_a_checkpoint_of_halved_batches_goes_on_in_halves(
         ([100, 90], Stopping(10), None),
         ([100, 99.95], Stopping(10), "converged"),
         ([100, 101], Stopping(10), "not converged"),
-        ([100, 102, 101, 103, 104], Stopping(10, patience=4), "not converged"),
+        ([100, 102, 101.95, 103, 104], Stopping(10, patience=4), "not converged"),
         ([100, 101, 102, 103], Stopping(10, patience=3), "diverged"),
         ([100, 90, 101, 102, 103], Stopping(4, patience=None), "diverged"),
         ([100, 101, 102], Stopping(2, patience=None), "epochs"),

@@ -65,7 +65,7 @@ def _texts(option: str, value: str, is_sweep: bool) -> str:
     if is_sweep:
         several = rf"{QUOTED}(?=,|$)|(?:,(?= )|[^,])+"
         return re.sub(several, lambda one: _text_or_null(one[0]), value)
-    return _text(value)
+    return quoted_text(value)
 
 
 def _by_name(pairs: str) -> str:
@@ -80,14 +80,14 @@ def _by_name(pairs: str) -> str:
 def _listed(value: str) -> str:
     """A list of names, or several; a name with a comma or a bracket brings its own quotes."""
     name = rf"\s*{QUOTED}\s*(?=[\],])|[^\[\],]+"
-    return re.sub(name, lambda one: _text(one[0].strip()), value)
+    return re.sub(name, lambda one: quoted_text(one[0].strip()), value)
 
 
 def _text_or_null(text: str) -> str:
-    return text if text == "null" else _text(text)
+    return text if text == "null" else quoted_text(text)
 
 
-def _text(text: str) -> str:
+def quoted_text(text: str) -> str:
     """A text as it stands where Hydra reads it as that text, else in quotes."""
     if re.fullmatch(QUOTED, text, re.DOTALL) or (is_plain(text) and text.isascii()):
         return text

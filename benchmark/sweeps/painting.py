@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
-from benchmark.config.quoting import in_quotes
+from benchmark.config.quoting import in_quotes, quoted_text
 from benchmark.config.schema import Config
 from benchmark.images.pixels import Pictures, to_uint8
 from benchmark.images.saving import WRITABLE, check_colour, save_like
@@ -188,10 +188,10 @@ def style_options(style: Sequence[str]) -> list[str]:
         return ["dataset=files", f"dataset.paths={absolute(style)}"]
     kind, _, painter = style[0].partition("/")
     if kind == "sample" and len(style) == 1:
-        return ["dataset=sample", f"dataset.artists=[{in_quotes(painter or FIRST_PAINTER)}]"]
+        return ["dataset=sample", f"dataset.artists=[{quoted_text(painter or FIRST_PAINTER)}]"]
     if any("/" in name or Path(name).suffix for name in missing):
         raise InputError("no such file or folder", "--style", missing[0])
-    return ["dataset=best_artworks", f"dataset.artists=[{','.join(map(in_quotes, style))}]"]
+    return ["dataset=best_artworks", f"dataset.artists=[{','.join(map(quoted_text, style))}]"]
 
 
 def files_of(
