@@ -167,7 +167,7 @@ def test_an_image_is_read_once_and_anew_when_it_changes(
         """Which images are read for a part of the set, which must be as without a cache."""
         read.clear()
         part = replace(ada, images=ada.images[places])
-        found = kept.load_images(part, size, disk)
+        found = kept.load_images(part, size, disk, counted)
         expected = datasets.load_images(part, size, resized)
         assert found.digests == expected.digests
         np.testing.assert_array_equal(found.pixels, expected.pixels)
