@@ -54,6 +54,7 @@ OPTIONS: list[Row] = [
     "epochs=0",
     "epochs=nan",
     "epochs=",
+    "total_epochs=0",
     "steps_per_epoch=0",
     ("batch=0", "batch", "or auto"),
     ("memory_gb=4", "memory_gb", "batch=auto"),

@@ -217,6 +217,7 @@ class Config:
     style_scale: Annotated[float, Field(gt=0, le=8, allow_inf_nan=False)]
     preserve_color: PreserveColor
     epochs: Count
+    total_epochs: Count | None
     steps_per_epoch: Count
     batch: Annotated[int | str, AfterValidator(batch_number)]
     memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None

@@ -23,7 +23,7 @@ from benchmark.runs.contents import ContentChoice, load_content
 from benchmark.runs.evaluation import evaluation_setup
 from benchmark.runs.groups import available_paintings, chosen_paintings, load_paintings
 from benchmark.runs.masks import PAINTINGS_OPTION, Masks, mask_sets, painting_mask_sets
-from benchmark.runs.sizes import check_sides, scaled_sizes
+from benchmark.runs.sizes import check_sides, scaled_epochs, scaled_sizes
 from benchmark.runs.start import STARTS, Start, start_pictures
 from benchmark.runs.style_sets import Selection, painting_together
 from benchmark.runs.variants import aggregation, keys_of, loss_of, metric_of, optimizer_choice
@@ -52,6 +52,7 @@ class Prepared:
     batch: int  # most examples to optimise together
     start: Start  # where images start
     sizes: Sequence[int]  # pixels of the longest side, at each scale
+    epochs_each: Sequence[int]  # most epochs, at each scale
     native: bool  # whether pictures keep their aspect ratio instead of becoming squares
     style_scale: float  # size of the paintings over that of the pictures
     colours: ColourPreservation | None  # what keeps the photographs' colours, if anything does
@@ -112,11 +113,14 @@ class Prepared:
     @property
     def epochs(self) -> int:
         """The most that it may take, at all scales."""
-        return self.stopping.epochs * len(self.sizes)
+        return sum(self.epochs_each)
 
     def scales(self) -> list[Scale]:
         """From coarse to fine."""
-        return [Scale(partial(self.batches, size), self.stopping) for size in self.sizes]
+        return [
+            Scale(partial(self.batches, size), replace(self.stopping, epochs=epochs))
+            for size, epochs in zip(self.sizes, self.epochs_each, strict=True)
+        ]
 
     def with_masks(self, sets: tuple[ImageSet, ...]) -> "Prepared":
         """The same with masks, a set for all artists or one of each; InputError if one is wrong."""
@@ -271,6 +275,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
         batch=batch_of(config, workspace, backbone, optimizer, content, paintings, len(masks)),
         start=start_of(config, content, workspace),
         sizes=scaled,
+        epochs_each=scaled_epochs(config),
         native=native,
         style_scale=config.style_scale,
         colours=PRESERVATIONS.get(config.preserve_color.value),

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.images.upscale import squares
 from benchmark.metrics.classifier import CHOOSER
 from benchmark.metrics.scoring import EvaluationSetup, scores
-from benchmark.runs.checkpoint import Checkpoint
+from benchmark.runs.checkpoint import Checkpoint, Saved
 from benchmark.runs.log import log_epoch, log_inputs, log_results
 from benchmark.runs.paintings import compare_with_paintings
 from benchmark.runs.prepare import Prepared
@@ -30,12 +30,49 @@ def run(
     title: str,
     output: Output,
     watch: Callable[[Epoch], None] = lambda epoch: None,
+    painted: Result | None = None,
 ) -> Result:
-    """Optimise a run from its checkpoint on, `watch` each epoch, score its results, log it all."""
+    """Optimise a run from its checkpoint on, `watch` each epoch, score its results, log it all.
+
+    One that is `painted` is only scored and logged; its images are not yet finished.
+    """
     saved = checkpoint.open()
     if saved:
         prepared = replace(prepared, batch=saved.batch)
     log_inputs(log, prepared)
+    if painted is None:
+        result = _optimized(prepared, log, checkpoint, saved, title, output, watch)
+    else:
+        result = painted
+        for number, losses in enumerate(result.history):
+            log_epoch(log, prepared, Epoch(number, losses, lambda: result.images, float("nan")))
+    painting_losses = compare_with_paintings(prepared, result.images)
+    result = replace(result, images=prepared.finished(result.images))
+    log_results(log, prepared, result, painting_losses, title)
+    with output.status("  scoring the pictures …") if output.is_terminal else nullcontext():
+        scored = score(
+            prepared.evaluation_setup,
+            prepared.paintings,
+            prepared.content,
+            squares(result.images, len(prepared.content.pixels[0])),
+            prepared.backbone.shared.architecture.model,
+            prepared.backbone.weights,
+        )
+        log_scores(log, scored, result.epochs)
+    log.end(result.status, *result.stop_reason)
+    return result
+
+
+def _optimized(
+    prepared: Prepared,
+    log: RunLog,
+    checkpoint: Checkpoint,
+    saved: Saved | None,
+    title: str,
+    output: Output,
+    watch: Callable[[Epoch], None],
+) -> Result:
+    """The optimisation of a run from what its checkpoint saved on, each epoch logged."""
     done = len(saved.state.history) if saved else 0
     announce = partial(output.print_of_run, title)
     with epoch_progress(title, prepared.epochs, len(prepared.examples), output, done) as show_epoch:
@@ -57,7 +94,7 @@ def run(
             announce(f"out of memory: batch size reduced to {examples}", style="yellow")
             log.update(RunFacts(batch=examples))
 
-        result = optimize_scales(
+        return optimize_scales(
             prepared.transfer,
             prepared.scales(),
             keep_best=prepared.keep_best,
@@ -67,21 +104,6 @@ def run(
             on_state=partial(checkpoint.save, batch=prepared.batch, when_logged=log.then),
             on_smaller_batch=on_smaller_batch,
         )
-    painting_losses = compare_with_paintings(prepared, result.images)
-    result = replace(result, images=prepared.finished(result.images))
-    log_results(log, prepared, result, painting_losses, title)
-    with output.status("  scoring the pictures …") if output.is_terminal else nullcontext():
-        scored = score(
-            prepared.evaluation_setup,
-            prepared.paintings,
-            prepared.content,
-            squares(result.images, len(prepared.content.pixels[0])),
-            prepared.backbone.shared.architecture.model,
-            prepared.backbone.weights,
-        )
-        log_scores(log, scored, result.epochs)
-    log.end(result.status, *result.stop_reason)
-    return result
 
 
 def score(

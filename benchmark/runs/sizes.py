@@ -18,12 +18,22 @@ LARGEST_SMALLEST_SIDE = 320
 
 
 def scaled_sizes(config: Config) -> list[int]:
-    """Pixels of the longest side at each scale."""
+    """Pixels of the longest side at each scale that is reached."""
     scales, size = config.scales, config.image_size
     if scales == "auto":
         halvings = max(int(log2(size / COARSEST_SIZE)), 0)
         scales = [0.5**halving for halving in range(halvings, -1, -1)]
-    return [round(size * scale) for scale in scales]
+    total = config.total_epochs
+    reached = None if total is None else -(-total // config.epochs)
+    return [round(size * scale) for scale in scales[:reached]]
+
+
+def scaled_epochs(config: Config) -> list[int]:
+    """Most epochs at each scale; of `total_epochs` the last takes what the others leave."""
+    each = [config.epochs] * len(scaled_sizes(config))
+    if config.total_epochs is not None:
+        each[-1] = config.total_epochs - sum(each[:-1])
+    return each
 
 
 def check_sides(backbone: Backbone, config: Config, contents: Callable[[int], Pictures]) -> None:

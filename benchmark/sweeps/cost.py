@@ -69,7 +69,8 @@ def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
         cost = costs[batch]
         updates = run.epochs * run.stopping.steps_per_epoch
         # A step of a smaller scale costs as much less as it has fewer pixels.
-        share = float(np.mean(np.square(np.divide(run.sizes, run.sizes[-1]))))
+        shares = np.square(np.divide(run.sizes, run.sizes[-1]))
+        share = float(np.average(shares, weights=run.epochs_each))
         run_seconds = updates * share * cost.step_seconds * len(run.examples) / cost.batch
         seconds.append(run_seconds + (0.0 if kind in compiled else cost.compile_seconds))
         compiled.add(kind)

@@ -207,8 +207,12 @@ def tracked_run(
     output: Output,
     earlier: RunRecord | None = None,
     watch: Callable[[Epoch], None] = lambda epoch: None,
+    painted: Result | None = None,
 ) -> Result:
-    """Open a run in MLflow, or resume it, prepare it and do it; errors are recorded, and raised."""
+    """Open a run in MLflow, or resume it, prepare it and do it; errors are recorded, and raised.
+
+    One that is `painted` is only logged.
+    """
     facts = facts_of(config, context, checkpoint.fingerprint)
     with tracker.run(context.title, facts, earlier, checkpoint.flush) as log:
         log.params(logged_options(config))
@@ -216,7 +220,7 @@ def tracked_run(
         prepared = prepare()
         if earlier:
             check_unchanged(earlier, prepared)
-        result = run(prepared, log, checkpoint, context.title, output, watch)
+        result = run(prepared, log, checkpoint, context.title, output, watch, painted)
     checkpoint.remove()
     return result
 

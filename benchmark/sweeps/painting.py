@@ -21,7 +21,7 @@ from benchmark.runs.groups import available_paintings
 from benchmark.runs.log import run_title
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output, epoch_progress
-from benchmark.runs.sizes import scaled_sizes
+from benchmark.runs.sizes import scaled_epochs
 from benchmark.runs.workspace import Workspace
 from benchmark.runtime.interrupts import EXIT_CODE
 from benchmark.sweeps import application
@@ -137,14 +137,17 @@ def logged(
     overrides: Sequence[str],
     prepared: Prepared,
     output: Output,
-    watch: Callable[[Epoch], None],
+    watch: Callable[[Epoch], None] = lambda epoch: None,
+    painted: Result | None = None,
 ) -> Result:
-    """The result of a run of its own in MLflow."""
+    """The result of a run of its own in MLflow; one that is `painted` is only logged."""
     Tracker.check_reachable(config.tracking.uri)
     tracker, _ = opened(config, [prepared], application.current(), output)
     context = RunContext(run_title(config), pairs_of(overrides))
     nothing = Checkpoint(None)
-    result = tracked_run(config, lambda: prepared, tracker, context, nothing, output, watch=watch)
+    result = tracked_run(
+        config, lambda: prepared, tracker, context, nothing, output, watch=watch, painted=painted
+    )
     output.print(f"logged in MLflow, {tracker.uri}", soft_wrap=True)
     return result
 
@@ -152,10 +155,11 @@ def logged(
 def config_of(request: Request) -> tuple[Config, list[str]]:
     """The configuration of a request, and the options that it comes from."""
     images = folder.images_at("PHOTO", request.photographs)
+    is_blend = any(option.startswith("dataset.blend=") for option in request.overrides)
     options = [
         "experiment=stylize",
         f"tracking.sweep=stylize-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}",
-        *style_options(request.style),
+        *style_options(request.style, is_blend=is_blend),
         "content=files",
         f"content.paths={absolute(request.photographs)}",
         f"content.count={len(images)}",
@@ -164,8 +168,7 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
     fewest = min(len(group.images) for group in available_paintings(first))
     options.append(f"dataset.paintings={min(fewest, MOST_PAINTINGS)}")
     if request.every:
-        epochs = first.epochs * len(scaled_sizes(first))
-        wanted = list(range(0, epochs + 1, request.every))
+        wanted = list(range(0, sum(scaled_epochs(first)) + 1, request.every))
         options.append(f"snapshots={as_override(wanted)}")
     options += request.overrides
     return composed(options), options
@@ -177,21 +180,28 @@ def absolute(paths: Sequence[str]) -> str:
     return f"[{','.join(map(in_quotes, found))}]"
 
 
-def style_options(style: Sequence[str]) -> list[str]:
+def style_options(style: Sequence[str], *, is_blend: bool = False) -> list[str]:
     """The options that name a style: files and folders, an embedded painter, or artists.
+
+    Of a blend, whose option names the artists, those that name where they are: a folder with a
+    subfolder for each, the embedded painters, or the archive.
 
     Raises:
         InputError: it is none of these.
     """
     missing = [path for path in style if not Path(path).expanduser().exists()]
     if not missing:
+        if is_blend:
+            return ["dataset=folder", f"dataset.root={absolute(style)[1:-1]}"]
         return ["dataset=files", f"dataset.paths={absolute(style)}"]
     kind, _, painter = style[0].partition("/")
     if kind == "sample" and len(style) == 1:
-        return ["dataset=sample", f"dataset.artists=[{quoted_text(painter or FIRST_PAINTER)}]"]
+        artists = [f"dataset.artists=[{quoted_text(painter or FIRST_PAINTER)}]"]
+        return ["dataset=sample", *(() if is_blend else artists)]
     if any("/" in name or Path(name).suffix for name in missing):
         raise InputError("no such file or folder", "--style", missing[0])
-    return ["dataset=best_artworks", f"dataset.artists=[{','.join(map(quoted_text, style))}]"]
+    artists = [f"dataset.artists=[{','.join(map(quoted_text, style))}]"]
+    return ["dataset=best_artworks", *(() if is_blend else artists)]
 
 
 def files_of(

@@ -46,6 +46,12 @@ def compiles_with_xla() -> bool:
     return name() == "jax" or (name() == "tensorflow" and bool(accelerators()))
 
 
+def has_bfloat16() -> bool:
+    """Whether bfloat16 is faster than float32 here: GPUs, and processors that multiply it."""
+    flags = _proc_field("cpuinfo", "flags").split()
+    return bool(accelerators()) or not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)
+
+
 def gradient(function: Callable[[Any], tuple[Any, Any]], place: Any) -> tuple[Any, Any]:
     """The gradient, at a tensor, of the first of a function's two results; and the second."""
     module = importlib.import_module(name())

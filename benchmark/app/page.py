@@ -1,0 +1,375 @@
+"""The page: its components, and which function of the service each of them calls."""
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from benchmark.app.choices import (
+    COLOURS,
+    QUALITIES,
+    SIZES,
+    Settings,
+    found,
+)
+from benchmark.app.components import (
+    LivePicture,
+    Paintings,
+    Photograph,
+    curve,
+    listed,
+    table,
+)
+from benchmark.app.service import Service, Update
+from benchmark.user_input import InputError
+
+CSS = Path(__file__).with_name("app.css")
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+MONOSPACE = ["ui-monospace", "Consolas", "monospace"]
+NETWORKS = [("VGG19", "vgg"), ("VGG19's first blocks", "vgg_shallow")]
+SHOW_PICTURE = "() => document.getElementById('picture').scrollIntoView({block: 'center'})"
+TITLE = "A photograph in an artist's manner"
+
+Thumbnails = dict[str, str]
+"""A picture's file by artist's name."""
+
+
+class Inputs(NamedTuple):
+    """What is read when Paint is pressed, in this order."""
+
+    photograph: Any
+    artist: Any
+    second: Any
+    share: Any
+    own: Any
+    strength: Any
+    size: Any
+    colours: Any
+    quality: Any
+    brush: Any
+    network: Any
+    precision: Any
+    paintings: Any
+
+
+class Outputs(NamedTuple):
+    """What is shown while a picture is painted, in this order."""
+
+    picture: Any
+    status: Any
+    curve: Any
+    table: Any
+    slider: Any
+    png: Any
+    jpeg: Any
+    command: Any
+    history: Any
+
+
+def theme() -> Any:
+    """Gradio's own, with fonts of the reader's system: none is fetched."""
+    return gr.themes.Default(font=FONTS, font_mono=MONOSPACE)
+
+
+def build(service: Service, thumbnails: Thumbnails) -> gr.Blocks:
+    """The page of a service."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 7200)) as page:
+        gr.Markdown(f"# {TITLE}\nChoose a photograph and an artist, and watch it being painted.")
+        with gr.Row():
+            with gr.Column(min_width=320):
+                inputs = _inputs(service, thumbnails)
+                with gr.Row(elem_id="actions"):
+                    paint = gr.Button("Paint", variant="primary", elem_id="paint")
+                    stop = gr.Button("Stop", variant="stop", elem_id="stop")
+            with gr.Column(min_width=320):
+                outputs, go_on, more, log = _outputs()
+        _connect(service, inputs, outputs, (paint, stop, go_on, more, log))
+
+        def close(request: gr.Request) -> None:
+            service.sessions.close(request.session_hash)
+
+        page.unload(close)
+    page.queue(max_size=service.limits.waiting, default_concurrency_limit=8)
+    return page
+
+
+def _inputs(service: Service, thumbnails: Thumbnails) -> Inputs:
+    """The left column."""
+    limits = service.limits
+    photograph = Photograph(
+        label=f"Your photograph (up to {limits.megabytes} MB)",
+        sources=["upload", "webcam", "clipboard"],
+        type="filepath",
+        height=280,
+        elem_id="photograph",
+    )
+    artist, second, share = _artist_inputs(service.artists, thumbnails)
+    with gr.Accordion("Paintings of your own", open=False):
+        own = Paintings(
+            label=f"Up to {limits.paintings} pictures, taken as one artist instead of the chosen",
+            file_count="multiple",
+            file_types=["image"],
+            elem_id="own",
+        )
+    strength = gr.Slider(
+        -3,
+        3,
+        service.defaults.strength,
+        step=0.5,
+        label="Strength",
+        info="More of the artist to the right, more of the photograph to the left: each step "
+        "doubles the weight of the style, for every artist alike.",
+        elem_id="strength",
+    )
+    quality = gr.Radio(
+        list(QUALITIES),
+        value=service.defaults.quality,
+        label="Time to take",
+        info="Quick shows what to expect, good is for most pictures, best takes four times as "
+        "long as good.",
+        elem_id="quality",
+    )
+    colours = gr.Radio(
+        list(COLOURS),
+        value=service.defaults.colours,
+        label="Colours",
+        info="With the photograph's, only the brightness of strokes is taken from the artist.",
+    )
+    size = gr.Dropdown(
+        sorted({*SIZES, service.defaults.size}),
+        value=service.defaults.size,
+        label="Size",
+        info="Pixels of the picture's longer side; twice the size takes four times as long.",
+        elem_id="size",
+    )
+    return Inputs(
+        photograph,
+        artist,
+        second,
+        share,
+        own,
+        strength,
+        size,
+        colours,
+        quality,
+        *_more_inputs(service.defaults),
+    )
+
+
+def _artist_inputs(artists: Any, thumbnails: Thumbnails) -> tuple[Any, Any, Any]:
+    """Search, gallery and list of the artists; the second of a mixture and its share."""
+
+    def shown(text: str) -> list[tuple[str, str]]:
+        return [(thumbnails[a.name], a.name) for a in found(artists, text or "")]
+
+    names = [artist.name for artist in artists]
+    search = gr.Textbox(label="Search artists", placeholder="part of a name", elem_id="search")
+    gallery = gr.Gallery(
+        shown(""),
+        label="Artists",
+        columns=3,
+        height="auto" if len(names) <= 9 else 330,
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id="artists",
+    )
+    artist = gr.Dropdown(names, value=names[0], label="Artist", elem_id="artist")
+    with gr.Accordion("Mix with a second artist", open=False):
+        second = gr.Dropdown(
+            [("nobody", ""), *[(name, name) for name in names]],
+            value="",
+            label="Second artist",
+            info="One of the same collection.",
+            elem_id="second",
+        )
+        share = gr.Slider(0, 100, 50, step=5, label="Share of the second, in per cent")
+    search.change(shown, search, gallery, queue=False, show_progress="hidden")
+
+    def picked(text: str, event: gr.SelectData) -> str:
+        return found(artists, text or "")[int(event.index)].name
+
+    gallery.select(picked, search, artist, queue=False, show_progress="hidden")
+    return artist, second, share
+
+
+def _more_inputs(defaults: Settings) -> tuple[Any, Any, Any, Any]:
+    """What is folded away: size of strokes, network, numbers, paintings."""
+    with gr.Accordion("More settings", open=False):
+        brush = gr.Slider(
+            0.5,
+            2,
+            defaults.brush,
+            step=0.25,
+            label="Size of strokes",
+            info="Paintings are looked at this much larger or smaller than the picture.",
+        )
+        network = gr.Dropdown(
+            NETWORKS,
+            value=defaults.network,
+            label="Network",
+            info="Whose activations are matched; the first blocks give texture without motifs.",
+        )
+        precision = gr.Radio(
+            ["float32", "bfloat16"],
+            value=defaults.precision,
+            label="Numbers",
+            info="bfloat16 takes half the time where the processor or GPU has it.",
+        )
+        paintings = gr.Slider(
+            1,
+            30,
+            defaults.most_paintings,
+            step=1,
+            label="Paintings",
+            info="So many of the artist's are matched at once, where there are as many.",
+        )
+    return brush, network, precision, paintings
+
+
+def _outputs() -> tuple[Outputs, Any, Any, Any]:
+    """The right column."""
+    picture = LivePicture(
+        label="The picture",
+        interactive=False,
+        buttons=["fullscreen"],
+        height=420,
+        elem_id="picture",
+    )
+    status = gr.HTML(said("Upload a photograph to begin."), elem_id="status")
+    with gr.Row():
+        go_on = gr.Button("Go on", elem_id="go-on")
+        more = gr.Slider(10, 500, 50, step=10, label="Steps to go on", elem_id="more")
+    slider = gr.ImageSlider(
+        label="Before and after", height=420, interactive=False, elem_id="slider"
+    )
+    with gr.Row():
+        png = gr.DownloadButton("Download PNG", elem_id="png", interactive=False)
+        jpeg = gr.DownloadButton("Download JPEG", elem_id="jpeg", interactive=False)
+    command = gr.Textbox(
+        label="Command for this picture",
+        info="Makes the same picture from the same files, from the repository's folder.",
+        lines=3,
+        interactive=False,
+        buttons=["copy"],
+        elem_id="command",
+    )
+    history = gr.Gallery(
+        label="Pictures of this session", columns=4, height="auto", elem_id="history"
+    )
+    with gr.Accordion("Losses", open=False):
+        plot = gr.LinePlot(
+            x="step", y="loss", color="of", label="Losses by step", height=240, elem_id="curve"
+        )
+        rows = gr.Dataframe(label="Losses each 100 steps", interactive=False)
+    log = gr.Button("Log this picture in MLflow", elem_id="log")
+    return (
+        Outputs(picture, status, plot, rows, slider, png, jpeg, command, history),
+        go_on,
+        more,
+        log,
+    )
+
+
+def _connect(service: Service, inputs: Inputs, outputs: Outputs, buttons: Any) -> None:
+    """Which function each component calls."""
+    paint, stop, go_on, more, log = buttons
+    device: Any = {"concurrency_id": "device", "concurrency_limit": 1, "trigger_mode": "once"}
+    shown: Any = {"show_progress_on": [outputs.picture]}
+
+    def painted(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+        chosen = Inputs(*values)
+        settings = settings_of(chosen)
+        artists = [chosen.artist or "", chosen.second or ""]
+        photograph, own = chosen.photograph, listed(chosen.own)
+        key, share = request.session_hash, chosen.share / 100
+        updates = service.paint(key, photograph, artists, share, own, settings)
+        yield from _views(service, request, updates)
+
+    def gone_on(epochs: float, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        yield from _views(service, request, service.go_on(request.session_hash, int(epochs)))
+
+    def accepted(upload: str | None, request: gr.Request) -> tuple[Any, str]:
+        if not upload:
+            return gr.skip(), said("Upload a photograph to begin.")
+        try:
+            return gr.skip(), said(service.accept(request.session_hash, upload))
+        except InputError as error:
+            return None, said(sentence(error), role="alert")
+
+    def logged(request: gr.Request) -> str:
+        try:
+            return said(service.log(request.session_hash))
+        except InputError as error:
+            raise refusal(error) from error
+
+    def stopped(request: gr.Request) -> None:
+        service.stop(request.session_hash)
+
+    paint.click(painted, list(inputs), list(outputs), api_name="paint", **device, **shown)
+    paint.click(None, js=SHOW_PICTURE)
+    go_on.click(gone_on, more, list(outputs), api_name="go_on", **device, **shown)
+    stop.click(stopped, queue=False, api_name="stop")
+    photograph = inputs.photograph
+    photograph.change(accepted, photograph, [photograph, outputs.status], api_name="accept")
+    log.click(logged, None, outputs.status, api_name="log", concurrency_id="log")
+
+
+def _views(
+    service: Service, request: gr.Request, updates: Iterator[Update]
+) -> Iterator[tuple[Any, ...]]:
+    """What each update shows, in the order of `Outputs`."""
+    try:
+        for update in updates:
+            yield _view(service, request, update)
+    except InputError as error:
+        raise refusal(error) from error
+
+
+def _view(service: Service, request: gr.Request, update: Update) -> tuple[Any, ...]:
+    stage, done, same = update.stage, update.finished, gr.skip()
+    picture, plot, rows = same, same, same
+    if stage:
+        picture, plot, rows = stage.pixels, curve(stage.losses), table(stage.losses)
+    if done is None:
+        return (picture, said(update.text), plot, rows, same, same, same, same, same)
+    results = service.sessions.of(request.session_hash).results
+    slider, downloads = (done.before, done.jpeg), (done.png, done.jpeg)
+    buttons = [gr.DownloadButton(value=file, interactive=True) for file in downloads]
+    return (picture, said(update.text), plot, rows, slider, *buttons, done.command, list(results))
+
+
+def settings_of(chosen: Inputs) -> Settings:
+    """The settings that were chosen.
+
+    Raises:
+        InputError: one is none that can be.
+    """
+    return Settings(
+        strength=float(chosen.strength),
+        size=int(chosen.size),
+        colours=chosen.colours,
+        quality=chosen.quality,
+        brush=float(chosen.brush),
+        network=chosen.network,
+        precision=chosen.precision,
+        most_paintings=int(chosen.paintings),
+    )
+
+
+def said(text: str, role: str = "status") -> str:
+    """A text that screen readers read when it changes."""
+    return f'<p role="{role}" aria-live="polite">{escape(text)}</p>'
+
+
+def sentence(error: InputError) -> str:
+    """What is wrong, for people who gave no option."""
+    return f"{error.value}: {error.reason}" if isinstance(error.value, str) else error.reason
+
+
+def refusal(error: InputError) -> Exception:
+    """The page's own error, without a traceback in the server's output."""
+    refused: Exception = gr.Error(sentence(error), print_exception=False, duration=None)
+    return refused
