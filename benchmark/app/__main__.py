@@ -83,7 +83,9 @@ def is_this_machine(host: str) -> bool:
 def serve(options: argparse.Namespace) -> int:
     """Build the page and serve it."""
     os.environ.update(QUIET)
-    with tempfile.TemporaryDirectory(prefix="benchmark-app-") as folder:
+    # A new folder in it, so that what is removed at the end is the program's own.
+    place = os.environ.get("GRADIO_TEMP_DIR")
+    with tempfile.TemporaryDirectory(prefix="benchmark-app-", dir=place) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         with explained_imports():
             from benchmark.app.launch import launched

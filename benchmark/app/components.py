@@ -20,55 +20,48 @@ TABLE_EPOCHS = 100
 MOST_POINTS = 200  # of a curve
 
 
-class UploadOnly:
-    """A component whose files come from the browser, never from an address on another host."""
-
-    async def async_move_resource_to_block_cache(self, place: Any) -> str | None:
-        """Refuse what the server would have to fetch itself."""
-        if "://" in str(place):
-            raise gr.Error("addresses are not fetched: upload the file", print_exception=False)
-        found: str | None = await super().async_move_resource_to_block_cache(place)  # type: ignore[misc]
-        return found
-
-
-class Photograph(UploadOnly, gr.Image):
+def photograph_input(**options: Any) -> gr.Image:
     """An upload that is given on as it is, profile, transparency and all."""
+    component = upload_only(gr.Image(type="filepath", **options))
 
-    is_template = True
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        """The uploaded file."""
+    def preprocess(payload: ImageData | None) -> str | None:
         return payload.path if payload else None
 
-    def get_block_name(self) -> str:
-        """What the page takes it for."""
-        return "image"
+    # Set on the object: a class of one's own has Gradio write a stub beside its module.
+    component.preprocess = preprocess
+    return component
 
 
-class Paintings(UploadOnly, gr.File):
+def paintings_input(**options: Any) -> gr.File:
     """Several uploads."""
-
-    is_template = True
-
-    def get_block_name(self) -> str:
-        """What the page takes it for."""
-        return "file"
+    return upload_only(gr.File(file_count="multiple", file_types=["image"], **options))
 
 
-class LivePicture(gr.Image):
-    """A picture in the page itself, not in a file that would have to be removed."""
+def live_picture(**options: Any) -> gr.Image:
+    """A picture, uint8 (H, W, 3), in the page itself: no file is left that had to be removed."""
+    component = gr.Image(interactive=False, **options)
 
-    is_template = True
-
-    def postprocess(self, value: Any) -> ImageData | None:
-        """Pixels, uint8 (H, W, 3), as the address of a JPEG."""
-        if value is None or isinstance(value, str):
+    def postprocess(value: Any) -> ImageData | None:
+        if not isinstance(value, np.ndarray):
             return None
         return ImageData(url=data_url(value), orig_name="picture.jpg", mime_type="image/jpeg")
 
-    def get_block_name(self) -> str:
-        """What the page takes it for."""
-        return "image"
+    component.postprocess = postprocess
+    return component
+
+
+def upload_only(component: Any) -> Any:
+    """The component, whose files come from the browser, never from an address elsewhere."""
+    moved = component.async_move_resource_to_block_cache
+
+    async def move_unless_elsewhere(place: Any) -> str | None:
+        if "://" in str(place):
+            raise gr.Error("addresses are not fetched: upload the file", print_exception=False)
+        found: str | None = await moved(place)
+        return found
+
+    component.async_move_resource_to_block_cache = move_unless_elsewhere
+    return component
 
 
 def data_url(pixels: np.ndarray) -> str:

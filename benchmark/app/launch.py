@@ -4,9 +4,11 @@ import argparse
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from benchmark.app import gallery, page
 from benchmark.app.choices import Settings
+from benchmark.app.middleware import OwnHostOnly
 from benchmark.app.service import Service, default_precision
 from benchmark.app.uploads import Sessions
 from benchmark.config.compose import composed
@@ -41,14 +43,20 @@ def built(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Service
 def launched(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Service]:
     """The page, served; the network is loaded meanwhile."""
     blocks, service = built(options, folder)
+    serve(blocks, service, options)
     service.warm()
+    return blocks, service
+
+
+def serve(blocks: gr.Blocks, service: Service, options: argparse.Namespace) -> None:
+    """Serve a page, in threads of its own."""
     blocks.launch(
         server_name=options.host,
         server_port=options.port,
         share=options.share == "yes",
         auth=tuple(options.auth.split(":", 1)) if options.auth else None,
         max_file_size=f"{service.limits.megabytes}mb",
-        blocked_paths=[],
+        app_kwargs={"middleware": [Middleware(OwnHostOnly)]},
         prevent_thread_lock=True,
         quiet=True,
         inbrowser=False,
@@ -62,4 +70,3 @@ def launched(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Serv
         css_paths=page.CSS,
         show_error=True,
     )
-    return blocks, service

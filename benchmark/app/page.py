@@ -15,11 +15,11 @@ from benchmark.app.choices import (
     found,
 )
 from benchmark.app.components import (
-    LivePicture,
-    Paintings,
-    Photograph,
     curve,
     listed,
+    live_picture,
+    paintings_input,
+    photograph_input,
     table,
 )
 from benchmark.app.service import Service, Update
@@ -80,10 +80,10 @@ def build(service: Service, thumbnails: Thumbnails) -> gr.Blocks:
         with gr.Row():
             with gr.Column(min_width=320):
                 inputs = _inputs(service, thumbnails)
+            with gr.Column(min_width=320):
                 with gr.Row(elem_id="actions"):
                     paint = gr.Button("Paint", variant="primary", elem_id="paint")
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
-            with gr.Column(min_width=320):
                 outputs, go_on, more, log = _outputs()
         _connect(service, inputs, outputs, (paint, stop, go_on, more, log))
 
@@ -98,19 +98,16 @@ def build(service: Service, thumbnails: Thumbnails) -> gr.Blocks:
 def _inputs(service: Service, thumbnails: Thumbnails) -> Inputs:
     """The left column."""
     limits = service.limits
-    photograph = Photograph(
+    photograph = photograph_input(
         label=f"Your photograph (up to {limits.megabytes} MB)",
         sources=["upload", "webcam", "clipboard"],
-        type="filepath",
         height=280,
         elem_id="photograph",
     )
     artist, second, share = _artist_inputs(service.artists, thumbnails)
     with gr.Accordion("Paintings of your own", open=False):
-        own = Paintings(
+        own = paintings_input(
             label=f"Up to {limits.paintings} pictures, taken as one artist instead of the chosen",
-            file_count="multiple",
-            file_types=["image"],
             elem_id="own",
         )
     strength = gr.Slider(
@@ -231,9 +228,8 @@ def _more_inputs(defaults: Settings) -> tuple[Any, Any, Any, Any]:
 
 def _outputs() -> tuple[Outputs, Any, Any, Any]:
     """The right column."""
-    picture = LivePicture(
+    picture = live_picture(
         label="The picture",
-        interactive=False,
         buttons=["fullscreen"],
         height=420,
         elem_id="picture",
@@ -257,7 +253,11 @@ def _outputs() -> tuple[Outputs, Any, Any, Any]:
         elem_id="command",
     )
     history = gr.Gallery(
-        label="Pictures of this session", columns=4, height="auto", elem_id="history"
+        label="Pictures of this session",
+        columns=4,
+        height="auto",
+        fit_columns=False,
+        elem_id="history",
     )
     with gr.Accordion("Losses", open=False):
         plot = gr.LinePlot(
