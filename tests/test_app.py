@@ -320,7 +320,7 @@ def test_no_other_file_can_be_read_and_nothing_comes_from_elsewhere(
         *(f"{folder}/link.txt", "../secret.txt", "pyproject.toml", "http://example.org/x"),
     ):
         for route in ("gradio_api/file=", "gradio_api/file/", "file="):
-            request = requests.Request("GET", f"{url}/{route}{place}").prepare()
+            request = session.prepare_request(requests.Request("GET", url))
             request.url = f"{url}/{route}{place}"  # which would be normalised
             answer = session.send(request, timeout=10)
             assert answer.status_code in (403, 404), (route, place)

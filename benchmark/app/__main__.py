@@ -35,7 +35,7 @@ Options of `python -m benchmark --help` can be added and hold for all pictures: 
 """
 
 
-@refusing()
+@refusing(OSError)
 def main(arguments: Sequence[str]) -> int:
     """Serve the page until Ctrl-C; returns the exit code."""
     parser = Parser(
@@ -83,20 +83,29 @@ def is_this_machine(host: str) -> bool:
 def serve(options: argparse.Namespace) -> int:
     """Build the page and serve it."""
     os.environ.update(QUIET)
-    # A new folder in it, so that what is removed at the end is the program's own.
     place = os.environ.get("GRADIO_TEMP_DIR")
+    # A new folder in it, so that what is removed at the end is the program's own.
     with tempfile.TemporaryDirectory(prefix="benchmark-app-", dir=place) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        with explained_imports():
-            from benchmark.app.launch import launched
-
-        print("Loading the network …", flush=True)
-        page, service = launched(options, Path(folder))
-        print(f"The app: {page.local_url}   (Ctrl-C ends it)", flush=True)
         try:
-            page.block_thread()
+            return serve_from(Path(folder), options)
         finally:
-            service.sessions.close_all()
+            os.environ.pop("GRADIO_TEMP_DIR")
+            os.environ.update({"GRADIO_TEMP_DIR": place} if place else {})
+
+
+def serve_from(folder: Path, options: argparse.Namespace) -> int:
+    """The same, with a folder for its files."""
+    print("Loading the network …", flush=True)
+    with explained_imports():
+        from benchmark.app.launch import launched
+
+    page, service = launched(options, folder)
+    print(f"The app: {page.local_url}   (Ctrl-C ends it)", flush=True)
+    try:
+        page.block_thread()
+    finally:
+        service.sessions.close_all()
     return 0
 
 
