@@ -140,8 +140,8 @@ def test_pictures_on_the_way_differ_and_own_paintings_are_an_artist(
     ("name", "made", "words"),
     [
         ("text.png", lambda file: file.write_text("#!/bin/sh"), "no picture"),
-        ("page.svg", lambda file: file.write_text("<svg onload='x()'/>"), "no picture"),
-        ("bomb.eps", lambda file: file.write_text("%!PS-Adobe-3.0 EPSF-3.0"), "no picture"),
+        ("page.svg", lambda file: file.write_text("<svg onload='x()'/>"), "SVG"),
+        ("bomb.eps", lambda file: file.write_text("%!PS-Adobe-3.0 EPSF-3.0"), "PostScript"),
         ("cut.png", lambda file: file.write_bytes(_png()[:2000]), "damaged"),
         ("wide.png", lambda file: file.write_bytes(_png(101, 100)), "megapixels"),
         ("big.png", lambda file: file.write_bytes(_png() + bytes(10**6)), "MB"),

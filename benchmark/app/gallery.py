@@ -31,7 +31,7 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
         for painter in sample.catalogue().artists
     ]
     if archive or kaggle.cached("best_artworks") is not None:
-        place = (f"dataset.root={_quoted(archive)}",) if archive else ()
+        place = (f"dataset.root={Path(archive).expanduser().resolve()}",) if archive else ()
         found += [
             ArtistChoice(artist.name, _set(artist), artist.name, "archive", place)
             for artist in best_artworks.catalogue(archive).artists
@@ -48,11 +48,6 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
 
 def _set(artist: Artist) -> ImageSet:
     return ImageSet(artist.name, artist.images)
-
-
-def _quoted(path: str) -> str:
-    place = str(Path(path).expanduser().resolve()).replace("'", "\\'")
-    return f"'{place}'"
 
 
 def thumbnails(choices: list[ArtistChoice], place: Path) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 import re
 import shutil
-import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -15,8 +16,8 @@ from PIL import Image
 from benchmark.app.device import Job
 from benchmark.sweeps.stages import Stage
 from benchmark.user_input import InputError
-from datasets import ImageSet
-from datasets.images import image_of, printable, read_all, readable_formats
+from datasets.formats import UnreadableError, readable_formats
+from datasets.reading import printable, read_file, without_pillows_warnings
 
 FORGOTTEN_SECONDS = 3 * 3600.0
 
@@ -117,20 +118,25 @@ def check_picture(file: Path, option: str, limits: Limits) -> None:
         raise InputError("no such file: upload it again", option, name)
     if file.stat().st_size > limits.megabytes * 1e6:
         raise InputError(f"over {limits.megabytes} MB: make it smaller", option, name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=sorted(readable_formats())) as picture:
-                pixels = picture.width * picture.height
-    except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
-        raise InputError("this is no picture that can be read", option, name) from error
+    pixels = 0
+    # Of what Pillow does not know, the reader says more.
+    with without_pillows_warnings(), suppress(Exception):
+        pixels = prod(_stored_size(file))
     if pixels > limits.megapixels * 1e6:
-        reason = f"{pixels / 1e6:.0f} megapixels, over {limits.megapixels:g}: scale it down"
+        reason = f"{pixels / 1e6:.2g} megapixels, over {limits.megapixels:g}: scale it down"
         raise InputError(reason, option, name)
-    images = ImageSet(option, (image_of(file),))
-    [size] = read_all(images.images, lambda image: image.read().size)
-    if isinstance(size, str):
-        raise InputError("this picture is damaged and cannot be read", option, name)
+    try:
+        with without_pillows_warnings():
+            read_file(file)
+    except UnreadableError as error:
+        raise InputError(str(error), option, name) from error
+    except Exception as error:  # Pillow's readers of rare formats raise whatever they meet.
+        raise InputError("this picture is damaged and cannot be read", option, name) from error
+
+
+def _stored_size(file: Path) -> tuple[int, int]:
+    with Image.open(file, formats=sorted(readable_formats())) as picture:
+        return picture.size
 
 
 def check_number(files: Sequence[str], limits: Limits) -> None:
