@@ -1,5 +1,6 @@
 """What a picture file is, told by its first bytes, and what to do about one that cannot be read."""
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -33,6 +34,9 @@ class Kind:
     def __str__(self) -> str:
         return f"{self.name}: {self.remedy}"
 
+
+say_once = cache(logging.getLogger("datasets").warning)
+"""Warns of a file, which may be looked at several times."""
 
 PLUGIN = "pip install -e '.[formats]' reads it"
 CAMERA_RAW = Kind("a camera's raw picture", "export it as TIFF or JPEG")

@@ -1,13 +1,12 @@
 """Sets of images, from files to arrays of one size."""
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ from natsort import natsorted
 from PIL import Image
 
 from benchmark.user_input import InputError
-from datasets.formats import UnreadableError, is_picture, passed_over
+from datasets.formats import UnreadableError, is_picture, passed_over, say_once
 from datasets.reading import printable, read_file, without_pillows_warnings
 
 SMALLEST_SIDE = 32  # pixels, of images that keep their aspect ratio
@@ -181,7 +180,7 @@ def files_in(folder: Path) -> tuple[LazyImage, ...]:
     """
     visible = _visible_files(folder)
     if unread := passed_over(visible):
-        _say_once(f"{printable(str(folder))}: {unread}")
+        say_once(f"{printable(str(folder))}: {unread}")
     return tuple(image_of(path) for path in visible if is_picture(path))
 
 
@@ -194,9 +193,6 @@ def no_images_in(folder: Path) -> str:
 def _visible_files(folder: Path) -> list[Path]:
     paths = natsorted(folder.iterdir(), key=lambda path: path.name)
     return [path for path in paths if path.is_file() and not path.name.startswith(".")]
-
-
-_say_once = cache(logging.warning)
 
 
 def image_of(path: Path) -> LazyImage:

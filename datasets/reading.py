@@ -1,6 +1,5 @@
 """From a picture file to an upright image in sRGB, 8 bits a channel."""
 
-import logging
 import os
 import re
 import unicodedata
@@ -24,6 +23,7 @@ from datasets.formats import (
     head_of,
     kind_of,
     readable_formats,
+    say_once,
 )
 
 WHOLE = 89_478_485
@@ -230,6 +230,12 @@ def in_srgb(image: Image.Image, source: str) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode == "LAB":
         profile = LAB
+    if profile and image.mode == "LA":  # of grey, as the profile is
+        grey = image.getchannel("L")
+        grey.info = {"icc_profile": profile}
+        alpha, image = image.getchannel("A"), in_srgb(grey, source)
+        image.putalpha(alpha)
+        return image
     if not profile or image.mode.startswith(("I", "F", "1")):
         return image
     coloured = image
@@ -248,7 +254,7 @@ def in_srgb(image: Image.Image, source: str) -> Image.Image:
             or coloured
         )
     except (ImageCms.PyCMSError, OSError) as error:
-        logging.warning("%s: its colour profile is not used (%s)", source, error)
+        say_once(f"{source}: its colour profile is not used ({error})")
         return image
 
 
