@@ -203,14 +203,11 @@ def test_a_run_does_not_depend_on_what_ran_before(sweep: Sweep, tmp_path: Path) 
 
 
 def test_jax_gives_the_same_losses(sweep: Sweep, tmp_path: Path) -> None:
+    """L-BFGS takes the same gradients; that its iterates are SciPy's is tested in `test_lbfgs`."""
     overrides = ["backbone=vgg_shallow", "agg=squared", *NEVER_STOP, store(tmp_path)]
-    done = inside("benchmark", "optimizer=lbfgs", *overrides)
+    done = command("benchmark", *overrides, backend="jax")
     assert done.returncode == 0, done.stdout + done.stderr
-    done = command("benchmark", "-m", "optimizer=adam,lbfgs", *overrides, backend="jax")
-    assert done.returncode == 0, done.stdout + done.stderr
-    client, [lbfgs, _, found, found_lbfgs] = runs_in(tmp_path)
-    wanted = losses_of(client, lbfgs)
-    np.testing.assert_allclose(losses_of(client, found_lbfgs), wanted, rtol=1e-3, atol=1e-6)
+    client, [found] = runs_in(tmp_path)
     # At the start the content loss is 0 but for rounding: JAX sums otherwise in batches of another
     # size, as the contents alone are one; a step later it is about 100.
     wanted = losses_of(sweep.client, sweep.runs[1])

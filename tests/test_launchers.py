@@ -82,7 +82,7 @@ def sweep(
         *sweep_arguments(folder, launcher, *more),
         output=log,
         environment={"RAY_AUTH_MODE": "disabled", **(environment or {})},
-        fresh=True,
+        fresh=bool(launcher),  # Ray and others do not survive a fork.
     )
     try:
         if disturb is not None:
