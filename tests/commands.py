@@ -139,7 +139,6 @@ def here(module: str, *arguments: str) -> int:
     GlobalHydra.instance().clear()
     with (
         patch.object(sys, "argv", [module, *arguments]),
-        patch("benchmark.runtime.interrupts.Interrupts.install"),
         patch("benchmark.sweeps.execution.Workspace", return_value=workspace.WORKSPACE),
         warnings.catch_warnings(),
     ):

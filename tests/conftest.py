@@ -1,13 +1,16 @@
 """What tests share: where the real data lies, a recorded sweep, and tiny inputs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
 
+from benchmark.runtime.interrupts import Interrupts
 from tests.archive import make_archive, make_films
 from tests.commands import TINY, command, store
 
@@ -21,6 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"no real data: {SHARED} is absent"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_signal_is_watched() -> Iterator[None]:
+    """A command in this process leaves it as it was: what watches signals would end the tests."""
+    with patch.object(Interrupts, "install"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,7 @@ def test_describe_counts_what_is_there(archive: Path, capsys: pytest.CaptureFixt
     assert describe.main(["dataset=best_artworks", f"dataset.root={archive}"]) == 1
     told = capsys.readouterr().out
     assert "20 paintings by 3 artists, 1 unreadable" in told
-    assert "Ada_Blau_5.jpg (UnidentifiedImageError" in told
+    assert "Ada_Blau_5.jpg (no picture of a known format" in told
     assert "differ from the table's count: Ada Blau 5 (4)" in told
     assert describe.main(["dataset=best_artwork"]) == 2
     assert "Did you mean 'best_artworks'?" in capsys.readouterr().err
