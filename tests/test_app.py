@@ -299,6 +299,7 @@ def address(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield f"http://127.0.0.1:{port}", next(tmp_path.glob("benchmark-app-*"))
     finally:
         process.kill()
+        process.wait(10)
 
 
 def test_no_other_file_can_be_read_and_nothing_comes_from_elsewhere(

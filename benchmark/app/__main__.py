@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -83,6 +84,8 @@ def is_this_machine(host: str) -> bool:
 def serve(options: argparse.Namespace) -> int:
     """Build the page and serve it."""
     os.environ.update(QUIET)
+    # Ended by a service manager, it removes its files as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     place = os.environ.get("GRADIO_TEMP_DIR")
     # A new folder in it, so that what is removed at the end is the program's own.
     with tempfile.TemporaryDirectory(prefix="benchmark-app-", dir=place) as folder:

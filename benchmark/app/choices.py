@@ -61,11 +61,6 @@ class Settings:
     precision: str = "float32"
     most_paintings: int = MOST_PAINTINGS
 
-    @property
-    def epochs(self) -> int:
-        """At each scale."""
-        return QUALITIES[self.quality].epochs
-
     def overrides(self) -> list[str]:
         """The options that they mean."""
         quality = QUALITIES[self.quality]

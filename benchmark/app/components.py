@@ -27,7 +27,7 @@ def photograph_input(**options: Any) -> gr.Image:
     def preprocess(payload: ImageData | None) -> str | None:
         return payload.path if payload else None
 
-    # Set on the object: a class of one's own has Gradio write a stub beside its module.
+    # Set on the object: of a class of one's own Gradio writes a stub beside its module.
     component.preprocess = preprocess
     return component
 
@@ -72,14 +72,9 @@ def data_url(pixels: np.ndarray) -> str:
 
 
 def curve(losses: np.ndarray) -> pd.DataFrame:
-    """Points of the curves of losses, (epochs + 1, 3): step, loss, and which it is."""
+    """Points of the curve of the total loss, of losses (epochs + 1, 3)."""
     steps = np.unique(np.linspace(0, len(losses) - 1, MOST_POINTS).round().astype(int))
-    rows = [
-        (int(step), float(losses[step, row]), name.replace("_", " "))
-        for row, name in enumerate(LOSS_NAMES)
-        for step in steps
-    ]
-    return pd.DataFrame(rows, columns=["step", "loss", "of"])
+    return pd.DataFrame({"step": steps, "loss": losses[steps, 0].astype(float)})
 
 
 def table(losses: np.ndarray) -> pd.DataFrame:

@@ -261,7 +261,7 @@ def _outputs() -> tuple[Outputs, Any, Any, Any]:
     )
     with gr.Accordion("Losses", open=False):
         plot = gr.LinePlot(
-            x="step", y="loss", color="of", label="Losses by step", height=240, elem_id="curve"
+            x="step", y="loss", label="Total loss by step", height=240, elem_id="curve"
         )
         rows = gr.Dataframe(label="Losses each 100 steps", interactive=False)
     log = gr.Button("Log this picture in MLflow", elem_id="log")
@@ -291,13 +291,13 @@ def _connect(service: Service, inputs: Inputs, outputs: Outputs, buttons: Any) -
     def gone_on(epochs: float, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         yield from _views(service, request, service.go_on(request.session_hash, int(epochs)))
 
-    def accepted(upload: str | None, request: gr.Request) -> tuple[Any, str]:
+    def accepted(upload: str | None, request: gr.Request) -> str:
         if not upload:
-            return gr.skip(), said("Upload a photograph to begin.")
+            return said("Upload a photograph to begin.")
         try:
-            return gr.skip(), said(service.accept(request.session_hash, upload))
+            return said(service.accept(request.session_hash, upload))
         except InputError as error:
-            return None, said(sentence(error), role="alert")
+            return said(sentence(error), role="alert")
 
     def logged(request: gr.Request) -> str:
         try:
@@ -313,7 +313,7 @@ def _connect(service: Service, inputs: Inputs, outputs: Outputs, buttons: Any) -
     go_on.click(gone_on, more, list(outputs), api_name="go_on", **device, **shown)
     stop.click(stopped, queue=False, api_name="stop")
     photograph = inputs.photograph
-    photograph.change(accepted, photograph, [photograph, outputs.status], api_name="accept")
+    photograph.change(accepted, photograph, outputs.status, api_name="accept")
     log.click(logged, None, outputs.status, api_name="log", concurrency_id="log")
 
 
@@ -330,7 +330,8 @@ def _views(
 
 def _view(service: Service, request: gr.Request, update: Update) -> tuple[Any, ...]:
     stage, done, same = update.stage, update.finished, gr.skip()
-    picture, plot, rows = same, same, same
+    # An update of properties would have Gradio make the live picture's component anew.
+    picture, plot, rows = None, same, same
     if stage:
         picture, plot, rows = stage.pixels, curve(stage.losses), table(stage.losses)
     if done is None:

@@ -104,7 +104,7 @@ class Service:
 
         def work(job: Job[Stage]) -> Stage:
             prepared = begun(request, self.workspace)
-            session.until = settings.epochs * len(prepared.sizes)
+            session.until = prepared.stopping.epochs * len(prepared.sizes)
             return painted_until(request, prepared, session.until, job.show)
 
         session.stage = None

@@ -1,0 +1,115 @@
+"""The real app in a browser, as people use it; skipped without Chromium or Playwright."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from socket import socket
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.commands import started, until
+
+playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install it")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+
+OPTIONS = (
+    *("backbone=vgg_shallow", "backbone.weights=random", "cache=null", "dataset.paintings=2"),
+    *("image_size=48", "epochs=100000"),
+)
+WAIT = 120_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("app")
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    log = folder / "log.txt"
+    environment = {"GRADIO_TEMP_DIR": str(folder)}
+    process = started(
+        "benchmark.app", "--port", port, *OPTIONS, output=log, environment=environment, fresh=True
+    )
+    try:
+        until(process, log, "The app:")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as run:
+        opened = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def said(page: Any, words: str) -> None:
+    page.wait_for_selector(f"#status:has-text('{words}')", timeout=WAIT)
+
+
+def test_upload_choose_watch_stop_download_refused_and_queued(
+    address: str, browser: Any, photograph: Path, tmp_path: Path
+) -> None:
+    hosts = set()
+    page = browser.new_context(accept_downloads=True).new_page()
+    page.on("request", lambda one: hosts.add(one.url.split("/")[2]) if "://" in one.url else None)
+    page.goto(address)
+    upload = page.locator("#photograph input[type=file]")
+
+    (tmp_path / "text.png").write_text("no picture at all")
+    upload.set_input_files(str(tmp_path / "text.png"))
+    page.wait_for_selector("#status [role=alert]", timeout=WAIT)
+    assert "text.png" in page.inner_text("#status")
+
+    upload.set_input_files(str(photograph))
+    said(page, "is ready")
+    page.locator("#artists button", has_text="loose drips").first.click()
+    page.wait_for_function("document.querySelector('#artist input').value == 'loose drips'")
+    page.click("#paint")
+    said(page, "Step")
+    pictures: set[str] = set()
+    began = monotonic()
+    while len(pictures) < 3 and monotonic() - began < 120:
+        shown = page.evaluate("document.querySelector('#picture img')?.src || ''")
+        pictures |= {shown} if shown.startswith("data:") else set()
+        page.wait_for_timeout(100)
+    assert len(pictures) >= 3
+
+    second = browser.new_page()
+    second.goto(address)
+    second.locator("#photograph input[type=file]").set_input_files(str(photograph))
+    said(second, "is ready")
+    second.click("#paint")
+    second.wait_for_selector("#picture :text-matches('queue|/2', 'i')", timeout=WAIT)
+
+    page.click("#stop")
+    said(page, "Stopped after")
+    said(second, "Step")  # its turn
+    second.close()
+
+    page.wait_for_selector("#png:not([disabled])", timeout=WAIT)
+    with page.expect_download(timeout=WAIT) as download:
+        page.click("#png")
+    download.value.save_as(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.size == (48, 32)
+        assert np.asarray(picture).std() > 1
+    command = page.input_value("#command textarea")
+    assert re.search(r"photo\.png --style sample/loose_drips .* total_epochs=\d+$", command)
+    assert hosts == {address.partition("//")[2]}
