@@ -14,6 +14,8 @@ STORE ?= sqlite:///$(SERVER)/mlflow.db
 ARTIFACTS ?= $(SERVER)/artifacts
 WORKERS ?= 2
 OPTIONS ?=
+# Of the tests for every backend those that `make test` runs on JAX, which compiles for long; test-all runs all.
+ON_JAX := test_losses or batches or many_steps or lbfgs
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
@@ -41,10 +43,11 @@ types: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
 
 jax: $(VENV)/.installed-dev
-	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m backends tests/test_losses.py tests/test_stylize.py
+	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m backends tests/test_losses.py tests/test_stylize.py -k "$(ON_JAX)"
 
-test-all: test $(VENV)/.installed-cluster ## that, then the tests that need Ray, PostgreSQL or many processes, and the long ones (hours)
+test-all: test $(VENV)/.installed-cluster ## that, then the tests that need Ray, PostgreSQL or many processes, all on JAX, and the long ones (hours)
 	$(VENV)/bin/pytest -m 'cluster or faults' -rP
+	KERAS_BACKEND=jax $(VENV)/bin/pytest -m backends
 
 faults: $(VENV)/.installed-dev $(VENV)/.installed-cluster ## the long tests: 30 kills, long outages, many configurations (an hour)
 	$(VENV)/bin/pytest -m faults -rP
