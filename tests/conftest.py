@@ -48,7 +48,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 *("benchmark", "-m", "backbone=vgg_shallow,mobilenet", "agg=simple,squared"),
                 *("snapshots=[0,2]", "early_stopping.patience=null", *TINY),
                 store(folder, new=True),
-                fresh=True,
             )
             assert done.returncode == 0, done.stdout + done.stderr
             (folder / "output.txt").write_text(done.stdout)
