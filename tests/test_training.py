@@ -178,7 +178,9 @@ def test_an_estimate_counts_and_then_learns_from_the_runs(
     cost = StepCost("vgg", batch=4, step_seconds=0.8, compile_seconds=5.0)
     monkeypatch.setattr("benchmark.sweeps.cost.measure_step", lambda run: cost)
     monkeypatch.setattr("benchmark.sweeps.cost.backend.peak_memory", lambda: 2**31)
-    run = MagicMock(examples=range(4), stopping=Stopping(125), epochs=125, sizes=[224])
+    run = MagicMock(
+        examples=range(4), stopping=Stopping(125), epochs=125, sizes=[224], epochs_each=[125]
+    )
     run.plans.return_value = [BatchPlan([0], range(4))]
     estimated = print_estimate([run, run], Output())
     text = capsys.readouterr().out
@@ -187,7 +189,13 @@ def test_an_estimate_counts_and_then_learns_from_the_runs(
     assert "  measured per step of one example: vgg 0.2 s\n" in text
     assert estimated.seconds == [100.0, 100.0]
     # At half the size first, a quarter of the pixels.
-    scaled = MagicMock(examples=range(4), stopping=Stopping(125), epochs=250, sizes=[112, 224])
+    scaled = MagicMock(
+        examples=range(4),
+        stopping=Stopping(125),
+        epochs=250,
+        sizes=[112, 224],
+        epochs_each=[125] * 2,
+    )
     scaled.plans.return_value = run.plans.return_value
     assert print_estimate([run, scaled], Output()).seconds[1] == pytest.approx(125.0)
     capsys.readouterr()
