@@ -127,8 +127,9 @@ class Prepared:
         sizes = tuple(picture.shape[:2] for picture in self.contents())
         return replace(self, masks=self.workspace.masks(sets, self.content.image_set, sizes))
 
-    def with_painting_masks(self, sets: Sequence[ImageSet]) -> "Prepared":
+    def with_painting_masks(self, place: str, groups: Sequence[ImageSet]) -> "Prepared":
         """The same with masks of the paintings of each artist; InputError if one is wrong."""
+        sets = painting_mask_sets(place, groups, [one.image_set for one in self.style_sets])
         masks = [
             self.workspace.masks(
                 (of_artist,),
@@ -291,12 +292,7 @@ def prepare(config: Config, workspace: Workspace) -> Prepared:
     if not prepared.is_plain:
         check_sides(backbone, config, prepared.contents)
     if chosen.masks:
-        available, sets = (
-            available_paintings(config),
-            [one.image_set for one in prepared.style_sets],
-        )
-        of_paintings = painting_mask_sets(chosen.masks, available, sets)
-        prepared = prepared.with_painting_masks(of_paintings)
+        prepared = prepared.with_painting_masks(chosen.masks, available_paintings(config))
     return prepared.with_masks(masks) if masks else prepared
 
 
