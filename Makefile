@@ -15,7 +15,7 @@ ARTIFACTS ?= $(SERVER)/artifacts
 WORKERS ?= 2
 OPTIONS ?=
 # Of the tests for every backend those that `make test` runs on JAX, which compiles for long; test-all runs all.
-ON_JAX := test_losses or batches or many_steps or lbfgs
+ON_JAX := test_losses or batches_change or many_steps or lbfgs_first
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help

@@ -150,12 +150,12 @@ def overrides(draw: st.DrawFn, data: Data) -> Overrides:
                 optional = [None] if type(None) in kinds else []
                 chosen[option] = draw(st.sampled_from([*optional, *(one.value for one in kind)]))
     chosen["init"] = draw(st.sampled_from(["content", "noise", "blend", str(data.picture)]))
-    chosen["total_epochs"] = draw(st.sampled_from([None, 1, 2]))
     chosen["init_noise"] = draw(st.sampled_from([0, 0.3, 1]))
     any_size = chosen["shape"] == "native"
     chosen["style_scale"] = draw(st.sampled_from([1, 1.5])) if any_size else 1
     chosen |= draw(network(data, any_size)) | draw(optimizer()) | draw(aggregation()) | draw(loss())
-    return chosen | draw(pictures(data, chosen.get("split"))) | draw(metrics())
+    chosen |= draw(pictures(data, chosen.get("split"))) | draw(metrics())
+    return chosen | {"total_epochs": draw(st.sampled_from([None, 1, 2]))}
 
 
 @st.composite
