@@ -100,16 +100,16 @@ def score_another(options: argparse.Namespace, output: "Output", workspace: "Wor
 
     request = ToolPictures(options.label, options.pictures, options.table, options.overrides)
     with refusing(OSError):
-        log = score_pictures(request, options.sweep, options.tracking_uri, workspace)
-    values, *skipped = summary(log.scores)
-    output.print(f"{options.label}: {len(log.images)} pictures: {values}", soft_wrap=True)
+        done = score_pictures(request, options.sweep, options.tracking_uri, workspace)
+    values, *skipped = summary(done.scores)
+    output.print(f"{options.label}: {len(done.found.images)} pictures: {values}", soft_wrap=True)
     for line in skipped:
         output.print(f"  {line}", style="yellow", soft_wrap=True)
-    if log.extra:
-        shown = ", ".join(log.extra[:5]) + (" …" if len(log.extra) > 5 else "")
-        output.print(f"  {len(log.extra)} pictures of no example: {shown}", style="yellow")
-    output.print(f"logged in MLflow as a run of {log.sweep}; next: ", end="")
-    output.print(f"python -m benchmark.report --sweep {log.sweep}", soft_wrap=True)
+    if extra := done.found.extra:
+        shown = ", ".join(extra[:5]) + (" …" if len(extra) > 5 else "")
+        output.print(f"  {len(extra)} pictures of no example: {shown}", style="yellow")
+    output.print(f"logged in MLflow as a run of {done.sweep}; next: ", end="")
+    output.print(f"python -m benchmark.report --sweep {done.sweep}", soft_wrap=True)
     return 0
 
 

@@ -52,22 +52,27 @@ def announce_evaluators(output: Console, reasons: Mapping[str, str]) -> None:
         )
 
 
-@contextmanager
-def epoch_progress(
-    title: str, epochs: int, examples: int, output: Output, done: int = 0
-) -> Iterator[Callable[[Epoch], None]]:
-    """Shows the epochs of a run that it is called with: at most so many, some `done` before."""
-    bar = Progress(
+def progress_bar(unit: str, output: Output) -> Progress:
+    """A bar of so many of a unit, with the time left and a task's field `state`; in terminals."""
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("epochs"),
+        TextColumn(unit),
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
         console=output,
         transient=True,
         disable=not output.is_terminal,
     )
+
+
+@contextmanager
+def epoch_progress(
+    title: str, epochs: int, examples: int, output: Output, done: int = 0
+) -> Iterator[Callable[[Epoch], None]]:
+    """Shows the epochs of a run that it is called with: at most so many, some `done` before."""
+    bar = progress_bar("epochs", output)
     task = bar.add_task(title, total=epochs, completed=done, state="compiling …")
     began = last_line = monotonic()
 
@@ -93,17 +98,8 @@ def epoch_progress(
 @contextmanager
 def picture_progress(title: str, total: int, output: Output) -> Iterator[Callable[[int], None]]:
     """Shows how many of so many pictures are done; it is called with how many are done more."""
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pictures, {task.fields[rate]} a second"),
-        TimeRemainingColumn(),
-        console=output,
-        transient=True,
-        disable=not output.is_terminal,
-    )
-    task = bar.add_task(title, total=total, rate="?")
+    bar = progress_bar("pictures", output)
+    task = bar.add_task(title, total=total, state="")
     began = last_line = monotonic()
     done = 0
 
@@ -111,7 +107,7 @@ def picture_progress(title: str, total: int, output: Output) -> Iterator[Callabl
         nonlocal done, last_line
         done, now = done + pictures, monotonic()
         rate = done / max(now - began, 1e-3)
-        bar.update(task, completed=done, rate=f"{rate:.3g}")
+        bar.update(task, completed=done, state=f"{rate:.3g} a second")
         if not output.is_terminal and now - last_line > 20:
             last_line = now
             left = (total - done) / rate

@@ -1,7 +1,6 @@
 """Pictures that another program made, scored and logged as a run: `benchmark.evaluate`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,7 +13,7 @@ import pandas as pd
 import datasets
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
-from benchmark.config.schema import Config, nested
+from benchmark.config.schema import nested
 from benchmark.images.pixels import Pictures, gathered, to_float
 from benchmark.images.upscale import squares
 from benchmark.runs.log import contact_sheet, log_inputs, logged_options
@@ -62,8 +61,7 @@ class Scored(NamedTuple):
 
     scores: RunScores
     sweep: str  # the name by which commands find them
-    images: Sequence[LazyImage]
-    extra: Sequence[str]  # files that belong to no example
+    found: Matched
 
 
 def score_pictures(
@@ -79,7 +77,7 @@ def score_pictures(
             sweep, or it has pictures with this label.
     """
     Tracker.check_reachable(uri)
-    name = sweep or f"{name_key(request.label)}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    name = sweep or f"{name_key(request.label) or AGGREGATION}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
     places = [f"tracking.sweep={name}", *([f"tracking.uri={uri}"] if uri else [])]
     config = composed([*request.overrides, *places])
     tracking = config.tracking
@@ -95,24 +93,15 @@ def score_pictures(
         raise ConfigError(reason, "--label", request.label)
     number = 1 + max((run.number for run in runs), default=-1)
     context = RunContext(request.label, {}, number, parent.run_id if parent else "")
-    with tool_run(request, config, tracker, context) as log:
-        log_inputs(log, prepared)
-        scores = log_pictures(prepared, pictures, found.seconds, log, request.label)
-        log.end("finished", "complete", f"{len(pictures)} pictures of {request.label}")
-    return Scored(scores, name, found.images, found.extra)
-
-
-@contextmanager
-def tool_run(
-    request: ToolPictures, config: Config, tracker: Tracker, context: RunContext
-) -> Iterator[RunLog]:
-    """A run of MLflow for pictures that were not made here."""
     own = {"backbone": request.label, "agg": AGGREGATION, "optimizer": ""}
     facts = facts_of(config, context, "").model_copy(update=own)
     with tracker.run(request.label, facts) as log:
         log.params(logged_options(config))
         log.json(Artifact.CONFIG, nested(config))
-        yield log
+        log_inputs(log, prepared)
+        scores = log_pictures(prepared, pictures, found.seconds, log, request.label)
+        log.end("finished", "complete", f"{len(pictures)} pictures of {request.label}")
+    return Scored(scores, name, found)
 
 
 def log_pictures(

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from benchmark.runs.progress import Output
+from benchmark.runs.progress import Output, progress_bar
 from benchmark.sweeps.cost import duration
 
 LINE_SECONDS = 20.0
@@ -17,17 +15,7 @@ def frame_progress(
     title: str, frames: int, done: int, output: Output
 ) -> Iterator[Callable[[int, float], None]]:
     """Shows the frames of a film, some `done` before; called with their number and total loss."""
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=output,
-        transient=True,
-        disable=not output.is_terminal,
-    )
+    bar = progress_bar("frames", output)
     task = bar.add_task(title, total=frames, completed=done, state="compiling …")
     began = last_line = monotonic()
 
