@@ -19,7 +19,7 @@ ON_JAX := test_losses or batches_change or many_steps or lbfgs_first
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart app test tests types jax test-all faults bench ui server clean
+.PHONY: help install quickstart app docs test tests types jax test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -54,6 +54,10 @@ faults: $(VENV)/.installed-dev $(VENV)/.installed-cluster ## the long tests: 30 
 
 bench: install ## measure speed and memory against the usual script (up to an hour; BENCH="--only step")
 	$(RUN) -m benchmark.bench $(BENCH)
+
+docs: $(VENV)/.installed-docs ## build the documentation's site into build/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "the site: build/site/index.html; with its search: $(RUN) -m http.server --directory build/site"
 
 ui: install ## open the MLflow UI on what was run (PORT=5000, URI=another store)
 	@$(RUN) -m benchmark.ui --tracking-uri "$(URI)" --port $(PORT)
@@ -92,6 +96,10 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-app: pyproject.toml | $(VENV)/.installed
 	$(PIP) -e '.[app]'
+	touch $@
+
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e '.[docs]'
 	touch $@
 
 $(VENV)/.installed-cluster: pyproject.toml | $(VENV)/bin/python

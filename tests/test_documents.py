@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
 
 from benchmark.config.compose import composed
 from benchmark.config.registry import SINGLE_GROUPS
@@ -64,3 +66,14 @@ def test_the_options_of_the_table_are_those_of_the_program() -> None:
         # What a variant takes is in its own YAML.
         if option and group not in SINGLE_GROUPS:
             assert option in config[group], name
+
+
+def test_the_site_builds_with_no_broken_link(tmp_path: Path) -> None:
+    """With MkDocs's own small theme: Material takes longer to install than this whole test."""
+    build(
+        load_config(str(ROOT / "mkdocs.yml"), theme="mkdocs", site_dir=str(tmp_path), strict=True)
+    )
+    built = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.html")}
+    assert len(built) >= len(PAGES)
+    for page, text in built.items():
+        assert "arithmatex" not in text, f"{page}: a formula is not MathML"
