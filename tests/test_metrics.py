@@ -22,7 +22,7 @@ from benchmark.analysis import calibration
 from benchmark.config.compose import composed
 from benchmark.images import upscale
 from benchmark.images.pixels import luma
-from benchmark.metrics import kept, pixels, recognition, scoring
+from benchmark.metrics import kept, perceptual, pixels, recognition, scoring
 from benchmark.metrics.features import (
     Features,
     MissingInputError,
@@ -37,16 +37,19 @@ from benchmark.metrics.table import COLUMNS, MetricDescription, means
 from benchmark.runs.evaluation import all_artists, evaluation_setup
 from benchmark.runs.groups import load_paintings
 from benchmark.runs.variants import metric_of
+from benchmark.runs.workspace import load_backbone
 from benchmark.transfer.features import extract_features
 from benchmark.user_input import InputError
 from datasets import ImageSet, LazyImage, LoadedImages, load_images, sample
 from tests.workspace import WORKSPACE
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
+OF_ONE_NETWORK = {"cfsd"}
 METRICS = sorted(
     path.stem
     for path in (CONF / "metrics").glob("*.yaml")
     if not path.stem.startswith("genre_")  # by a fitted classifier: tests/test_genre.py
+    and path.stem not in OF_ONE_NETWORK
 )
 Array = Any
 
@@ -271,6 +274,17 @@ def test_kid_of_one_distribution_is_0_on_average_and_grows_with_distance() -> No
         kid(features(1), features(5))
 
 
+def test_structural_divergence_is_that_of_the_released_code() -> None:
+    """`PatchSimi` of StyleID's evaluation code, in PyTorch 2.13, float64, on these maps."""
+    maps = 9 * np.random.default_rng(0).random((3, 5, 7, 8))
+    pairs = [(maps[0], maps[1]), (maps[1], maps[0]), (maps[0], maps[2])]
+    found = [perceptual.structural_divergence(content, result) for content, result in pairs]
+    np.testing.assert_allclose(
+        found, [14.061599733092837, 14.074208249452969, 12.213187962121985], rtol=1e-12
+    )
+    assert perceptual.structural_divergence(maps[0], maps[0]) == 0.0
+
+
 def test_recognition_is_by_the_right_artist() -> None:
     """Two artists whose statistics differ by 1 in every channel; scikit-learn agrees."""
     outside = OutsideFeatures(Ada=features(12, 1), Bruno=features(12, 2, shift=1.0))
@@ -345,7 +359,7 @@ EVALUATORS = ["evaluation.evaluators=[mobilenet]", "evaluation.weights=random"]
 @pytest.fixture(scope="module")
 def scene() -> tuple[scoring.EvaluationSetup, list[LoadedImages], LoadedImages, Array]:
     """Two artists of a style set of 4 with 8 held out, one other, and 2 contents at 48 pixels."""
-    config = composed(["image_size=48", *EVALUATORS])
+    config = composed(["image_size=48", *EVALUATORS, f"metrics=[{','.join(METRICS)}]"])
     groups = [painted("Ada", 12), painted("Bruno", 12)]
     sets = [load_images(part(group, 0, 1, 2, 3), 48) for group in groups]
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]
@@ -428,6 +442,25 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     assert missing["held_out_distance"].startswith("Bruno: the dataset has no paintings outside")
     assert "no other artists" in missing["others_distance"]
     assert "held-out paintings of the artist" in missing["recognition"]
+
+
+def test_a_metric_of_one_network_is_scored_by_it_alone(scene: Any) -> None:
+    """CFSD by VGG19, random, beside MobileNet; without it the reason says which to take."""
+    given, sets, content, results = scene
+    config = composed(["backbone=vgg_shallow", "backbone.weights=random", "image_size=48"])
+    vgg = load_backbone(config, WORKSPACE.backbones)
+    metric = metric_of("cfsd", composed(["metrics=[cfsd]"]).metrics["cfsd"])
+    both = replace(given, metrics=[metric], evaluators={"vgg": vgg, **given.evaluators})
+    table, missing = scoring.scores(both, sets, content, results)
+    assert missing == {}
+    assert set(table["evaluator"]) == {"vgg"}
+    assert set(table["subject"]) == {"result", "content"}
+    untouched = table["subject"] == "content"
+    assert (table["value"][untouched] == 0).all()
+    assert (table["value"][~untouched] > 0).all()
+    table, missing = scoring.scores(replace(given, metrics=[metric]), sets, content, results)
+    assert len(table) == 0
+    assert "evaluation.evaluators=[vgg]" in missing["cfsd"]
 
 
 def test_runs_that_share_a_cache_compute_features_once(

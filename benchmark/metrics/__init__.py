@@ -4,6 +4,7 @@ A metric is a function whose arguments say what it needs, for one artist's N res
 
 - `pictures`, `contents`: results and their content pictures, (N, S, S, 3) in [0, 1];
 - `features`, `content_features`: a pretrained evaluator's features of the same;
+- `evaluator`: that network itself, for activations that `features` do not keep;
 - `reference`, `reference_features`: the paintings that its YAML names, n of them;
 - `judgement`: what a network of a fitted classifier makes of the results, `classifier.Judgement`;
 - `outside`: features of paintings outside every style set, by artist; `artist`: whose results.

@@ -10,6 +10,10 @@ class MissingInputError(ValueError):
     """Something that a metric needs does not exist, or too little of it; the message says what."""
 
 
+class UnsuitableEvaluatorError(MissingInputError):
+    """A metric is defined on other networks; no matter where it has one of them too."""
+
+
 @dataclass(frozen=True, eq=False)
 class Features:
     """An evaluator's features of n pictures."""

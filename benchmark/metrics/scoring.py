@@ -13,13 +13,18 @@ import pandas as pd
 from backbones import Backbone
 from benchmark.images.pixels import to_float
 from benchmark.metrics.classifier import Judge
-from benchmark.metrics.features import Features, MissingInputError, concatenated
+from benchmark.metrics.features import (
+    Features,
+    MissingInputError,
+    UnsuitableEvaluatorError,
+    concatenated,
+)
 from benchmark.metrics.kept import KeptFeatures, result_features
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
 from benchmark.runtime.disk_cache import DiskCache
 from datasets import ImageSet, LoadedImages
 
-FEATURE_INPUTS = ("features", "content_features", "reference_features", "outside")
+FEATURE_INPUTS = ("evaluator", "features", "content_features", "reference_features", "outside")
 INPUTS = ("pictures", "contents", "reference", "artist", "judgement", *FEATURE_INPUTS)
 """Arguments that a metric may ask for by name; see `benchmark.metrics`."""
 
@@ -175,6 +180,8 @@ class MetricInputs:
         if name == "reference":
             return np.concatenate([to_float(one.pixels) for one in self._reference(metric)])
         setup, backbone = self.setup, self.setup.evaluators[evaluator]
+        if name == "evaluator":
+            return backbone
         if name == "features":
             return self.features(backbone)
         if name == "content_features":
@@ -241,7 +248,8 @@ def scores(
 
 def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
     """The scores of some pictures, and the reasons why metrics were not computed."""
-    tables, skipped = [], {}
+    tables: list[pd.DataFrame] = []
+    skipped: dict[str, str] = {}
     setup, artist = inputs.setup, inputs.style_set.name
     no_evaluator = "evaluation.evaluators=[] names no evaluator"
     for metric in setup.metrics:
@@ -250,11 +258,18 @@ def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
         if metric.needs_evaluator and not setup.evaluators:
             skipped[metric.name] = next(iter(setup.unavailable.values()), no_evaluator)
         kinds = setup.judges if metric.needs_judge else setup.evaluators
+        found: list[pd.DataFrame] = []
+        unsuitable = ""
         for evaluator in kinds if metric.needs_judge or metric.needs_evaluator else [""]:
             try:
-                tables += inputs.tables(metric, evaluator)
+                found += inputs.tables(metric, evaluator)
+            except UnsuitableEvaluatorError as error:
+                unsuitable = str(error)
             except MissingInputError as error:
                 skipped[metric.name] = f"{artist}: {error}"
             except Exception as error:  # A metric with a defect must not make the run a failure.
                 skipped[metric.name] = f"{artist}: failed: {type(error).__name__}: {error}"
+        if unsuitable and not found:
+            skipped.setdefault(metric.name, unsuitable)
+        tables += found
     return tables, skipped

@@ -1,0 +1,76 @@
+"""Metrics that compare a result with its content picture, position by position, in a network.
+
+Each takes `pictures` and `contents`, (N, S, S, 3) in [0, 1], and the evaluator whose activations of
+both it compares: those of whole layers, which are too large to be kept with `features.Features`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backbones import Backbone
+from benchmark.metrics.features import UnsuitableEvaluatorError
+from benchmark.transfer.features import outputs_of
+
+VGG19, CFSD_LAYER = "keras.applications.vgg19.VGG19", "block3_conv1"
+
+INPUT_SCALE = 255 * 0.226
+"""Grey levels that are 1 to a network of torchvision: 255 times its mean standard deviation."""
+
+ROWS_AT_ONCE = 512
+"""Rows of a matrix of similarities that are in memory together."""
+
+
+def cfsd(pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone) -> np.ndarray:
+    """Content feature structural distance: how each place's likeness to all others changed, ≥ 0.
+
+    `structural_divergence` of VGG19's activations of block3_conv1, whose sides are a quarter of
+    the image's. It grows with the number of these places: compare pictures of one size. 0: the
+    content's structure; lower keeps more of it. UnsuitableEvaluatorError: not VGG19, or without
+    this layer.
+
+    A departure: the source has torchvision's VGG19, of other training. Keras's takes grey levels;
+    its activations are divided by `INPUT_SCALE`, which with max pooling is the same as dividing
+    its input and its biases.
+
+    Source: Chung, Hyun, Heo, Style injection in diffusion, arXiv 2312.09008, section 5, as in the
+    released code, which sums over the places.
+    """
+    layers = evaluator.style_layers + evaluator.content_layers
+    if evaluator.shared.architecture.model != VGG19 or CFSD_LAYER not in layers:
+        raise UnsuitableEvaluatorError(
+            f"is defined on VGG19's {CFSD_LAYER} alone: evaluation.evaluators=[vgg]"
+        )
+    place = layers.index(CFSD_LAYER)
+    found = []
+    for pair in zip(contents, pictures, strict=True):
+        maps = outputs_of(evaluator, np.stack(pair), activations)[place]
+        content, result = np.asarray(maps, "float64") / INPUT_SCALE
+        found.append(structural_divergence(content, result))
+    return np.array(found)
+
+
+def activations(layers: Sequence[Any]) -> Sequence[Any]:
+    """The head of a network that changes nothing."""
+    return layers
+
+
+def structural_divergence(content: np.ndarray, result: np.ndarray) -> float:
+    """Σ_i KL(p_i ‖ q_i) over the places i of two maps of activations, (H, W, C) each, float64.
+
+    p_i = softmax_j(F_i · F_j / C²) of the content's activations F, q_i the same of the result's.
+    The values of p_i and q_i differ by little, so that float32 would not do.
+
+    Source: as `cfsd`.
+    """
+    ours, theirs = (maps.reshape(-1, maps.shape[-1]) / maps.shape[-1] for maps in (result, content))
+    total = 0.0
+    for start in range(0, len(theirs), ROWS_AT_ONCE):
+        p, q = (one[start : start + ROWS_AT_ONCE] @ one.T for one in (theirs, ours))
+        p, q = (logits - logits.max(axis=1, keepdims=True) for logits in (p, q))
+        weights = np.exp(p)
+        sums, others = weights.sum(axis=1), np.exp(q).sum(axis=1)
+        p -= q  # The sum of p_ij (log p_ij − log q_ij) is that of the logits and of the two sums.
+        total += float(np.sum(np.einsum("ij,ij->i", weights, p) / sums - np.log(sums / others)))
+    return max(total, 0.0)
