@@ -9,8 +9,9 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 from benchmark.config.compose import composed
-from benchmark.config.registry import SINGLE_GROUPS
-from benchmark.config.schema import nested
+from benchmark.config.options import described_options
+from benchmark.config.registry import known_options
+from docs.reference import with_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -53,19 +54,17 @@ def test_commands_exist_and_their_options_compose() -> None:
     assert composed_commands >= 8
 
 
-def test_the_options_of_the_table_are_those_of_the_program() -> None:
-    """A row names options by their paths; `.name` is a sibling of the one before."""
-    config = nested(composed([]))
-    named: list[str] = []
-    for cell in re.findall(r"^\| (`.*?) \|", PAGES["docs/options.md"], re.MULTILINE):
-        for name in re.findall(r"`([^`]+)`", cell):
-            named.append(named[-1].rpartition(".")[0] + name if name.startswith(".") else name)
-    assert {name.partition(".")[0] for name in named} == set(config)
-    for name in named:
-        group, _, option = name.partition(".")
-        # What a variant takes is in its own YAML.
-        if option and group not in SINGLE_GROUPS:
-            assert option in config[group], name
+UNEXPLAINED = ("name", "_target_", "model", "preprocessing", "random_scale", "style", "content")
+"""Keys that say what a variant is."""
+
+
+def test_every_option_has_one_meaning_and_the_reference_is_what_the_program_checks() -> None:
+    explained = [name for options in described_options().values() for name in options]
+    known = [name for name in known_options() if not name.startswith(("metrics.", "experiment."))]
+    inner = [n for n in known if n.split(".")[1:] and n.split(".")[1] in (*UNEXPLAINED, "loss")]
+    assert sorted(explained) == sorted({*known} - {*inner})
+    page = PAGES["docs/options.md"]
+    assert with_tables(page) == page, "python -m docs.reference writes it anew"
 
 
 def test_the_site_builds_with_no_broken_link(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
+from benchmark.config.options import option_lines
 from benchmark.config.quoting import quoted
 from benchmark.config.registry import (
     CONF,
@@ -40,7 +41,8 @@ def hydra_parser() -> Parser:
 def help_text(config_dir: str | None) -> str:
     """What `--help` prints, with the variants in `conf/` and in a folder of the user's own."""
     text = (CONF / "help.txt").read_text(encoding="utf-8")
-    return text.replace("{groups}", groups(str(CONF), *([config_dir] if config_dir else [])))
+    text = text.replace("{groups}", groups(str(CONF), *([config_dir] if config_dir else [])))
+    return text.replace("{options}", option_lines())
 
 
 def read(arguments: Sequence[str]) -> list[str]:

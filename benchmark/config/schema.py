@@ -6,7 +6,15 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any
 
 from hydra.core.config_store import ConfigStore
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+)
 
 from benchmark.config.errors import validated
 from benchmark.config.registry import leaves
@@ -35,6 +43,12 @@ def scale_list(value: Any) -> Any:
     if value != "auto" and not (numbers and are_numbers and numbers == sorted({*numbers, 1})):
         raise ValueError("must be numbers from small to large that end with 1, or auto")
     return value
+
+
+SHARE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+SCALES = {"anyOf": [{"type": "array", "items": SHARE}, {"const": "auto"}]}
+BATCH = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}
+"""What the two above allow, for the reference."""
 
 
 def sweep_name(name: str) -> str:
@@ -213,13 +227,13 @@ class Config:
     # Beyond it no machine has the memory, and a typo is likelier.
     image_size: Annotated[int, Field(ge=32, le=8192)]
     shape: Shape
-    scales: Annotated[Any, AfterValidator(scale_list)]
+    scales: Annotated[Any, AfterValidator(scale_list), WithJsonSchema(SCALES)]
     style_scale: Annotated[float, Field(gt=0, le=8, allow_inf_nan=False)]
     preserve_color: PreserveColor
     epochs: Count
     total_epochs: Count | None
     steps_per_epoch: Count
-    batch: Annotated[int | str, AfterValidator(batch_number)]
+    batch: Annotated[int | str, AfterValidator(batch_number), WithJsonSchema(BATCH)]
     memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     cache: str | None
     precision: Precision

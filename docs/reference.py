@@ -1,0 +1,149 @@
+"""The tables of options in docs/options.md: `python -m docs.reference` writes them anew.
+
+Names and meanings are those of conf/options.yaml, defaults those of conf/, types and ranges those
+of the schema and of the functions that the variants name. A test compares.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from benchmark.config.options import described_options, option_defaults, written
+from benchmark.config.registry import CONF, SINGLE_GROUPS, variant_yaml, variants, yaml_of
+from benchmark.config.schema import LARGEST_COUNT, SCHEMA, LossWeight
+from benchmark.config.signatures import argument_types, function_of
+from benchmark.runs.contents import ContentChoice
+from benchmark.runs.style_sets import Selection
+from benchmark.runs.variants import DECAYS, PositiveFloat
+
+PAGE = Path(__file__).with_name("options.md")
+TABLE = re.compile(r"(<!-- options: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Schema = dict[str, Any]
+
+CHOICES: dict[str, type[BaseModel]] = {"dataset": Selection, "content": ContentChoice}
+"""Groups with keys that choose among the pictures, not for the variant's function."""
+
+
+def with_tables(page: str) -> str:
+    """The page with each table made anew."""
+
+    def made(found: re.Match[str]) -> str:
+        return f"{found[1]}{groups() if found[2] == 'Variants' else table(found[2])}{found[3]}"
+
+    return TABLE.sub(made, page)
+
+
+def groups() -> str:
+    """The groups, with their variants, as a table in Markdown."""
+    chosen = {key: name for one in defaults_list() for key, name in one.items()}
+    rows = ["| option | default | variants |", "| --- | --- | --- |"]
+    for group in SINGLE_GROUPS:
+        names = ", ".join(f"`{name}`" for name in variants(group))
+        rows.append(f"| `{group}` | `{chosen[group]}` | {names} |")
+    return "\n".join(rows) + "\n"
+
+
+def defaults_list() -> list[dict[str, Any]]:
+    """Which variant a run has of each group, as conf/config.yaml says."""
+    return [one for one in yaml_of(CONF / "config.yaml")["defaults"] if isinstance(one, dict)]
+
+
+def table(section: str) -> str:
+    """The options of a section as a table in Markdown."""
+    kinds, defaults = option_kinds(), option_defaults()
+    rows = ["| option | values | default | meaning |", "| --- | --- | --- | --- |"]
+    for option, meaning in described_options()[section].items():
+        cells = (f"`{option}`", kinds[option], default(defaults[option]), plain(meaning))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def plain(meaning: str) -> str:
+    """A meaning with nothing in it that Markdown reads otherwise."""
+    return re.sub(r"([*<|]|\[(?=.*\]))", r"\\\1", " ".join(meaning.split()))
+
+
+def default(values: dict[str, Any]) -> str:
+    """A default, or those of the variants that differ; "…" for many."""
+    by_text: dict[str, list[str]] = {}
+    for name, value in values.items():
+        by_text.setdefault(written(value), []).append(name)
+    if len(by_text) > 4:
+        return "of the variant"
+    few = {text: f" ({', '.join(names)})" for text, names in by_text.items() if len(names) < 5}
+    texts = (f"`{text}`{few.get(text, '')}" for text in by_text)
+    return f"`{next(iter(by_text))}`" if len(by_text) == 1 else "; ".join(texts)
+
+
+def option_kinds() -> dict[str, str]:
+    """The values that each option takes, in words, by its dotted name."""
+    described = {option for options in described_options().values() for option in options}
+    schema = SCHEMA.json_schema()
+    kinds: dict[str, str] = {}
+    for name, one in schema["properties"].items():
+        part = schema["$defs"].get(one.get("$ref", "").rpartition("/")[2], {})
+        for key, nested in part.get("properties", {}).items():
+            kinds[f"{name}.{key}"] = values(nested, schema["$defs"])
+        kinds[name] = values(one, schema["$defs"])
+    for group in SINGLE_GROUPS:
+        for name in variants(group):
+            for key, kind in variant_types(group, name).items():
+                if (option := f"{group}.{key}") in described - kinds.keys():
+                    own = TypeAdapter(kind).json_schema()
+                    kinds[option] = values(own, own.get("$defs", {}))
+    return kinds
+
+
+def variant_types(group: str, name: str) -> dict[str, Any]:
+    """The types of the keys of a variant: of the choice among its pictures, or of its function."""
+    known: dict[str, Any] = {}
+    if group in CHOICES:
+        fields = CHOICES[group].model_fields.items()
+        known |= {key: field.rebuild_annotation() for key, field in fields}
+    if group == "backbone":
+        known |= dict.fromkeys(("layer_weights", "content_weights"), list[LossWeight] | None)
+    if group == "optimizer":
+        known["learning_rate"] = PositiveFloat
+        known |= dict.fromkeys(DECAYS, Annotated[float, Field(ge=0, lt=1)])
+    if group == "agg":
+        known["weights"] = list[PositiveFloat] | None
+    variant = variant_yaml(group, name)
+    return known if group == "loss" else argument_types(function_of(group, variant)) | known
+
+
+def values(schema: Schema, shared: Schema) -> str:
+    """What a JSON schema allows, in words."""
+    if "$ref" in schema:
+        return values(shared[schema["$ref"].rpartition("/")[2]], shared)
+    if "anyOf" in schema:
+        return ", ".join(dict.fromkeys(values(one, shared) for one in schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(f"`{one}`" for one in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    kind = schema.get("type")
+    if kind == "array":
+        items = values(schema.get("items", {}), shared)
+        return f"list of: {items}" if items else "list"
+    if kind == "object":
+        inner = schema.get("additionalProperties")
+        return f"{{name: {values(inner, shared) if isinstance(inner, dict) else 'any'}}}"
+    words = {"null": "`null`", "string": "text", "boolean": "`true`, `false`", None: "any"}
+    return words.get(kind) or f"{kind}{bounds(schema)}"
+
+
+def bounds(schema: Schema) -> str:
+    """The range of a number, but for limits that are those of its type."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    least, most = above if low is None else low, below if high is None else high
+    if most is not None and most < LARGEST_COUNT:
+        return f" in {'(' if low is None else '['}{least:g}, {most:g}{')' if high is None else ']'}"
+    return "" if least is None else f" {'>' if low is None else '≥'} {least:g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
