@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+# Keras would ask for TensorFlow. In the environment, so that processes started here do the same.
+if not (os.environ.get("KERAS_BACKEND") or find_spec("tensorflow")) and find_spec("jax"):
+    os.environ["KERAS_BACKEND"] = "jax"
+    print("TensorFlow is not installed: running on JAX", file=sys.stderr)
 # Both are needed: the first notes are written before the log level is read, others when the
 # backend first looks for its devices.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,13 +47,11 @@ try:
         keras.ops.zeros(1)
 except (ImportError, ValueError) as error:
     backend = os.environ.get("KERAS_BACKEND")
-    place = f"KERAS_BACKEND={backend}" if backend else "the backend in ~/.keras/keras.json"
+    place = f"KERAS_BACKEND={backend}" if backend else "Keras's backend"
     # Every command imports this before it could catch anything, and can do nothing without it.
-    print(
-        f"error: {place}: {' '.join(str(error).split())}: set KERAS_BACKEND=tensorflow, or jax, or "
-        "pip install what it needs",
-        file=sys.stderr,
-    )
+    reason = " ".join(str(error).split())
+    remedy = "pip install -e '.[tensorflow]' or '.[jax]'; KERAS_BACKEND=tensorflow or jax chooses"
+    print(f"error: {place}: {reason}: {remedy}", file=sys.stderr)
     raise SystemExit(2) from error
 
 

@@ -120,6 +120,7 @@ def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
     overrides = ["-m", *TINY, store(tmp_path, new=True)]
     done = command("benchmark", *overrides, environment={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2, done.stderr
-    reason = "cannot import natsort: another version; run make install, or pip install -e ."
+    reason = "cannot import natsort: another version; run make install, or "
+    reason += "pip install -e '.[tensorflow]'"
     assert done.stderr == f"error: {reason}\n"
     assert not (tmp_path / "mlflow.db").exists()

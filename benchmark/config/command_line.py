@@ -25,7 +25,7 @@ from benchmark.user_input.arguments import Parser
 def hydra_parser() -> Parser:
     """Of Hydra's flags, as its documentation lists them, and overrides."""
     parser = Parser(add_help=False)
-    switches = "--help -h|--hydra-help|--version|--resolve|--run -r|--multirun -m"
+    switches = "--help -h|--hydra-help|--resolve|--run -r|--multirun -m"
     for names in f"{switches}|--shell-completion -sc".split("|"):
         parser.add_argument(*names.split(), action="store_true")
     with_values = "--package -p|--config-path -cp|--config-name -cn|--config-dir -cd"

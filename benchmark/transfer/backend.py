@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backbones.quiet_keras import keras
+from benchmark.user_input import program_version
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pillow", "hydra-core", "mlflow-skinny")
 
@@ -22,7 +23,7 @@ def name() -> str:
 
 
 def is_default() -> bool:
-    """Whether the active backend is the one that the project's dependencies bring."""
+    """Whether the active backend is Keras's default, TensorFlow."""
     return name() == "tensorflow"
 
 
@@ -209,8 +210,9 @@ def free_main_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the active backend and the packages that shape a result."""
-    numbers = {"python": platform.python_version(), "backend": name()}
+    """Versions of this program, Python, and the packages that shape a result; and the backend."""
+    numbers = {"benchmark": program_version(), "python": platform.python_version()}
+    numbers["backend"] = name()
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             numbers[package] = version(package)

@@ -1,13 +1,17 @@
 """What a user gives to the program: the error about it, the hint to a near name, dotted names.
 
+And the version of the program, which every command and every run's log tells.
+
 Below `backbones` and `datasets`, which must not import each other and raise the same kind of error.
 Imports nothing of ours.
 """
 
+import tomllib
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
@@ -26,6 +30,12 @@ class InputError(ValueError):
         given = "" if value is ... else f"{separator}{as_override(value)}"
         super().__init__(in_one_line(f"{option}{given}: {reason}" if option else reason))
         self.reason, self.option, self.value = reason, option, value
+
+
+def program_version() -> str:
+    """The version in `pyproject.toml`: of these files, whatever an installation last wrote down."""
+    file = Path(__file__).parents[2] / "pyproject.toml"
+    return str(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def as_override(value: object) -> str:

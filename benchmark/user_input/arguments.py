@@ -4,15 +4,20 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from benchmark.user_input import did_you_mean
+from benchmark.user_input import did_you_mean, program_version
 
 OVERRIDE = re.compile(r"[~+]{0,2}[a-z_]+[\w./@]*=")
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse's, which otherwise prints its whole usage first."""
+    """Argparse's, which otherwise prints its whole usage first; of a program with a version."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        help_text = "print the version and exit"
+        self.add_argument("--version", action="version", version=program_version(), help=help_text)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, in one line, and end with exit code 2."""

@@ -46,6 +46,6 @@ def explained_imports() -> Iterator[None]:
             traceback.print_exc()
             raise SystemExit(1) from error
         reason = in_one_line(str(error)) or type(error).__name__
-        remedy = "run make install, or pip install -e ."
+        remedy = "run make install, or pip install -e '.[tensorflow]'"
         print(f"error: cannot import {package}: {reason}; {remedy}", file=sys.stderr)
         raise SystemExit(2) from error
