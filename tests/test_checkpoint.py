@@ -143,20 +143,22 @@ def test_parts_of_dead_processes_are_removed_and_others_kept(tmp_path: Path) -> 
 
 
 def test_only_one_process_does_a_run(tmp_path: Path) -> None:
+    mine = Checkpoint(tmp_path)
+    with mine.claimed():
+        [file] = tmp_path.iterdir()
+    # What a claim is, without the seconds in which the project is imported.
     claim = (
-        "from pathlib import Path; import sys; from benchmark.runs.checkpoint import *\n"
-        "with Checkpoint(Path(sys.argv[1])).claimed():\n"
-        "    print('mine', flush=True); input()"
+        "import sys; from filelock import FileLock\n"
+        "with FileLock(sys.argv[1]): print('mine', flush=True); input()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", claim, str(tmp_path)],
+        [sys.executable, "-c", claim, str(file)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"mine\n"
-        mine = Checkpoint(tmp_path)
         with pytest.raises(BusyError), mine.claimed():
             pass
         other.kill()
