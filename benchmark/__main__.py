@@ -4,7 +4,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import import_module
+from pkgutil import resolve_name
 
 from benchmark.user_input.refusal import explained_imports, refusing
 
@@ -13,19 +13,20 @@ with explained_imports():
 
 
 SEVERAL_SWEEPS = {
-    "experiment=questions": "benchmark.questions",
-    "experiment=genre": "benchmark.genre.experiment",
+    "experiment=questions": "benchmark.questions:run_questions",
+    "experiment=tools": "benchmark.questions:run_tools",
+    "experiment=genre": "benchmark.genre.experiment:run_all",
 }
-"""The experiments that consist of several sweeps, and the modules that run all of them."""
+"""The experiments that consist of several sweeps, and what runs all of them."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the arguments say; returns the exit code."""
-    for name, module in SEVERAL_SWEEPS.items():
+    for name, function in SEVERAL_SWEEPS.items():
         if name in arguments:
             swept = ("-m", "--multirun", name)
             others = [argument for argument in arguments if argument not in swept]
-            return int(import_module(module).run_all(others))
+            return int(resolve_name(function)(others))
     arguments = command_line.read(arguments)
     options = command_line.hydra_parser().parse_args(arguments)
     if options.help:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.user_input import InputError
@@ -28,7 +29,12 @@ as a run, which report, export and comparisons take like any other:
 FOLDER has a picture FOLDER/ARTIST/CONTENT.png (or .jpg, …) for each example of these options. The
 run joins SWEEP, or is alone. FILE.csv has columns artist, content, and seconds (that each picture
 took), or file (where it is in FOLDER), or both. backbone= is the network that the program optimised
-them with (vgg): as a judge of them it is marked as not independent.
+them with (vgg): as a judge of them it is marked as not independent. Options of the method (epochs=,
+loss.…=) say with which settings; several runs of one NAME are told apart by them.
+
+    python -m benchmark.evaluate --inputs FOLDER dataset=… content=… image_size=… [option=value …]
+
+writes the paintings and photographs as a run prepares them, for another program to start from.
 """
 
 
@@ -50,6 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--pictures", metavar="FOLDER", help="pictures that another program made")
     parser.add_argument("--label", metavar="NAME", help="that program's name")
     parser.add_argument("--table", metavar="FILE.csv", help="their seconds, or their files")
+    parser.add_argument("--inputs", metavar="FOLDER", help="write what a program starts from there")
     options = parser.parse_args(arguments)
     if options.pictures is None and (options.label or options.table):
         parser.error("--label and --table need --pictures")
@@ -62,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         from benchmark.runs.progress import Output
         from benchmark.runs.workspace import Workspace
 
+    if options.inputs is not None:
+        return write_what_it_starts_from(options, Workspace())
     if options.pictures is not None:
         return score_another(options, Output(), Workspace())
     return score_runs(options, Output(), Workspace())
@@ -91,6 +100,16 @@ def score_runs(options: argparse.Namespace, output: "Output", workspace: "Worksp
         for line in skipped:
             output.print(f"    {line}", style="yellow", soft_wrap=True)
     return 1 if failed else 0
+
+
+def write_what_it_starts_from(options: argparse.Namespace, workspace: "Workspace") -> int:
+    """Write the prepared pictures of a run; returns the exit code."""
+    from benchmark.sweeps.other_tools import write_inputs
+
+    with refusing(OSError):
+        files = write_inputs(options.overrides, Path(options.inputs).expanduser(), workspace)
+    print(f"wrote {len(files)} pictures to {options.inputs}")
+    return 0
 
 
 def score_another(options: argparse.Namespace, output: "Output", workspace: "Workspace") -> int:

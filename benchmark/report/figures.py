@@ -20,7 +20,7 @@ from benchmark.analysis.charts import (
 from benchmark.analysis.comparison import DAGGER, Column, RunSet
 from benchmark.analysis.statistics import SIGNS, comparable, pareto_front
 from benchmark.metrics.table import CONTENT, PAINTING
-from benchmark.tracking.records import RunRecord, image_key
+from benchmark.tracking.records import image_key
 
 SPARSE: Mapping[str, Any] = {"tickCount": 6, "labelOverlap": True, "labelSeparation": 4}
 """Axis labels for which a phone has room too."""
@@ -90,7 +90,7 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
     table = _table(runs, **axes)
     if table.empty:
         return None
-    table["seconds"] = [_seconds_each(runs.records[name]) for name in table["model"]]
+    table["seconds"] = [runs.records[name].seconds_each for name in table["model"]]
     selection, opacity = _selection_by_legend()
     base = alt.Chart(table, height=HEIGHT, width=WIDTH).encode(
         color=color("row", "backbone"), opacity=opacity
@@ -178,12 +178,6 @@ def _table(runs: RunSet, **axes: Column) -> pd.DataFrame:
 def _merits(values: pd.Series, better: str) -> pd.Series:
     """Values of which more is better."""
     return comparable(values.to_frame(), better)[values.name] * SIGNS.get(better, 1.0)
-
-
-def _seconds_each(run: RunRecord) -> float:
-    """Seconds that a picture of a run took; NaN where they are unknown."""
-    seconds, examples = run.results.seconds, run.results.examples
-    return seconds / examples if seconds is not None and examples else np.nan
 
 
 def _size_by_seconds(table: pd.DataFrame) -> Any:

@@ -1,4 +1,4 @@
-"""Pictures that another program made, scored and logged as a run: `benchmark.evaluate`."""
+"""Another program's part in a comparison: what it starts from, and its pictures as a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 import datasets
 from benchmark.config.compose import composed
@@ -33,6 +34,9 @@ from datasets.names import name_key
 AGGREGATION = "pictures"
 """What such a run has in place of an aggregation."""
 
+SETTINGS = ("epochs", "loss", "optimizer", "scales")
+"""Options of a program's own settings, as far as it has the like."""
+
 Example = tuple[str, str]
 """An artist and a content picture."""
 
@@ -45,6 +49,12 @@ class ToolPictures:
     folder: str
     table: str | None = None  # a CSV: artist, content, and file or seconds, or both
     overrides: Sequence[str] = ()  # `option=value`, of the data they were made from
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of the options those of the method, which tell several runs of a program apart."""
+        given = (override.partition("=") for override in self.overrides)
+        return {key: value for key, _, value in given if key.partition(".")[0] in SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -88,11 +98,12 @@ def score_pictures(
     pictures = read_pictures(found.images)
     tracker = Tracker(tracking.uri, tracking.experiment)
     runs, parent = tracker.runs_of(name), tracker.sweep_run(name)
-    if request.label in (run.backbone for run in runs):
+    settings = request.settings
+    if any(run.backbone == request.label and run.overrides == settings for run in runs):
         reason = f"sweep {name} has pictures or runs of this name: give another"
         raise ConfigError(reason, "--label", request.label)
     number = 1 + max((run.number for run in runs), default=-1)
-    context = RunContext(request.label, {}, number, parent.run_id if parent else "")
+    context = RunContext(request.label, settings, number, parent.run_id if parent else "")
     own = {"backbone": request.label, "agg": AGGREGATION, "optimizer": ""}
     facts = facts_of(config, context, "").model_copy(update=own)
     with tracker.run(request.label, facts) as log:
@@ -139,6 +150,25 @@ def log_pictures(
     )
     log_scores(log, scored, 0)
     return scored
+
+
+def write_inputs(overrides: Sequence[str], folder: Path, workspace: Workspace) -> list[Path]:
+    """Write the paintings and photographs as a run prepares them: ARTIST/*.png and content/*.png.
+
+    Raises:
+        InputError: an option is wrong, or the data cannot be read.
+        OSError: a file cannot be written.
+    """
+    prepared = prepare(composed(overrides), workspace)
+    files = []
+    for name, images in [(one.name, one) for one in prepared.paintings] + [
+        ("content", prepared.content)
+    ]:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for picture, pixels in zip(images.names, images.pixels, strict=True):
+            files.append(folder / name / f"{picture}.png")
+            Image.fromarray(pixels).save(files[-1])
+    return files
 
 
 def read_pictures(images: Sequence[LazyImage]) -> Pictures:

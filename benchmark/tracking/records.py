@@ -202,6 +202,12 @@ class RunRecord(RunFacts, Stored):
     results: Results
     scores: Mapping[str, float]  # mean of each metric, "NAME" or "NAME.EVALUATOR"
 
+    @property
+    def seconds_each(self) -> float:
+        """Seconds that a picture took; NaN where they are unknown."""
+        seconds, examples = self.results.seconds, self.results.examples
+        return seconds / examples if seconds is not None and examples else float("nan")
+
 
 class SweepRecord(SweepFacts, Stored):
     """The parent run of a sweep as the store has it."""
