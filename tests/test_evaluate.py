@@ -250,7 +250,7 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
 def test_nothing_run_answers_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         questions.main(["--tracking-uri", uri(tmp_path)])
-    assert "no question was run" in capsys.readouterr().err
+    assert "nothing was run" in capsys.readouterr().err
 
 
 def test_the_questions_are_one_command_that_stops_at_wrong_input(

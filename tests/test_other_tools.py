@@ -109,6 +109,22 @@ def test_files_may_lie_anywhere(pictures: Path) -> None:
     assert np.isnan(found.seconds).all()
 
 
+def test_what_a_program_starts_from_is_what_a_run_sees(tmp_path: Path) -> None:
+    done = inside("benchmark.evaluate", "--inputs", str(tmp_path), *DATA)
+    assert done.returncode == 0, done.stderr
+    run = prepared_run(*DATA)
+    for images, folder in [(run.content, "content"), *((one, one.name) for one in run.paintings)]:
+        assert {file.stem for file in (tmp_path / folder).iterdir()} == {*images.names}
+        for name, pixels in zip(images.names, images.pixels, strict=True):
+            np.testing.assert_array_equal(Image.open(tmp_path / folder / f"{name}.png"), pixels)
+
+
+def test_settings_tell_runs_of_a_program_apart() -> None:
+    given = ["image_size=64", "loss.content_weight=2", "epochs=30", "metrics=[ssim]"]
+    request = ToolPictures("a", "folder", overrides=given)
+    assert request.settings == {"loss.content_weight": "2", "epochs": "30"}
+
+
 def test_an_unknown_sweep_is_refused(pictures: Path) -> None:
     request = ToolPictures("a", str(pictures / "pictures"), overrides=DATA)
     uri = store(pictures).removeprefix("tracking.uri=")

@@ -152,7 +152,7 @@ def compared(runs: RunSet, one: Curve, others: Sequence[Curve]) -> pd.DataFrame:
                         "against": other.name,
                         "metric": measure.metric,
                         "measure": measure.name,
-                        "difference": confidence_interval(found),
+                        "difference": confidence_interval(found.to_numpy()),
                         "p": float(test["p"]),
                         "says": "nearer" if better else "farther",
                     }
@@ -222,7 +222,9 @@ def answer(runs: RunSet) -> Answer:
     return Answer(sentences, tables, charts)
 
 
-def chart(runs: RunSet, found: Sequence[Curve], measure: Column, content: Column) -> alt.LayerChart:
+def chart(
+    runs: RunSet, found: Sequence[Curve], measure: Column, content: Column
+) -> alt.LayerChart | alt.FacetChart:
     """Curves of a measure of style against content distance, with intervals."""
     rows = []
     for curve in found:
