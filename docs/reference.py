@@ -54,9 +54,9 @@ def defaults_list() -> list[dict[str, Any]]:
 def table(section: str) -> str:
     """The options of a section as a table in Markdown."""
     kinds, defaults = option_kinds(), option_defaults()
-    rows = ["| option | values | default | meaning |", "| --- | --- | --- | --- |"]
+    rows = ["| option | meaning | values | default |", "| --- | --- | --- | --- |"]
     for option, meaning in described_options()[section].items():
-        cells = (f"`{option}`", kinds[option], default(defaults[option]), plain(meaning))
+        cells = (f"`{option}`", plain(meaning), kinds[option], default(defaults[option]))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
