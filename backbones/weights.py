@@ -49,7 +49,7 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
     except Exception as error:
         # Keras raises a bare Exception for a failed fetch, with the address in its message.
         reason = " ".join(str(error).split())
-        url = re.search(r"https?://\S+\.h5", reason)
+        url = re.search(r"https?://\S+\.(h5|pth)", reason)
         if url is None:
             raise BackboneError(_damaged(reason)) from error
         raise BackboneError(
@@ -78,7 +78,7 @@ def _damaged(reason: str) -> str:
     )
 
 
-def file_for(model: str, path: Path) -> Path:
+def file_for(model: str, path: Path, ending: str = ".h5") -> Path:
     """The weight file of an architecture: the path itself, or the one of its name in a folder.
 
     In a folder it is named as Keras names it: `vgg19_….h5` for `keras.applications.….VGG19`.
@@ -90,14 +90,16 @@ def file_for(model: str, path: Path) -> Path:
         return path
     architecture = model.rpartition(".")[2].lower()
     own = re.compile(rf"{re.escape(architecture)}(?!v\d)")
-    stems = {file: re.sub("[_-]", "", file.stem).lower() for file in sorted(path.glob("*.h5"))}
+    stems = {
+        file: re.sub("[_-]", "", file.stem).lower() for file in sorted(path.glob(f"*{ending}"))
+    }
     files = [file for file, stem in stems.items() if own.match(stem)]
     if len(files) != 1:
         what = f"several: {', '.join(file.name for file in files)}" if files else "none"
-        raise _wrong_file(
+        raise wrong_file(
             path,
-            f"of files named {architecture}_….h5 this folder has {what}; there must be one, or "
-            "give the file itself",
+            f"of files named {architecture}_…{ending} this folder has {what}; there must be one, "
+            "or give the file itself",
         )
     return files[0]
 
@@ -117,7 +119,7 @@ def read_weights(backbone: str, model: keras.Model, path: Path) -> Arrays:
             if not layer.weights:
                 continue
             if name not in stored:
-                raise _wrong_file(
+                raise wrong_file(
                     path,
                     f"no weights for layer '{name}', which backbone={backbone} uses. Choose "
                     "backbone.style_layers and backbone.content_layer up to "
@@ -130,13 +132,13 @@ def read_weights(backbone: str, model: keras.Model, path: Path) -> Arrays:
             shapes = [array.shape for array in stored[name]]
             if expected != shapes:
                 reason = f"layer '{name}' has shapes {shapes}, not {expected}"
-                raise _wrong_file(
+                raise wrong_file(
                     path, f"weights of another network than backbone={backbone}: {reason}"
                 )
             arrays += [np.asarray(array[()], "float32") for array in stored[name]]
             if not all(np.isfinite(array).all() for array in arrays[-len(shapes) :]):
                 reason = f"the weights of layer '{name}' are not all finite numbers"
-                raise _wrong_file(path, f"damaged: {reason}; download it again")
+                raise wrong_file(path, f"damaged: {reason}; download it again")
     return arrays
 
 
@@ -149,7 +151,7 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
     """
     if not path.is_file():
         hint = did_you_mean(str(path), WEIGHTS.split(", "))
-        raise _wrong_file(path, f"no such file.{hint} Give {WEIGHTS} or a *_notop.h5 file")
+        raise wrong_file(path, f"no such file.{hint} Give {WEIGHTS} or a *_notop.h5 file")
     try:
         with h5py.File(path, "r") as file:
             group = file.get("model_weights", file)
@@ -162,12 +164,13 @@ def _opened(path: Path) -> Iterator[dict[str, list[h5py.Dataset]]]:
     except BackboneError:
         raise
     except Exception as error:  # A damaged file raises errors of many kinds.
-        raise _wrong_file(
+        raise wrong_file(
             path, f"cannot be read as a weight file in the layout of Keras's *_notop.h5: {error}"
         ) from error
 
 
-def _wrong_file(path: Path, reason: str) -> BackboneError:
+def wrong_file(path: Path, reason: str) -> BackboneError:
+    """The error for a file that a user named."""
     return BackboneError(reason, option="backbone.weights", value=path)
 
 

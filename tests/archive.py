@@ -1,7 +1,9 @@
-"""Small stand-ins for Kaggle's archives, with the quirks of the real ones."""
+"""Small stand-ins for files that are downloaded: Kaggle's archives, PyTorch's weights."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 from PIL import Image
@@ -87,3 +89,17 @@ def make_films(root: Path, random: np.random.Generator, count: int = 6) -> Path:
             pixels = random.integers(0, 256, (36, 24, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(root / "tmdb" / "posters" / f"{row['id']}.jpg")
     return root
+
+
+def write_torch(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """A file of `torch.save` with float32 arrays: its pickle, of protocol 0, written out."""
+    pickled = b"("
+    with ZipFile(path, "w") as archive:
+        for key, (name, array) in enumerate(arrays.items()):
+            sides, steps = array.shape, [stride // 4 for stride in array.strides]
+            shape, strides = (b"".join(b"I%d\n" % n for n in some) for some in (sides, steps))
+            storage = b"(Vstorage\nctorch\nFloatStorage\nV%d\nVcpu\nI%d\ntQ" % (key, array.size)
+            tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(%sI0\n(%st(%stI00\nNtR"
+            pickled += b"V%s\n" % name.encode() + tensor % (storage, shape, strides)
+            archive.writestr(f"{path.stem}/data/{key}", array.tobytes())
+        archive.writestr(f"{path.stem}/data.pkl", pickled + b"d.")

@@ -80,9 +80,9 @@ UNSAFE = (
 def test_no_pickle_is_ever_loaded() -> None:
     """Nothing that was downloaded, cached or given is run: NumPy's loader is told so by name.
 
-    `eight_bit` reads one known file with an unpickler that knows the names of arrays alone.
+    `torch_file` reads files with an unpickler that knows the names of arrays alone.
     """
-    assert users_of(*UNPICKLE) == {"backbones/eight_bit.py"}
+    assert users_of(*UNPICKLE) == {"backbones/torch_file.py"}
     for file in SOURCES:
         for node in ast.walk(ast.parse((ROOT / file).read_text())):
             if not isinstance(node, ast.Call):

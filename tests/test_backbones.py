@@ -19,7 +19,8 @@ import pytest
 from keras import ops
 
 import backbones
-from backbones import BackboneError, eight_bit, smoothing, weights
+from backbones import BackboneError, alexnet, eight_bit, smoothing, torch_file, weights
+from tests.archive import write_torch
 from tests.conftest import SHARED
 
 MOBILENET: dict[str, Any] = {
@@ -29,6 +30,12 @@ MOBILENET: dict[str, Any] = {
     "style_layers": ("conv1", "conv_pw_1"),
     "content_layer": "conv_pw_2",
     "image_size": 32,
+}
+ALEXNET: dict[str, Any] = {
+    "model": alexnet.MODEL,
+    "style_layers": ("conv1",),
+    "content_layer": "conv2",
+    "image_size": 64,
 }
 VGG: dict[str, Any] = {
     "name": "vgg",
@@ -415,8 +422,28 @@ def test_a_pickle_that_names_anything_but_arrays_is_refused_not_run(tmp_path: Pa
             return os.mkdir, (str(tmp_path / "acted"),)
 
     with pytest.raises(pickle.UnpicklingError, match="mkdir"):
-        eight_bit.ArrayUnpickler(io.BytesIO(pickle.dumps(Act()))).load()
+        torch_file.ArrayUnpickler(io.BytesIO(pickle.dumps(Act()))).load()
     assert not (tmp_path / "acted").exists()
+
+
+def test_alexnet_is_downloaded_or_read_or_missing_in_one_line(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_empty_cache(monkeypatch, tmp_path)
+    monkeypatch.setattr(alexnet, "ADDRESS", f"{server}nowhere/{alexnet.FILE}")
+    loaded = backbones.load(**ALEXNET, weights="auto")
+    assert loaded.weights == "random"
+    assert f"download {server}nowhere/{alexnet.FILE} into" in loaded.weights_note
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models" / alexnet.FILE).write_bytes(b"another file")
+    with pytest.raises(BackboneError, match="SHA-256 is another"):
+        backbones.load(**ALEXNET, weights="imagenet")
+    kernel = np.zeros((64, 3, 3, 3), "float32")
+    write_torch(tmp_path / "alexnet.pth", {"features.0.weight": kernel, "features.0.bias": kernel})
+    for file, words in (("alexnet.pth", "other shapes"), ("gone.pth", "No such file")):
+        with pytest.raises(BackboneError, match=words) as raised:
+            backbones.load(**ALEXNET, weights=str(tmp_path / file))
+        assert (raised.value.option, raised.value.value) == ("backbone.weights", tmp_path / file)
 
 
 @pytest.mark.real_data

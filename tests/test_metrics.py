@@ -17,7 +17,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import structural_similarity
 from sklearn.linear_model import LogisticRegression
 
-from backbones import Backbone
+from backbones import Backbone, alexnet
 from benchmark.analysis import calibration
 from benchmark.config.compose import composed
 from benchmark.images import upscale
@@ -41,10 +41,11 @@ from benchmark.runs.workspace import load_backbone
 from benchmark.transfer.features import extract_features
 from benchmark.user_input import InputError
 from datasets import ImageSet, LazyImage, LoadedImages, load_images, sample
+from tests.archive import write_torch
 from tests.workspace import WORKSPACE
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-OF_ONE_NETWORK = {"cfsd"}
+OF_ONE_NETWORK = {"cfsd", "lpips"}
 METRICS = sorted(
     path.stem
     for path in (CONF / "metrics").glob("*.yaml")
@@ -285,6 +286,50 @@ def test_structural_divergence_is_that_of_the_released_code() -> None:
     assert perceptual.structural_divergence(maps[0], maps[0]) == 0.0
 
 
+@pytest.fixture(scope="module")
+def torch_alexnet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Array, Array]:
+    """A folder with a file of made-up weights for AlexNet, and three pairs of images for it."""
+    random, arrays = np.random.default_rng(0), {}
+    for place, (height, width, inputs, filters) in alexnet.CONVOLUTIONS.values():
+        shape = filters, inputs, height, width
+        kernel = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        arrays[f"features.{place}.weight"] = kernel.astype("float32")
+        bias = 0.1 * random.standard_normal(filters)
+        arrays[f"features.{place}.bias"] = bias.astype("float32")
+    folder = tmp_path_factory.mktemp("weights")
+    write_torch(folder / alexnet.FILE, arrays)
+    pictures, contents = random.random((2, 3, 64, 64, 3)).astype("float32")
+    contents[2] = 0.9 * pictures[2] + 0.1 * contents[2]
+    return folder, pictures, contents
+
+
+@pytest.mark.backends
+def test_lpips_is_that_of_the_published_package(torch_alexnet: tuple[Path, Array, Array]) -> None:
+    """lpips 0.1.4, net="alex", normalize=True, on PyTorch 2.13, float64, with these weights.
+
+    Its layers with lpips=False, and their sum with the linear layers that the package has.
+    """
+    folder, pictures, contents = torch_alexnet
+    chosen = ["backbone=alexnet", f"backbone.weights={folder}", "image_size=64"]
+    network = load_backbone(composed(chosen), WORKSPACE.backbones)
+    assert network.weights == alexnet.FILE
+    np.testing.assert_allclose(
+        perceptual.lpips(pictures, contents, network),
+        [0.09569078417023298, 0.0944543726522696, 0.0015127177205002758],
+        rtol=2e-5,
+    )
+    layers = [
+        [1.3312222219459309, 1.2823390287175191, 0.011642711027350346],
+        [0.25000413390736276, 0.2336922308394423, 0.004382201794924348],
+        [0.07485549103331879, 0.07920615938755152, 0.002446919260929914],
+        [0.06758354810665147, 0.06809066288614413, 0.002351782106244159],
+        [0.0639832391621791, 0.06822324260082474, 0.002287277777737046],
+    ]
+    found = perceptual.perceptual_distance(pictures, contents, network)
+    np.testing.assert_allclose(found, layers, rtol=2e-5)
+    np.testing.assert_allclose(perceptual.lpips(pictures, pictures, network), 0.0, atol=1e-12)
+
+
 def test_recognition_is_by_the_right_artist() -> None:
     """Two artists whose statistics differ by 1 in every channel; scikit-learn agrees."""
     outside = OutsideFeatures(Ada=features(12, 1), Bruno=features(12, 2, shift=1.0))
@@ -412,7 +457,8 @@ def test_the_untouched_picture_is_the_baseline(scene: Any) -> None:
     whole = table[(table["layer"] == "") & (table["subject"] == "content")]
     found = {k: float(v) for k, v in whole.groupby("metric")["value"].mean().items()}
     np.testing.assert_allclose([found["ssim"], found["ms_ssim"]], 1.0)
-    np.testing.assert_allclose([found["change"], found["content_distance"]], 0.0, atol=1e-9)
+    distances = found["change"], found["content_distance"], found["perceptual_distance"]
+    np.testing.assert_allclose(distances, 0.0, atol=1e-9)
     painting = table[table["subject"] == "painting"]
     assert set(painting["metric"]) == {
         *("colour_distance", "grain", "style_distance", "others_distance")
@@ -444,23 +490,28 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is(scene: Any) -> None:
     assert "held-out paintings of the artist" in missing["recognition"]
 
 
-def test_a_metric_of_one_network_is_scored_by_it_alone(scene: Any) -> None:
-    """CFSD by VGG19, random, beside MobileNet; without it the reason says which to take."""
+@pytest.mark.parametrize(
+    ("name", "by", "backbone"), [("cfsd", "vgg", "vgg_shallow"), ("lpips", "alexnet", "alexnet")]
+)
+def test_a_metric_of_one_network_is_scored_by_it_alone(
+    scene: Any, name: str, by: str, backbone: str
+) -> None:
+    """With random weights, beside MobileNet; without it the reason says which to take."""
     given, sets, content, results = scene
-    config = composed(["backbone=vgg_shallow", "backbone.weights=random", "image_size=48"])
-    vgg = load_backbone(config, WORKSPACE.backbones)
-    metric = metric_of("cfsd", composed(["metrics=[cfsd]"]).metrics["cfsd"])
-    both = replace(given, metrics=[metric], evaluators={"vgg": vgg, **given.evaluators})
+    config = composed([f"backbone={backbone}", "backbone.weights=random", "image_size=48"])
+    own = load_backbone(config, WORKSPACE.backbones)
+    metric = metric_of(name, composed([f"metrics=[{name}]"]).metrics[name])
+    both = replace(given, metrics=[metric], evaluators={by: own, **given.evaluators})
     table, missing = scoring.scores(both, sets, content, results)
     assert missing == {}
-    assert set(table["evaluator"]) == {"vgg"}
+    assert set(table["evaluator"]) == {by}
     assert set(table["subject"]) == {"result", "content"}
     untouched = table["subject"] == "content"
-    assert (table["value"][untouched] == 0).all()
-    assert (table["value"][~untouched] > 0).all()
+    np.testing.assert_allclose(table["value"][untouched], 0.0, atol=1e-12)
+    assert (table["value"][~untouched] > 1e-6).all()
     table, missing = scoring.scores(replace(given, metrics=[metric]), sets, content, results)
     assert len(table) == 0
-    assert "evaluation.evaluators=[vgg]" in missing["cfsd"]
+    assert f"evaluation.evaluators=[{by}]" in missing[name]
 
 
 def test_runs_that_share_a_cache_compute_features_once(

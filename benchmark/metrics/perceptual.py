@@ -5,13 +5,21 @@ both it compares: those of whole layers, which are too large to be kept with `fe
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras import ops
 
-from backbones import Backbone
+from backbones import Backbone, alexnet
 from benchmark.metrics.features import UnsuitableEvaluatorError
 from benchmark.transfer.features import outputs_of
+
+LPIPS_WEIGHTS = Path(__file__).with_name("lpips_alexnet.npz")
+"""What LPIPS weighs AlexNet's channels with, by layer; its licence is beside it."""
+
+EPSILON = 1e-10
+"""LPIPS's, so that a position without activations has length 0 and not none."""
 
 VGG19, CFSD_LAYER = "keras.applications.vgg19.VGG19", "block3_conv1"
 
@@ -20,6 +28,67 @@ INPUT_SCALE = 255 * 0.226
 
 ROWS_AT_ONCE = 512
 """Rows of a matrix of similarities that are in memory together."""
+
+
+def lpips(pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone) -> np.ndarray:
+    """Learned perceptual image patch similarity to the content picture, ≥ 0, seldom over 1.
+
+    Σ_l mean_hw Σ_c w_lc (F̂ − P̂)² over AlexNet's five layers l, of activations F and P of the
+    result and of the content picture, over their length at each position; w are LPIPS's weights,
+    version 0.1. A distance, despite its name. 0: alike; lower keeps more of the content.
+    UnsuitableEvaluatorError: not AlexNet, or with other layers.
+
+    Source: Zhang, Isola, Efros, Shechtman, Wang, arXiv 1801.03924, equation 1.
+    """
+    if evaluator.shared.architecture.model != alexnet.MODEL or (
+        evaluator.style_layers != tuple(alexnet.CONVOLUTIONS)
+    ):
+        raise UnsuitableEvaluatorError(
+            "its weights are for AlexNet alone: evaluation.evaluators=[alexnet]; "
+            "metrics=[perceptual_distance] is the same without them, on every evaluator"
+        )
+    with np.load(LPIPS_WEIGHTS, allow_pickle=False) as weights:
+        differences = unit_differences(pictures, contents, evaluator)
+        layers = zip(alexnet.CONVOLUTIONS, differences, strict=True)
+        return np.asarray(sum(by_channel @ weights[name] for name, by_channel in layers))
+
+
+def perceptual_distance(
+    pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone
+) -> np.ndarray:
+    """Distance to the content picture in unit activations, LPIPS's without its learned weights.
+
+    mean_hw Σ_c (F̂ − P̂)², with F̂ and P̂ as in `lpips`, at each style layer, in [0, 4]; at most 2 for
+    activations ≥ 0. Lower keeps more of the content. Shape (layers, N), whose mean over the layers
+    takes the place of the source's sum, so that it compares between networks.
+
+    Source: as `lpips`, its networks without the linear layers.
+    """
+    differences = unit_differences(pictures, contents, evaluator)
+    return np.stack([by_channel.sum(axis=1) for by_channel in differences])
+
+
+def unit_differences(
+    pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone
+) -> list[np.ndarray]:
+    """mean_hw (F̂ − P̂)² of each channel, (N, C), at each of the evaluator's style layers."""
+    pairs = [
+        outputs_of(evaluator, np.stack(pair), unit_difference)
+        for pair in zip(pictures, contents, strict=True)
+    ]
+    found = [np.concatenate(layer) for layer in zip(*pairs, strict=True)]
+    return found[: len(evaluator.style_layers)]
+
+
+def unit_difference(layers: Sequence[Any]) -> list[Any]:
+    """The head of a network that leaves the `unit_differences` of two images, (1, C) a layer."""
+    found = []
+    for layer in layers:
+        values = ops.cast(layer, "float32")
+        lengths = ops.sqrt(ops.sum(ops.square(values), axis=-1, keepdims=True))
+        units = values / (lengths + EPSILON)
+        found.append(ops.mean(ops.square(ops.diff(units, axis=0)), axis=(1, 2)))
+    return found
 
 
 def cfsd(pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone) -> np.ndarray:
