@@ -319,6 +319,8 @@ VARIANTS: list[Row] = [
     "metrics.ssim.about=null",
     "metrics.recognition.rate=perhaps",
     "metrics.classifier_accuracy.interval=x",
+    "metrics.frechet_distance.at_least=0",
+    "metrics.frechet_distance.whole_run=perhaps",
     "metrics.grain.reference=all",
     ("~metrics.grain.reference", "metrics.grain.reference", "must be style_set, held_out or"),
     "metrics.grain.sigma=0",

@@ -31,6 +31,7 @@ from benchmark.metrics.features import (
     kid,
     normalised_distances,
 )
+from benchmark.metrics.frechet import frechet
 from benchmark.metrics.recognition import OutsideFeatures
 from benchmark.metrics.scoring import held_out, others
 from benchmark.metrics.table import COLUMNS, MetricDescription, means
@@ -46,11 +47,12 @@ from tests.workspace import WORKSPACE
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 OF_ONE_NETWORK = {"cfsd", "lpips"}
+OF_A_WHOLE_RUN = {"frechet_distance", "art_frechet_distance"}
 METRICS = sorted(
     path.stem
     for path in (CONF / "metrics").glob("*.yaml")
     if not path.stem.startswith("genre_")  # by a fitted classifier: tests/test_genre.py
-    and path.stem not in OF_ONE_NETWORK
+    and path.stem not in OF_ONE_NETWORK | OF_A_WHOLE_RUN
 )
 Array = Any
 
@@ -330,6 +332,23 @@ def test_lpips_is_that_of_the_published_package(torch_alexnet: tuple[Path, Array
     np.testing.assert_allclose(perceptual.lpips(pictures, pictures, network), 0.0, atol=1e-12)
 
 
+def test_frechet_distance_is_fids_formula() -> None:
+    """pytorch-fid 0.3.0, with SciPy 1.17's root of a matrix, on these tables.
+
+    And, where covariances are diagonal, |μ_x − μ_y|² + Σ (σ_x − σ_y)², with fewer rows than columns.
+    """
+    random = np.random.default_rng(0)
+    x = random.random((40, 8))
+    y = random.random((25, 8)) @ (np.eye(8) + 0.3 * random.random((8, 8)))
+    assert frechet(x, y) == pytest.approx(2.750155927279144, rel=1e-12)
+    assert frechet(x, x) == pytest.approx(0.0, abs=1e-12)
+    # Rows ±d_i in each of the first columns: mean 0, and variances 2 d² / (rows − 1).
+    few = [np.concatenate([np.diag(d), -np.diag(d)]) for d in np.array([[3.0, 1, 2], [1, 1, 5]])]
+    x, y = (np.pad(rows, ((0, 0), (0, 9))) for rows in few)
+    expected = 12 * 0.25 + sum(2 / 5 * (a - b) ** 2 for a, b in ((3, 1), (1, 1), (2, 5)))
+    assert frechet(x, y + 0.5) == pytest.approx(expected, rel=1e-12)
+
+
 def test_recognition_is_by_the_right_artist() -> None:
     """Two artists whose statistics differ by 1 in every channel; scikit-learn agrees."""
     outside = OutsideFeatures(Ada=features(12, 1), Bruno=features(12, 2, shift=1.0))
@@ -512,6 +531,38 @@ def test_a_metric_of_one_network_is_scored_by_it_alone(
     table, missing = scoring.scores(replace(given, metrics=[metric]), sets, content, results)
     assert len(table) == 0
     assert f"evaluation.evaluators=[{by}]" in missing[name]
+
+
+def test_a_metric_of_a_whole_run_is_of_all_artists_together(scene: Any) -> None:
+    """Against the formula on all four results and both style sets; too few are said to be."""
+    given, sets, content, results = scene
+    names = sorted(OF_A_WHOLE_RUN)
+    config = composed([f"metrics=[perceptual_distance,kid,{','.join(names)}]"])
+    metrics = [metric_of(name, config.metrics[name]) for name in config.metrics]
+    table, missing = scoring.scores(replace(given, metrics=metrics), sets, content, results)
+    assert set(missing) == OF_A_WHOLE_RUN
+    assert all("needs 800 results, and there are 4" in reason for reason in missing.values())
+    assert OF_A_WHOLE_RUN.isdisjoint(table["metric"])
+    enough = [
+        replace(one, description=one.description.model_copy(update={"at_least": 4}))
+        for one in metrics
+    ]
+    table, missing = scoring.scores(replace(given, metrics=enough), sets, content, results)
+    assert missing == {}
+    (network,) = given.evaluators.values()
+    ours = kept.result_features(network, results).pooled.astype("float64")
+    theirs = [kept.result_features(network, one.pixels).pooled for one in sets]
+    x, y = (p / np.linalg.norm(p, axis=1, keepdims=True) for p in (ours, np.concatenate(theirs)))
+    rows = table[(table["subject"] == "result") & (table["layer"] == "")]
+    found = {name: rows[rows["metric"] == name] for name in [*names, "perceptual_distance"]}
+    assert list(found["frechet_distance"]["artist"]) == ["Ada", "Ada", "Bruno", "Bruno"]
+    style = frechet(x, y)
+    np.testing.assert_allclose(found["frechet_distance"]["value"], style, rtol=1e-5)
+    content_part = found["perceptual_distance"]["value"].mean()
+    product = (1 + content_part) * (1 + style)
+    np.testing.assert_allclose(found["art_frechet_distance"]["value"], product, rtol=1e-5)
+    untouched = table[(table["metric"] == "art_frechet_distance") & (table["subject"] == "content")]
+    assert len(untouched) == 4
 
 
 def test_runs_that_share_a_cache_compute_features_once(

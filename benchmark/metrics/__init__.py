@@ -9,6 +9,9 @@ A metric is a function whose arguments say what it needs, for one artist's N res
 - `judgement`: what a network of a fitted classifier makes of the results, `classifier.Judgement`;
 - `outside`: features of paintings outside every style set, by artist; `artist`: whose results.
 
+Where its YAML says `whole_run: true`, they are of all artists' results at once, if these are
+`at_least` so many; features are then `pooled` ones alone.
+
 Further arguments come from its YAML in `conf/metrics/`. It returns (N,), or with a row for each of
 the evaluator's style layers (layers, N), whose mean over the layers is the metric.
 """

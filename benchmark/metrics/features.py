@@ -34,6 +34,11 @@ def concatenated(parts: list[Features]) -> Features:
     )
 
 
+def pooled_alone(features: Features) -> Features:
+    """Features that many pictures have room for: without Gram matrices and activations."""
+    return Features((), features.pooled, None, features.statistics[:, :0])
+
+
 def gram_distance(
     features: Features, reference_features: Features, over: Literal["mean", "nearest"] = "mean"
 ) -> np.ndarray:

@@ -103,7 +103,7 @@ def cfsd(pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone) -> np.
     its activations are divided by `INPUT_SCALE`, which with max pooling is the same as dividing
     its input and its biases.
 
-    Source: Chung, Hyun, Heo, Style injection in diffusion, arXiv 2312.09008, section 5, as in the
+    Source: Chung, Hyun, Heo, Style injection in diffusion, arXiv 2312.09008, as in the
     released code, which sums over the places.
     """
     layers = evaluator.style_layers + evaluator.content_layers

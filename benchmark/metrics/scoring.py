@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -18,6 +18,7 @@ from benchmark.metrics.features import (
     MissingInputError,
     UnsuitableEvaluatorError,
     concatenated,
+    pooled_alone,
 )
 from benchmark.metrics.kept import KeptFeatures, result_features
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
@@ -134,11 +135,15 @@ def others(
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """What metrics may ask for about N pictures of one artist, computed when one does."""
+    """What metrics may ask for about N pictures, computed when one does.
+
+    They are of one style set, or of all of a run: then paintings of other artists are no such.
+    """
 
     setup: EvaluationSetup
-    style_set: LoadedImages
-    held_out: ImageSet
+    artists: Sequence[str]  # the name of each picture's style set
+    style_sets: Sequence[LoadedImages]
+    held_out: Sequence[ImageSet]  # for each style set
     subject: str  # what the pictures are; see `metrics.table`
     names: Sequence[str]
     pixels: np.ndarray  # uint8, (N, S, S, 3)
@@ -156,7 +161,7 @@ class MetricInputs:
         return [
             pd.DataFrame(
                 {
-                    "artist": self.style_set.name,
+                    "artist": list(self.artists),
                     "content": list(self.names),
                     "subject": self.subject,
                     "metric": metric.name,
@@ -170,7 +175,7 @@ class MetricInputs:
 
     def _input(self, name: str, metric: Metric, evaluator: str) -> Any:
         if name == "artist":
-            return self.held_out.name
+            return self.held_out[0].name
         if name == "pictures":
             return to_float(self.pixels)
         if name == "judgement":
@@ -187,8 +192,10 @@ class MetricInputs:
         if name == "content_features":
             return setup.of_contents(self._contents(), backbone)
         if name == "reference_features":
-            sets = self._reference(metric)
-            return concatenated([setup.of_paintings(one, backbone) for one in sets])
+            found = [setup.of_paintings(one, backbone) for one in self._reference(metric)]
+            return concatenated(
+                [*map(pooled_alone, found)] if metric.description.whole_run else found
+            )
         outside = tuple(map(setup.load, setup.outside.values()))
         return setup.kept.of_artists(backbone, outside, setup.disk)
 
@@ -200,10 +207,10 @@ class MetricInputs:
     def _reference(self, metric: Metric) -> list[LoadedImages]:
         kind = metric.description.reference
         if kind == "style_set":
-            return [self.style_set]
-        own = self.held_out.name
-        outside = [one for name, one in self.setup.outside.items() if name != own]
-        sets = [self.held_out] if kind == "held_out" else outside
+            return [*self.style_sets]
+        own = {one.name: one for one in self.held_out}  # Several style sets have the same.
+        outside = [one for name, one in self.setup.outside.items() if name not in own]
+        sets = [*own.values()] if kind == "held_out" else outside
         if not any(one.images for one in sets):
             what = "paintings outside the style set" if kind == "held_out" else "other artists"
             raise MissingInputError(f"the dataset has no {what} to compare with")
@@ -223,36 +230,87 @@ def scores(
     """
     parts: list[pd.DataFrame] = []
     skipped = {f"metrics by {name}": reason for name, reason in setup.unavailable.items()}
-    names = contents.names
-    on_paintings = [one for one in setup.metrics if one.scores_paintings]
+    alone, together = _by_extent(setup.metrics, len(results), skipped)
+    on_paintings = [one for one in alone if one.scores_paintings]
     can_score = setup.evaluators or not all(one.needs_evaluator for one in on_paintings)
+    pooled: dict[Backbone, list[Features]] = {
+        one: [] for one in setup.evaluators.values() if together
+    }
     by_artist = np.split(results, len(style_sets))
     for style_set, held_out, own in zip(style_sets, setup.held_out, by_artist, strict=True):
         features = lru_cache(partial(result_features, pixels=own))
         unchanged = partial(setup.of_contents, contents)
         subjects: list[tuple[Any, ...]] = [
-            (RESULT, names, own, features, contents),
-            (CONTENT, names, contents.pixels, unchanged, contents),
+            (RESULT, contents.names, own, features, contents),
+            (CONTENT, contents.names, contents.pixels, unchanged, contents),
         ]
         if held_out.images and on_paintings and can_score:
             paintings = setup.load(held_out)
             real = partial(setup.of_paintings, paintings)
             subjects.append((PAINTING, paintings.names, paintings.pixels, real, None))
         for subject in subjects:
-            tables, reasons = _tables(MetricInputs(setup, style_set, held_out, *subject))
+            artists = [style_set.name] * len(subject[1])
+            inputs = MetricInputs(setup, artists, [style_set], [held_out], *subject)
+            tables, reasons = _tables(inputs, alone)
             parts += tables
             skipped |= reasons if subject[0] == RESULT else {}
+        for backbone, found in pooled.items():
+            found.append(pooled_alone(features(backbone)))
+    for inputs in _of_whole_run(setup, style_sets, contents, results, pooled) if together else ():
+        tables, reasons = _tables(inputs, together)
+        parts += tables
+        skipped |= reasons
     empty = pd.DataFrame(columns=COLUMNS)
     return (pd.concat(parts, ignore_index=True) if parts else empty), skipped
 
 
-def _tables(inputs: MetricInputs) -> tuple[list[pd.DataFrame], dict[str, str]]:
+def _by_extent(
+    metrics: Sequence[Metric], results: int, skipped: dict[str, str]
+) -> tuple[list[Metric], list[Metric]]:
+    """Metrics of each artist, and of a whole run, but for those that need more results."""
+    whole = [one for one in metrics if one.description.whole_run]
+    for one in whole:
+        if results < (fewest := one.description.at_least):
+            skipped[one.name] = f"needs {fewest} results, and there are {results}: take kid"
+    return [one for one in metrics if one not in whole], [
+        one for one in whole if one.name not in skipped
+    ]
+
+
+def _of_whole_run(
+    setup: EvaluationSetup,
+    style_sets: Sequence[LoadedImages],
+    contents: LoadedImages,
+    results: np.ndarray,
+    pooled: Mapping[Backbone, list[Features]],
+) -> Iterator[MetricInputs]:
+    """All results together, and as many content pictures, with `pooled_alone` features."""
+    number = len(style_sets)
+    images = ImageSet(contents.name, contents.image_set.images * number)
+    pixels = np.concatenate([contents.pixels] * number)
+    repeated = LoadedImages(images, pixels, contents.digests * number)
+    artists = [one.name for one in style_sets for _ in contents.names]
+
+    def unchanged(backbone: Backbone) -> Features:
+        return concatenated([pooled_alone(setup.of_contents(contents, backbone))] * number)
+
+    def changed(backbone: Backbone) -> Features:
+        return concatenated(pooled[backbone])
+
+    place = setup, artists, style_sets, setup.held_out
+    yield MetricInputs(*place, RESULT, repeated.names, results, changed, repeated)
+    yield MetricInputs(*place, CONTENT, repeated.names, pixels, unchanged, repeated)
+
+
+def _tables(
+    inputs: MetricInputs, metrics: Sequence[Metric]
+) -> tuple[list[pd.DataFrame], dict[str, str]]:
     """The scores of some pictures, and the reasons why metrics were not computed."""
     tables: list[pd.DataFrame] = []
     skipped: dict[str, str] = {}
-    setup, artist = inputs.setup, inputs.style_set.name
+    setup, artist = inputs.setup, " + ".join(one.name for one in inputs.style_sets)
     no_evaluator = "evaluation.evaluators=[] names no evaluator"
-    for metric in setup.metrics:
+    for metric in metrics:
         if inputs.subject == PAINTING and not metric.scores_paintings:
             continue
         if metric.needs_evaluator and not setup.evaluators:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 COLUMNS = ["artist", "content", "subject", "metric", "evaluator", "layer", "value"]
 
@@ -24,6 +24,8 @@ class MetricDescription(BaseModel, frozen=True):
     better: Literal["higher", "lower", "one", "none"] = "none"
     range: str = ""
     about: str = ""
+    whole_run: bool = False  # whether it is one of all results of a run together
+    at_least: int = Field(default=1, ge=1)  # results that one of a whole run needs
     rate: bool = False  # whether values are 0 or 1, so that their mean is a rate
     interval: bool = True  # whether values vary by example, so that their mean has an interval
 
