@@ -335,7 +335,7 @@ def test_lpips_is_that_of_the_published_package(torch_alexnet: tuple[Path, Array
 def test_frechet_distance_is_fids_formula() -> None:
     """pytorch-fid 0.3.0, with SciPy 1.17's root of a matrix, on these tables.
 
-    And, where covariances are diagonal, |μ_x − μ_y|² + Σ (σ_x − σ_y)², with fewer rows than columns.
+    And |μ_x − μ_y|² + Σ (σ_x − σ_y)² of diagonal covariances, with fewer rows than columns.
     """
     random = np.random.default_rng(0)
     x = random.random((40, 8))
