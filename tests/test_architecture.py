@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from docs import plan
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("backbones", "datasets", "benchmark")
 
@@ -47,6 +49,11 @@ def test_one_module_knows_mlflow_and_none_a_backend() -> None:
     }
     # And the one that mutes a note of TensorFlow's logger.
     assert named == {"benchmark/transfer/backend.py", "backbones/quiet_keras.py"}
+
+
+def test_the_plan_in_the_documents_shows_the_imports_as_they_are() -> None:
+    drawn = plan.drawing(plan.without_implied(plan.arrows()))
+    assert drawn == plan.PLAN.read_text(encoding="utf-8"), "python -m docs.plan draws it anew"
 
 
 def test_nothing_private_of_other_packages_is_imported() -> None:
