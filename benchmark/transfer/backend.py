@@ -216,6 +216,8 @@ def versions() -> dict[str, str]:
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             numbers[package] = version(package)
+    # TensorFlow is in packages of several names.
+    numbers[name()] = importlib.import_module(name()).__version__
     return numbers
 
 

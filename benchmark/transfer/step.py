@@ -162,13 +162,20 @@ class Stylization(ABC):
         """Continue from a state."""
 
 
+class _Colours(keras.constraints.Constraint):
+    """Values of colours stay in [0, 1]; Keras before 3.13 takes no plain function for it."""
+
+    def __call__(self, images: Any) -> Any:
+        return ops.clip(images, 0.0, 1.0)
+
+
 class KerasStylization(Stylization):
     """With an optimiser of Keras."""
 
     def __init__(self, optimizer: OptimizerChoice, *arguments: Any) -> None:
         super().__init__(*arguments)
         # The study does not say how colours stay colours; like TensorFlow's tutorial we clip.
-        self.images.constraint = lambda images: ops.clip(images, 0.0, 1.0)
+        self.images.constraint = _Colours()
         self.optimizer = optimizer.build()
         self.optimizer.build([self.images])
         self._new_optimizer = [ops.copy(v.value) for v in self.optimizer.variables]
