@@ -541,7 +541,7 @@ def test_a_metric_of_a_whole_run_is_of_all_artists_together(scene: Any) -> None:
     metrics = [metric_of(name, config.metrics[name]) for name in config.metrics]
     table, missing = scoring.scores(replace(given, metrics=metrics), sets, content, results)
     assert set(missing) == OF_A_WHOLE_RUN
-    assert all("needs 800 results, and there are 4" in reason for reason in missing.values())
+    assert all("needs 800 results and has 4" in reason for reason in missing.values())
     assert OF_A_WHOLE_RUN.isdisjoint(table["metric"])
     enough = [
         replace(one, description=one.description.model_copy(update={"at_least": 4}))

@@ -271,7 +271,8 @@ def _by_extent(
     whole = [one for one in metrics if one.description.whole_run]
     for one in whole:
         if results < (fewest := one.description.at_least):
-            skipped[one.name] = f"needs {fewest} results, and there are {results}: take kid"
+            reason = f"needs {fewest} results and has {results}; metrics=[kid] compares fewer"
+            skipped[one.name] = reason
     return [one for one in metrics if one not in whole], [
         one for one in whole if one.name not in skipped
     ]
