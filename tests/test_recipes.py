@@ -1,4 +1,4 @@
-"""The recipes of docs/variants.md and docs/data.md work as they stand there."""
+"""The recipes of docs/ work, and give the output that is shown, as they stand there."""
 
 import re
 import shlex
@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
 import benchmark.transfer.aggregation
+from benchmark.analysis.pages import as_text
+from benchmark.analysis.study import StudyModel, study_table, with_headings
 from benchmark.config.compose import composed
 from benchmark.runs.groups import available_paintings
 from benchmark.runs.variants import aggregation
+from datasets import describe
 from tests.conftest import SHARED
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECIPES = (DOCS / "variants.md").read_text()
 DATA = (DOCS / "data.md").read_text()
+TUTORIAL = (DOCS / "tutorial.md").read_text()
 
 
 def test_the_new_aggregation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +67,33 @@ def test_a_value_for_each_dataset(archive: Path, picture_folder: Path) -> None:
         for name in ("best_artworks", "folder")
     ]
     assert found == ["Albrecht Dürer", "Bruno"]
+
+
+def test_the_tutorials_own_paintings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With 2 paintings of each for 25, which take a second to paint."""
+    [code] = re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL)
+    [shown] = re.findall(r"```text\n(│ loose_drips.*?)```", TUTORIAL, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("[:25]", "[:2]"), {})
+    assert len(list((tmp_path / "PHOTOGRAPHS").iterdir())) == 2
+    [options] = re.findall(r"python -m datasets.describe (.*)", TUTORIAL)
+    assert describe.main(options.split()) == 0
+    printed = capsys.readouterr().out
+    for line in shown.replace(" 25 ", "  2 ").replace("50 p", "4 p").splitlines():
+        assert line in printed
+
+
+def test_the_tutorials_table_is_what_the_export_writes_for_a_paper() -> None:
+    [table] = re.findall(r"```text\n(\| backbone.*?)```", TUTORIAL, re.DOTALL)
+    [latex] = re.findall(r"```latex\n(.*?)```", TUTORIAL, re.DOTALL)
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    frame = pd.DataFrame([lines[0], *lines[2:]][1:], columns=lines[0])
+    assert as_text(frame).to_latex(index=False, escape=True) == latex
+    losses = [column for column in frame if str(column).startswith("loss ")]
+    written = with_headings(study_table([StudyModel("vgg_shallow", "simple", {}, None)]))
+    assert [*frame.drop(columns=losses)] == [*written]
 
 
 @pytest.mark.real_data
