@@ -1,7 +1,8 @@
-"""The tables of options in docs/options.md: `python -m docs.reference` writes them anew.
+"""The tables of options and metrics in docs/: `python -m docs.reference` writes them anew.
 
-Names and meanings are those of conf/options.yaml, defaults those of conf/, types and ranges those
-of the schema and of the functions that the variants name. A test compares.
+Options have their names and meanings from conf/options.yaml, defaults from conf/, types and ranges
+from the schema and the functions that the variants name. Metrics are as their files in conf/metrics
+say. A test compares.
 """
 
 import re
@@ -16,9 +17,9 @@ from benchmark.config.schema import LARGEST_COUNT, SCHEMA, LossWeight
 from benchmark.config.signatures import argument_types, function_of
 from benchmark.runs.contents import ContentChoice
 from benchmark.runs.style_sets import Selection
-from benchmark.runs.variants import DECAYS, PositiveFloat
+from benchmark.runs.variants import DECAYS, PositiveFloat, metric_of
 
-PAGE = Path(__file__).with_name("options.md")
+PAGES = [Path(__file__).with_name(name) for name in ("options.md", "metrics.md")]
 TABLE = re.compile(r"(<!-- options: (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 Schema = dict[str, Any]
@@ -29,11 +30,25 @@ CHOICES: dict[str, type[BaseModel]] = {"dataset": Selection, "content": ContentC
 
 def with_tables(page: str) -> str:
     """The page with each table made anew."""
+    others = {"Variants": groups, "All metrics": metrics}
 
     def made(found: re.Match[str]) -> str:
-        return f"{found[1]}{groups() if found[2] == 'Variants' else table(found[2])}{found[3]}"
+        section = found[2]
+        return found[1] + (others[section]() if section in others else table(section)) + found[3]
 
     return TABLE.sub(made, page)
+
+
+def metrics() -> str:
+    """The metrics as a table in Markdown, each with a link to its function."""
+    rows = ["| metric | better | range | what it says |", "| --- | --- | --- | --- |"]
+    for name in variants("metrics"):
+        variant = variant_yaml("metrics", name)[name]
+        metric, path = metric_of(name, variant).description, variant["_target_"]
+        better = {"one": "near 1", "none": ""}.get(metric.better, metric.better)
+        link = f"[`{name}`](api.md#{path})"
+        rows.append(f"| {link} | {better} | {metric.range} | {plain(metric.about)} |")
+    return "\n".join(rows) + "\n"
 
 
 def groups() -> str:
@@ -146,4 +161,5 @@ def bounds(schema: Schema) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")
