@@ -79,7 +79,10 @@ def grid(
 def mosaic(
     pictures: Sequence[np.ndarray] | np.ndarray, columns: int, size: int | None = None
 ) -> np.ndarray:
-    """Pictures of one size packed into a square as large as one of them, or of a given size."""
+    """Pictures of one size packed into a square as large as one of them, or of a given size.
+
+    Rows at its end that no picture needs are left out.
+    """
     side = size or len(pictures[0])
     rows = max(-(-len(pictures) // columns), columns)  # none is stretched
     sheet = Image.new("RGB", (side, side), PAPER)
@@ -89,7 +92,7 @@ def mosaic(
         right, lower = round(left + step[0]), round(upper + step[1])
         box = Image.fromarray(picture).resize((right - left, lower - upper))
         sheet.paste(box, (left, upper))
-    return np.asarray(sheet)
+    return np.asarray(sheet)[:lower]
 
 
 def beside(picture: np.ndarray, other: np.ndarray | None, name: str) -> np.ndarray:

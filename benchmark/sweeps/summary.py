@@ -52,7 +52,8 @@ def summarise(
     output: Console, tracker: Tracker, runs: Sequence[RunRecord], sweep: str | None = None
 ) -> None:
     """Print the result table, where the pictures are, and how to open the MLflow UI."""
-    table = Table("run", title=f"sweep {sweep}" if sweep else None, title_justify="left")
+    table = Table(title=f"sweep {sweep}" if sweep else None, title_justify="left")
+    table.add_column("run", overflow="fold")  # Its end may be all that tells it from another.
     columns = ["stopped_by", "epochs", "total_loss", "loss_ratio", "seconds", "weights"]
     shown = results_table(runs)[columns] if runs else pd.DataFrame()
     known = dict.fromkeys(name for run in runs for name in sorted(run.scores))
