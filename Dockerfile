@@ -31,8 +31,8 @@ FROM run AS server
 ENV MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false STORE=sqlite:////data/mlflow.db ALLOWED=localhost:5000,127.0.0.1:5000
 COPY --from=build-server /venv /venv
 EXPOSE 5000
-HEALTHCHECK --start-period=60s CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5000/health', timeout=9)"]
-CMD ["sh", "-c", "exec mlflow server --host 0.0.0.0 --port 5000 --backend-store-uri \"$STORE\" --serve-artifacts --artifacts-destination /data/artifacts --allowed-hosts \"$ALLOWED\""]
+HEALTHCHECK --start-period=120s CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5000/health', timeout=9)"]
+CMD ["sh", "-c", "exec mlflow server --workers 2 --host 0.0.0.0 --port 5000 --backend-store-uri \"$STORE\" --serve-artifacts --artifacts-destination /data/artifacts --allowed-hosts \"$ALLOWED\""]
 
 FROM run AS benchmark
 COPY --from=build-benchmark /venv /venv
