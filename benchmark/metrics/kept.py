@@ -24,6 +24,7 @@ from benchmark.transfer.features import (
     from_triangles,
     full_grams,
     outputs_of,
+    parts_at_once,
     upper_triangles,
 )
 from benchmark.transfer.masks import extract_masked_grams
@@ -44,11 +45,16 @@ Make = Callable[[LazyImage, int], tuple[str, np.ndarray]]
 """The digest and the pixels of an image at a size, as by `datasets.resized` and `cropped`."""
 
 
+OnExtracted = Callable[[int, int], None]
+"""Is told of how many pictures, among how many, there are style targets now."""
+
+
 class KeptFeatures:
     """What the runs of one process read and extract, of each the least recently used go first."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_extracted: OnExtracted = lambda done, pictures: None) -> None:
         """With nothing in it."""
+        self.on_extracted = on_extracted
         self.images = lru_cache(maxsize=64)(load_images)
         self.squares = lru_cache(maxsize=64)(partial(load_images, make=datasets.cropped))
         self.pictures = lru_cache(maxsize=16)(load_pictures)
@@ -62,7 +68,27 @@ class KeptFeatures:
         self, backbone: Backbone, paintings: ImageSet, size: int, native: bool, disk: DiskCache
     ) -> StyleTargets:
         """An artist's style targets at another size than the backbone's, one of any size."""
-        return picture_targets(backbone, self.pictures(paintings, size, native, disk), disk)
+        return self.picture_targets(backbone, self.pictures(paintings, size, native, disk), disk)
+
+    def picture_targets(
+        self,
+        backbone: Backbone,
+        pictures: Pictures,
+        disk: DiskCache,
+        masks: Sequence[np.ndarray] | None = None,
+    ) -> StyleTargets:
+        """The style targets of pictures as they are, kept on disk only.
+
+        With masks, each (1, H, W) in [0, 1], those of the places that they show.
+        """
+        triangles, parts = [], parts_at_once(backbone, pictures)
+        for number, part in enumerate(parts, start=1):
+            regions = None if masks is None else [masks[index] for index in part]
+            chosen = [pictures[index] for index in part]
+            triangles.append(kept_triangles(backbone, chosen, disk, regions))
+            self.on_extracted(sum(map(len, parts[:number])), len(pictures))
+        order = np.argsort(np.concatenate(parts))
+        return from_triangles([np.concatenate(x)[order] for x in zip(*triangles, strict=True)])
 
     def _of_artists(
         self, backbone: Backbone, sets: tuple[LoadedImages, ...], disk: DiskCache
@@ -112,16 +138,13 @@ def style_targets(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> 
     return from_triangles(triangles)
 
 
-def picture_targets(
+def kept_triangles(
     backbone: Backbone,
     pictures: Pictures,
     disk: DiskCache,
-    masks: Sequence[np.ndarray] | None = None,
-) -> StyleTargets:
-    """The style targets of pictures as they are, which alone is on disk under their pixels.
-
-    With masks, each (1, H, W) in [0, 1], those of the places that they show.
-    """
+    masks: Sequence[np.ndarray] | None,
+) -> list[np.ndarray]:
+    """The upper triangles of the Gram matrices of pictures, on disk under their pixels."""
     outputs = backbone.shared.cut.outputs[: len(backbone.style_layers)]
     widths = [out.shape[-1] for out in outputs]
     kinds: list[Kind] = [((len(pictures), c * (c + 1) // 2), "float32") for c in widths]
@@ -136,7 +159,7 @@ def picture_targets(
             grams = extract_masked_grams(backbone, pictures, masks)
         triangles = [*map(upper_triangles, grams)]
         disk.write({key: triangles})
-    return from_triangles(triangles)
+    return triangles
 
 
 def painting_features(backbone: Backbone, images: LoadedImages, disk: DiskCache) -> Features:

@@ -16,7 +16,7 @@ from benchmark.config.paths import ROOT
 from benchmark.config.schema import Config, Keep, PreserveColor, Shape
 from benchmark.images.colour import PRESERVATIONS, ColourPreservation
 from benchmark.images.pixels import Pictures, gathered, same_shape
-from benchmark.metrics.kept import kept_arrays, picture_targets
+from benchmark.metrics.kept import kept_arrays
 from benchmark.metrics.scoring import EvaluationSetup
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.contents import ContentChoice, load_content
@@ -182,7 +182,8 @@ class Prepared:
             if self.colours and content is not None:
                 pictures = [self.colours.painting(painting, content) for painting in pictures]
             regions = masks.at(pictures) if masks else None
-            found.append(picture_targets(self.backbone, pictures, self.disk, regions))
+            targets_of = self.workspace.kept.picture_targets
+            found.append(targets_of(self.backbone, pictures, self.disk, regions))
         return found
 
     def _paintings_at(self, one: LoadedImages, size: int | None = None) -> Pictures:

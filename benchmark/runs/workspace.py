@@ -1,6 +1,7 @@
 """The networks that runs load, and what the runs of one process share."""
 
 import inspect
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from benchmark.config.paths import ROOT
 from benchmark.config.registry import check_variant
 from benchmark.config.schema import Config
 from benchmark.config.signatures import arguments_of, function_of
-from benchmark.metrics.kept import KeptFeatures
+from benchmark.metrics.kept import KeptFeatures, OnExtracted
 from benchmark.runs.classifiers import Classifiers
 from benchmark.runs.masks import load_masks
 from benchmark.runs.style_sets import group_features
@@ -60,6 +61,12 @@ class Workspace:
         self.classifiers = Classifiers(partial(load_backbone, cache=self.backbones), self.kept)
         self.masks = lru_cache(maxsize=16)(load_masks)
         self.group_features = lru_cache(maxsize=64)(group_features)
+
+    def watched(self, on_extracted: OnExtracted) -> "Workspace":
+        """The same with features of its own, of whose extraction a function is told."""
+        other = copy(self)
+        other.kept = KeptFeatures(on_extracted)
+        return other
 
     def _evaluator(self, name: str, weights: str, image_size: int) -> Backbone | str:
         """A backbone that scores results, or with weights="auto" why not; else ConfigError.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -37,10 +38,8 @@ def outputs_of(backbone: Backbone, images: np.ndarray, head: Head) -> list[np.nd
     """What a head makes of a network's activations for images; else as `extract_features`."""
     check_images(backbone, images)
     network = backbone.network_with(head)
-    extract, at_once = getattr(network, "predict_on_batch", network), IMAGES_AT_ONCE
-    if isinstance(network, OfAnySize):
-        # Not compiled, which every size would need once more, it holds all layers at a time.
-        at_once = max(PIXELS_AT_ONCE // int(np.prod(images.shape[1:3])), 1)
+    extract = getattr(network, "predict_on_batch", network)
+    at_once = images_at_once(network, images.shape[1:3])
     parts = [
         extract(to_float(images[start : start + at_once]))
         for start in range(0, len(images), at_once)
@@ -51,6 +50,24 @@ def outputs_of(backbone: Backbone, images: np.ndarray, head: Head) -> list[np.nd
         np.concatenate([ops.convert_to_numpy(array) for array in arrays])
         for arrays in zip(*parts, strict=True)
     ]
+
+
+def images_at_once(network: Any, shape: Sequence[int]) -> int:
+    """How many images of a shape (H, W, …) pass a network together."""
+    if isinstance(network, OfAnySize):
+        # Not compiled, which every size would need once more, it holds all layers at a time.
+        return max(PIXELS_AT_ONCE // (shape[0] * shape[1]), 1)
+    return IMAGES_AT_ONCE
+
+
+def parts_at_once(backbone: Backbone, pictures: Pictures) -> list[list[int]]:
+    """The indices of pictures by the parts in which `extract_grams` passes them on."""
+    network = backbone.network_with(grams_alone(len(backbone.style_layers)))
+    parts = []
+    for group in same_shape(pictures):
+        at_once = images_at_once(network, pictures[group[0]].shape)
+        parts += [group[start : start + at_once] for start in range(0, len(group), at_once)]
+    return parts
 
 
 def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
