@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ Paint photographs in the manner of an artist's paintings:
     python -m benchmark.stylize photo.jpg --style "sample/amber nocturne" image_size=1024
 
 The style is a folder of paintings, some pictures, an artist of Kaggle's Best Artworks of All Time
-(monet), or an embedded painter, for which nothing is downloaded (sample, sample/NAME). Options of
+(monet), or an embedded painter, for which nothing is downloaded (sample, sample/NAME). Several
+--style give a picture each, or with 'dataset.blend=[0.7,0.3]' one in a mixture of them. Options of
 `python -m benchmark --help` can be added: image_size=1024 for a larger picture,
 loss.style_weight=5e7 for less of the manner (it is 1e8), precision=bfloat16 for speed where the
 processor has it.
@@ -36,7 +38,13 @@ def main(arguments: Sequence[str]) -> int:
     )
     add = parser.add_argument
     add("photographs", nargs="+", metavar="PHOTO", help="files, or folders; and option=value")
-    add("--style", nargs="+", required=True, help="a folder, pictures, or an artist")
+    add(
+        "--style",
+        nargs="+",
+        action="append",
+        required=True,
+        help="a folder, pictures, or an artist",
+    )
     add("-o", "--output", metavar="OUT", help="a file or folder (default: the current folder)")
     add("--every", type=int, metavar="N", help="also write the pictures after every N epochs")
     add("--background", metavar="COLOUR", help="to lie on, in place of transparency")
@@ -46,14 +54,14 @@ def main(arguments: Sequence[str]) -> int:
     if given.every is not None and given.every < 1:
         parser.error("--every: must be 1 or more")
     photographs, options = separated(given.photographs)
-    style, more_options = separated(given.style)
-    if not (photographs and style):
+    styles, more_options = zip(*map(separated, given.style), strict=True)
+    if not (photographs and all(styles)):
         parser.error("name a photograph, and with --style a folder, pictures, or an artist")
     with explained_imports():
         from benchmark.sweeps.painting import Request, paint
 
-    overrides = (*options, *more_options)
-    request = Request(photographs, style, overrides, given.every, given.background)
+    overrides = (*options, *chain(*more_options))
+    request = Request(photographs, styles, overrides, given.every, given.background)
     with refusing():
         return paint(request, given.output, force=given.force, is_logged=not given.no_log)
 
@@ -72,7 +80,7 @@ def stylize(
     from benchmark.sweeps.painting import Request, pictures
 
     overrides = [f"{key.replace('__', '.')}={as_override(v)}" for key, v in options.items()]
-    return pictures(Request([*map(str, photographs)], [*map(str, style)], overrides))
+    return pictures(Request([*map(str, photographs)], [[*map(str, style)]], overrides))
 
 
 if __name__ == "__main__":

@@ -261,6 +261,13 @@ def pictures(draw: st.DrawFn, data: Data, split: str | None) -> Overrides:
         chosen["dataset.nationality"] = draw(st.sampled_from([None, ["French", "Dutch"]]))
         chosen["dataset.born"] = draw(st.sampled_from([None, [1800, 1899]]))
         chosen["dataset.group_by"] = draw(st.sampled_from([None, "artist", "genre", "nationality"]))
+    if dataset == "styles":
+        del chosen["dataset.artists"]
+        chosen["dataset.styles"] = [str(data.folder / "Ada"), ["sample"]]
+        blends = st.sampled_from([None, [2, 1]])
+        clusters = chosen["dataset.selection"] == "cluster"
+        chosen["dataset.blend"] = None if clusters else draw(blends)
+        chosen |= {"agg.weights": None} if chosen["dataset.blend"] else {}
     if dataset == "files":
         del chosen["dataset.artists"]
         chosen["dataset.paths"] = [str(data.folder / "Ada")]

@@ -39,8 +39,11 @@ def test_a_blend_is_one_set_of_its_artists(
     root = [f"dataset.root={roots[dataset]}"] if dataset in roots else []
     overrides = [f"dataset={dataset}", "dataset.paintings=2", "evaluation.held_out=2", *root]
     run = prepared(*overrides, f"dataset.blend={{{one.lower()}:6,{other}:2}}")
-    apart = prepared(*overrides, f"dataset.artists=['{one}','{other}']")
+    named = f"dataset.artists=['{one}','{other}']"
+    apart = prepared(*overrides, named)
     [paintings] = run.paintings
+    [by_place] = prepared(*overrides, named, "dataset.blend=[6,2]").paintings
+    assert (by_place.name, by_place.digests) == (paintings.name, paintings.digests)
     assert paintings.name == f"{one} 0.75 + {other} 0.25"
     alone = [(one.name, name) for one in apart.paintings for name in one.names]
     share_names = len({name for _, name in alone}) < 4
@@ -51,6 +54,23 @@ def test_a_blend_is_one_set_of_its_artists(
     assert held_out.name == paintings.name
     last = [set(group.images[-1:]) for group in apart.evaluation_setup.held_out]
     assert all(images & set(held_out.images) for images in last if images)
+
+
+def test_styles_of_different_datasets_are_mixed_in_the_order_given(
+    picture_folder: Path, archive: Path
+) -> None:
+    files = [str(picture_folder / "Ada" / f"Ada_{number}.png") for number in (10, 2)]
+    folder = str(picture_folder / "Ada")
+    overrides = [
+        *("dataset=styles", "dataset.paintings=2", f"dataset.root={archive}"),
+        f"dataset.styles=[{files},{folder},[bruno vert],sample/loose drips]",
+    ]
+    run = prepared(*overrides, "dataset.blend=[1,0,2,1]")
+    assert run.paintings[0].name == "Ada_10 0.25 + Bruno Vert 0.5 + loose_drips 0.25"
+    assert run.transfer.aggregation.weights == (0.125, 0.125, 0.25, 0.25, 0.125, 0.125)
+    apart = prepared(*overrides, f"dataset.styles=[{folder},{folder}]").paintings
+    assert [one.name for one in apart] == ["Ada", "Ada (2)"]
+    assert apart[0].digests == apart[1].digests
 
 
 def test_an_artist_of_weight_0_is_left_out() -> None:

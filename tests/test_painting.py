@@ -95,15 +95,17 @@ def test_the_same_from_python(folder: Path) -> None:
 
 
 def test_styles_are_files_painters_or_artists(folder: Path) -> None:
-    assert style_options(["sample"])[0] == "dataset=sample"
-    assert style_options(["sample/loose drips"])[1] == "dataset.artists=['loose drips']"
-    assert style_options(["monet"]) == ["dataset=best_artworks", "dataset.artists=[monet]"]
+    assert style_options([["sample"]])[0] == "dataset=sample"
+    assert style_options([["sample/loose drips"]])[1] == "dataset.artists=['loose drips']"
+    assert style_options([["monet"]]) == ["dataset=best_artworks", "dataset.artists=[monet]"]
     paintings = str(folder / "paintings")
-    config, _ = config_of(Request([str(folder / "photo, (1).png")], [paintings], TINY))
+    several = style_options([["sample"], [paintings], ["monet", "dali"]])
+    assert several == ["dataset=styles", f"dataset.styles=[[sample],[{paintings}],[monet,dali]]"]
+    config, _ = config_of(Request([str(folder / "photo, (1).png")], [[paintings]], TINY))
     assert config.dataset["paths"] == [paintings]
     assert config.dataset["paintings"] == 2
     with pytest.raises(InputError) as missing:
-        style_options(["no/such/folder"])
+        style_options([["no/such/folder"]])
     assert missing.value.option == "--style"
 
 
@@ -191,6 +193,6 @@ def test_a_picture_lies_on_a_background_in_place_of_transparency(tmp_path: Path)
 
 def test_a_missing_folder_of_photographs_names_the_argument() -> None:
     with pytest.raises(InputError) as missing:
-        config_of(Request(["nowhere"], ["sample"]))
+        config_of(Request(["nowhere"], [["sample"]]))
     assert missing.value.option == "PHOTO"
     assert not isinstance(missing.value, ConfigError)

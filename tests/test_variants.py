@@ -187,6 +187,7 @@ def test_dataset(
     roots["movies"] = films
     root = [f"dataset.root={roots[choice]}"] if choice in roots else []
     root += [f"dataset.paths=[{picture_folder / 'Ada'}]"] if choice == "files" else []
+    root += [f"dataset.styles=[sample,{picture_folder / 'Ada'}]"] if choice == "styles" else []
     overrides = [*SMALL, "dataset.clusters=2", f"dataset.selection={selection}", *root]
     sets = prepare(config_of("dataset", choice, *overrides), WORKSPACE).paintings
     artists = 1 if choice == "files" else 2

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, PositiveInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PositiveInt
 
 from backbones import Backbone
 from benchmark.config.errors import ConfigError
@@ -28,19 +28,28 @@ def not_all_zero(weights: dict[str, float]) -> dict[str, float]:
     return weights
 
 
+def by_place(weights: Any) -> Any:
+    """Weights in the order of a dataset's artists as weights by name: `#1` is its first."""
+    listed = isinstance(weights, list)
+    return {f"#{n}": weight for n, weight in enumerate(weights, 1)} if listed else weights
+
+
 class Selection(BaseModel, frozen=True):
     """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most.
 
-    With `blend`, weights by artist, there is one set: the sets of these artists together. A
-    `classifier`, a run or a folder, is what `top` and `top_nearest` choose by. And the place of the
-    `masks` that say where in paintings their style is.
+    With `blend`, weights by artist or in their order, there is one set: the sets of these artists
+    together. A `classifier`, a run or a folder, is what `top` and `top_nearest` choose by. And the
+    place of the `masks` that say where in paintings their style is.
     """
 
     selection: rules.Method = "first"
     paintings: PositiveInt = 30
     clusters: PositiveInt = 3
     classifier: str | None = None
-    blend: Annotated[dict[str, LossWeight], AfterValidator(not_all_zero)] | None = None
+    blend: (
+        Annotated[dict[str, LossWeight], BeforeValidator(by_place), AfterValidator(not_all_zero)]
+        | None
+    ) = None
     masks: Text | None = None
 
     @property
@@ -65,28 +74,29 @@ def blended_artists(
         InputError: an artist is unknown or named twice, or other arguments choose artists too.
     """
     blend, parameters = choice.blend or {}, inspect.signature(function).parameters
+    by_name = "#1" not in blend
     others = [
         f"dataset.{key}"
         for key, value in arguments.items()
         if value is not None and parameters[key].default is not inspect.Parameter.empty
     ]
     reason = ""
-    if "artists" not in parameters:
-        reason = "artists of this dataset cannot be named"
-    elif others:
+    if by_name and "artists" not in parameters:
+        reason = "artists of this dataset cannot be named: give weights in their order, [0.7,0.3]"
+    elif by_name and others:
         reason = f"names the artists: leave {' and '.join(others)} out"
     elif choice.selection == "cluster":
         reason = "takes one set of each artist, dataset.selection=cluster makes several: choose one"
     if reason:
         raise ConfigError(reason, "dataset.blend", blend)
     try:
-        groups = function(**{**arguments, "artists": list(blend)})
+        groups = function(**{**arguments, **({"artists": list(blend)} if by_name else {})})
     except DatasetError as error:
         option = "dataset.blend" if error.option == "dataset.artists" else error.option
         raise DatasetError(error.reason, option, error.value) from error
     if len(groups) != len(blend):
         names = ", ".join(group.name for group in groups)
-        reason = f"{len(blend)} names for {len(groups)} artists, {names}: name each of them once"
+        reason = f"{len(blend)} weights for {len(groups)} artists, {names}: give each of them one"
         raise ConfigError(reason, "dataset.blend", blend)
     return [group for group, weight in zip(groups, blend.values(), strict=True) if weight]
 

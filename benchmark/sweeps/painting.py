@@ -32,9 +32,9 @@ from benchmark.transfer.loop import Epoch, Result
 from benchmark.transfer.scales import optimize_scales
 from benchmark.user_input import InputError, as_override
 from datasets import folder
+from datasets.styles import kind_of, painter_of
 
 MOST_PAINTINGS = 30
-FIRST_PAINTER = "amber nocturne"
 LINE_EPOCHS = 100
 """Epochs after which a line tells the losses."""
 
@@ -44,7 +44,7 @@ class Request:
     """What is to be painted."""
 
     photographs: Sequence[str]  # files, and folders of them
-    style: Sequence[str]  # files and folders; or embedded painters; or artists of the archive
+    styles: Sequence[Sequence[str]]  # each files and folders, an embedded painter, or artists
     overrides: Sequence[str] = ()  # `option=value`, over those of `conf/experiment/stylize.yaml`
     every: int | None = None  # epochs after which pictures on the way are wanted
     background: str | None = None  # a colour to lie on, in place of transparency
@@ -155,11 +155,11 @@ def logged(
 def config_of(request: Request) -> tuple[Config, list[str]]:
     """The configuration of a request, and the options that it comes from."""
     images = folder.images_at("PHOTO", request.photographs)
-    is_blend = any(option.startswith("dataset.blend=") for option in request.overrides)
+    is_named_blend = any(option.startswith("dataset.blend={") for option in request.overrides)
     options = [
         "experiment=stylize",
         f"tracking.sweep=stylize-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}",
-        *style_options(request.style, is_blend=is_blend),
+        *style_options(request.styles, is_named_blend=is_named_blend),
         "content=files",
         f"content.paths={absolute(request.photographs)}",
         f"content.count={len(images)}",
@@ -180,28 +180,39 @@ def absolute(paths: Sequence[str]) -> str:
     return f"[{','.join(map(in_quotes, found))}]"
 
 
-def style_options(style: Sequence[str], *, is_blend: bool = False) -> list[str]:
-    """The options that name a style: files and folders, an embedded painter, or artists.
+def in_list(names: Sequence[str]) -> str:
+    """Names as a list in an override."""
+    return f"[{','.join(map(quoted_text, names))}]"
 
-    Of a blend, whose option names the artists, those that name where they are: a folder with a
+
+def style_options(styles: Sequence[Sequence[str]], *, is_named_blend: bool = False) -> list[str]:
+    """The options that name styles, each files and folders, an embedded painter, or artists.
+
+    Of a blend whose option names the artists, those that name where they are: a folder with a
     subfolder for each, the embedded painters, or the archive.
 
     Raises:
-        InputError: it is none of these.
+        InputError: one is none of these.
     """
-    missing = [path for path in style if not Path(path).expanduser().exists()]
-    if not missing:
-        if is_blend:
-            return ["dataset=folder", f"dataset.root={absolute(style)[1:-1]}"]
-        return ["dataset=files", f"dataset.paths={absolute(style)}"]
-    kind, _, painter = style[0].partition("/")
-    if kind == "sample" and len(style) == 1:
-        artists = [f"dataset.artists=[{quoted_text(painter or FIRST_PAINTER)}]"]
-        return ["dataset=sample", *(() if is_blend else artists)]
-    if any("/" in name or Path(name).suffix for name in missing):
-        raise InputError("no such file or folder", "--style", missing[0])
-    artists = [f"dataset.artists=[{','.join(map(quoted_text, style))}]"]
-    return ["dataset=best_artworks", *(() if is_blend else artists)]
+    kinds = [kind_of(style, "--style") for style in styles]
+    if len(styles) > 1:
+        places = [
+            absolute(one) if kind == "files" else in_list(one)
+            for one, kind in zip(styles, kinds, strict=True)
+        ]
+        return ["dataset=styles", f"dataset.styles=[{','.join(places)}]"]
+    [style], [kind] = styles, kinds
+    if is_named_blend:
+        root = [f"dataset.root={absolute(style)[1:-1]}"] if kind == "files" else []
+        return ["dataset=folder" if root else f"dataset={kind}", *root]
+    match kind:
+        case "files":
+            value = f"dataset.paths={absolute(style)}"
+        case "sample":
+            value = f"dataset.artists={in_list([painter_of(style)])}"
+        case _:
+            value = f"dataset.artists={in_list(style)}"
+    return [f"dataset={kind}", value]
 
 
 def files_of(

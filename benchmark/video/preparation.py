@@ -141,7 +141,7 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
     options = [
         "experiment=video",
         f"tracking.sweep=video-{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(2)}",
-        *style_options(request.style),
+        *style_options([request.style]),
         # In the place of the film's first frame, which needs no file of its own.
         *("content=sample", "content.count=1", "batch=1"),
     ]
