@@ -1,7 +1,8 @@
 """The app without a browser: its pictures are the command's, strangers and other files refused."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from socket import socket
 from threading import Event
@@ -17,15 +18,22 @@ pytest.importorskip("gradio", reason="no Gradio: pip install -e '.[app]'")
 from benchmark import stylize
 from benchmark.app import __main__ as app
 from benchmark.app import gallery
-from benchmark.app.choices import Settings, command_of, request_of
-from benchmark.app.device import Device, Job
+from benchmark.app.choices import (
+    QUALITIES,
+    ArtistChoice,
+    Choices,
+    Settings,
+    command_of,
+    request_of,
+)
+from benchmark.app.device import Device, Job, PostponedError
 from benchmark.app.service import Finished, Service, Update
 from benchmark.app.uploads import Limits, Sessions, safe_name
 from benchmark.sweeps.stages import Stage
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import loop
 from benchmark.user_input import InputError
-from datasets import sample
+from datasets import ImageSet
 from tests.commands import started, store, until
 from tests.workspace import WORKSPACE
 
@@ -49,7 +57,7 @@ def photograph(tmp_path: Path, random: np.random.Generator) -> Path:
 
 @pytest.fixture
 def service(tmp_path: Path, picture_folder: Path) -> Iterator[Service]:
-    artists = [a for a in gallery.artists(str(picture_folder), None) if not a.is_embedded]
+    artists = gallery.artists(str(picture_folder), None)
     sessions = Sessions(tmp_path / "sessions")
     made = Service(
         artists, sessions, workspace=WORKSPACE, extra=OPTIONS, log_options=(store(tmp_path),)
@@ -66,14 +74,13 @@ def last(updates: Iterator[Update], on: Callable[[Stage], None] = lambda stage: 
     return update
 
 
-def painted_by(finished: Finished, folder: Path, root: Path, out: Path) -> np.ndarray:
+def painted_by(finished: Finished, folders: Sequence[Path], out: Path) -> np.ndarray:
     """What the command line that the app shows makes of the files as the user has them."""
     words = shlex.split(finished.command)
     assert words[:3] == ["python", "-m", "benchmark.stylize"]
-    place = words.index("--style")
-    words[3:place] = [str(folder / name) for name in words[3:place]]
-    assert words[place + 1] == str(root)
-    assert "dataset.blend={ada:0.75,bruno:0.25}" in words
+    assert "dataset.blend=[0.75,0.25]" in words
+    files = {file.name: str(file) for folder in folders for file in folder.iterdir()}
+    words = [files.get(word, word) for word in words]
     assert stylize.main([*words[3:], "-o", str(out), "--no-log", "--force"]) == 0
     return np.asarray(Image.open(out))
 
@@ -96,8 +103,9 @@ def test_stopped_and_gone_on_with_it_is_what_the_command_paints(
     monkeypatch.setattr(Job, "show", stopped_soon)
 
     mixed = Settings(size=48, quality="quick", colours="the photograph's", most_paintings=2)
-    asked = service.paint("page", str(photograph), ["Ada", "Bruno"], 0.25, [], mixed)
-    first = last(asked)
+    own = [str(picture_folder / "Ada" / f"Ada_{number}.png") for number in (10, 2)]
+    choices = Choices(str(photograph), "Bruno", "loose drips", 0.25, own, mixed)
+    first = last(service.paint("page", choices))
     assert first.stage is not None
     assert first.stage.epochs == 16  # the first of the second scale after its beginning
     monkeypatch.setattr(loop, "BLOCK_SECONDS", block)
@@ -110,7 +118,8 @@ def test_stopped_and_gone_on_with_it_is_what_the_command_paints(
         assert finished is not None
         shown = np.asarray(Image.open(finished.png))
         assert shown.shape == (32, 48, 4)
-        again = painted_by(finished, photograph.parent, picture_folder, tmp_path / "out.png")
+        folders = photograph.parent, picture_folder / "Ada"
+        again = painted_by(finished, folders, tmp_path / "out.png")
         np.testing.assert_array_equal(shown, again)
 
     service.log("page")
@@ -124,7 +133,7 @@ def test_pictures_on_the_way_differ_and_own_paintings_are_an_artist(
 ) -> None:
     own = [str(picture_folder / "Ada" / f"Ada_{number}.png") for number in (10, 2)]
     pictures: list[bytes] = []
-    asked = service.paint("page", str(photograph), ["Bruno"], 0.5, own, TINY)
+    asked = service.paint("page", Choices(str(photograph), "Bruno", own=own, settings=TINY))
     done = last(asked, lambda stage: pictures.append(stage.pixels.tobytes()))
     assert len(set(pictures)) >= 2
     assert done.stage is not None
@@ -154,7 +163,7 @@ def test_what_is_no_picture_is_refused(
     service.limits = Limits(megabytes=1, megapixels=0.01)
     made(tmp_path / name)
     with pytest.raises(InputError) as refused:
-        service.accept("page", str(tmp_path / name))
+        service.accept("page", Choices(str(tmp_path / name)))
     assert (refused.value.option, refused.value.value) == ("photograph", name)
     assert words in refused.value.reason
     assert not [*service.sessions.folder.rglob("*")]
@@ -170,28 +179,46 @@ def _png(width: int = 90, height: int = 100) -> bytes:
 
 
 def test_what_is_missing_is_said(service: Service, photograph: Path) -> None:
-    def refused(photo: str | None, artists: list[str], share: float, own: list[str]) -> str:
+    def refused(*choices: Any) -> str:
         with pytest.raises(InputError) as error:
-            last(service.paint("page", photo, artists, share, own, TINY))
+            last(service.paint("page", Choices(*choices)))
         return error.value.reason
 
-    assert "photograph first" in refused(None, ["Ada"], 0.5, [])
-    assert "choose an artist" in refused(str(photograph), [""], 0.5, [])
-    assert "no such artist" in refused(str(photograph), ["../Ada"], 0.5, [])
-    assert "at most 60" in refused(str(photograph), [], 0.5, [str(photograph)] * 61)
+    photo = str(photograph)
+    assert "photograph first" in refused(None, "Ada")
+    assert "choose an artist" in refused(photo, "")
+    assert "no such artist" in refused(photo, "../Ada")
+    assert "no such artist" in refused(photo, "Ada", "/etc")
+    assert "at most 60" in refused(photo, "", "", 0.5, [photo] * 61)
     for missing in (lambda: last(service.go_on("new", 5)), lambda: service.log("new")):
         with pytest.raises(InputError, match="paint a picture first"):
             missing()
 
 
-def test_embedded_artists_and_their_mixture_are_named_as_the_command_does(tmp_path: Path) -> None:
-    artists = gallery.artists(None, None)[: len(sample.catalogue().artists)]
-    request = request_of(tmp_path / "a b.jpg", artists[:2], 0.3, [], Settings(strength=-1))
-    assert request.style == ["sample"]
-    assert request.overrides[-1] == "dataset.blend={amber_nocturne:0.70,cathedral_glass:0.30}"
-    assert "loss.style_weight=5e+07" in request.overrides
-    command = command_of(request, {str(tmp_path / "a b.jpg"): "a b.jpg"})
-    assert shlex.split(command)[3:6] == ["a b.jpg", "--style", "sample"]
+def test_mixtures_are_named_as_the_command_does(tmp_path: Path) -> None:
+    drips = ArtistChoice("loose drips", ImageSet("", ()), "sample/loose drips")
+    monet = ArtistChoice("Claude Monet", ImageSet("", ()), "Claude Monet", ("dataset.root=/a",))
+    photo, own, settings = tmp_path / "a b.jpg", [tmp_path / "c d.jpg"], Settings(strength=-1)
+
+    def words(first: Any, second: Any, share: float, own: Sequence[Path]) -> list[str]:
+        request = request_of(photo, first, second, share, own, settings)
+        assert "loss.style_weight=5e+07" in request.overrides
+        return shlex.split(command_of(request, {str(photo): "a b.jpg", str(own[0]): "c d.jpg"}))
+
+    blended = words(drips, monet, 0.3, [])
+    styles = ["--style", "sample/loose drips", "--style", "Claude Monet"]
+    assert blended[3:8] == ["a b.jpg", *styles]
+    assert blended[-2:] == ["dataset.root=/a", "dataset.blend=[0.70,0.30]"]
+    assert words(drips, monet, 0.3, own)[4:8] == ["--style", "c d.jpg", "--style", "Claude Monet"]
+    assert words(None, drips, 0.3, own)[4:8] == [
+        "--style",
+        "c d.jpg",
+        "--style",
+        "sample/loose drips",
+    ]
+    for alone in (words(monet, monet, 0.3, []), words(monet, None, 0.3, [])):
+        assert alone.count("--style") == 1
+        assert alone[-1] == "dataset.root=/a"
 
 
 def test_a_session_goes_with_its_files_and_leaves_those_of_others(
@@ -246,6 +273,58 @@ def test_one_thing_at_a_time_and_what_is_put_aside_last() -> None:
         held.wait(0.01)
     device.close()
     assert order == ["first", "second", "aside"]
+
+
+def test_what_is_put_aside_gives_way_and_is_begun_again() -> None:
+    device, order, asked = Device(), list[str](), Event()
+
+    def aside() -> None:
+        order.append("aside")
+        asked.set()
+        while len(order) == 1:
+            if device.is_wanted:
+                raise PostponedError
+
+    job = Job[None](60.0)
+    device.do_aside(aside)
+    assert asked.wait(10)
+    device.do(job, lambda: order.append("job"))
+    job.result.result(10)
+    device.close()
+    assert order == ["aside", "job"]
+
+
+def test_what_is_chosen_is_made_ready_and_not_waited_for(
+    service: Service, photograph: Path
+) -> None:
+    choices, ready, held = Choices(str(photograph), "Ada", settings=TINY), Event(), Event()
+    service.device.do(Job[bool](60.0), lambda: held.wait(10))
+    service.device.do_aside(ready.set)
+    service.make_ready("page", replace(choices, first="Bruno"))
+    service.make_ready("page", choices)
+    held.set()
+    assert ready.wait(60)
+
+    def waited_for(choices: Choices) -> bool:
+        texts = [update.text for update in service.paint("page", choices)]
+        return any("Looking at the paintings" in text for text in texts)
+
+    assert not waited_for(choices)
+    assert waited_for(replace(choices, first="Bruno"))
+
+
+def test_a_page_that_is_closed_ends_its_picture_and_leaves_no_file(
+    service: Service, photograph: Path
+) -> None:
+    long = replace(TINY, quality="best")
+    updates = service.paint("page", Choices(str(photograph), "Ada", settings=long))
+    assert next(update.stage for update in updates if update.stage)
+    job = service.sessions.of("page").job
+    service.sessions.close("page")
+    assert job is not None
+    assert job.result.result(10).epochs < 2 * QUALITIES["best"].epochs
+    assert not [file for file in service.sessions.folder.rglob("*") if file.name != "warm.png"]
+    assert not photograph.exists()
 
 
 def test_a_job_ends_when_stopped_late_or_left_alone() -> None:

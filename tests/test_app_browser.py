@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from socket import socket
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,21 @@ from PIL import Image
 from tests.commands import started, until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install it")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 OPTIONS = (
     *("backbone=vgg_shallow", "backbone.weights=random", "cache=null", "dataset.paintings=2"),
     *("image_size=48", "epochs=100000"),
 )
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+ARGUMENTS = ("--no-sandbox", *CAMERA)
+WIDTHS = (390, 820, 1400)  # pixels of a telephone, a tablet and a desktop
 WAIT = 120_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("app")
     with socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -38,7 +41,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     try:
         until(process, log, "The app:")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", folder
     finally:
         process.kill()
         process.wait(10)
@@ -47,7 +50,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as run:
-        opened = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        if not Path(CHROMIUM or run.chromium.executable_path).exists():
+            pytest.skip("no Chromium")
+        opened = run.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened
         opened.close()
 
@@ -59,17 +64,34 @@ def photograph(tmp_path: Path) -> Path:
     return tmp_path / "photo.png"
 
 
+def images_in(folder: Path) -> list[Path]:
+    """Uploads and results that lie in the app's folder."""
+    files = [*folder.rglob("*.png"), *folder.rglob("*.jpg"), *folder.rglob("*.webp")]
+    return [file for file in files if "artists" not in file.parts]
+
+
 def said(page: Any, words: str) -> None:
     page.wait_for_selector(f"#status:has-text('{words}')", timeout=WAIT)
 
 
+def fits(page: Any) -> None:
+    """Nothing of a page is wider than the window, at each width."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_upload_choose_watch_stop_download_refused_and_queued(
-    address: str, browser: Any, photograph: Path, tmp_path: Path
+    address: tuple[str, Path], browser: Any, photograph: Path, tmp_path: Path
 ) -> None:
+    url, _ = address
     hosts = set()
     page = browser.new_context(accept_downloads=True).new_page()
     page.on("request", lambda one: hosts.add(one.url.split("/")[2]) if "://" in one.url else None)
-    page.goto(address)
+    page.goto(url)
+    page.wait_for_selector("#paint")
+    fits(page)
     upload = page.locator("#photograph input[type=file]")
 
     (tmp_path / "text.png").write_text("no picture at all")
@@ -90,9 +112,10 @@ def test_upload_choose_watch_stop_download_refused_and_queued(
         pictures |= {shown} if shown.startswith("data:") else set()
         page.wait_for_timeout(100)
     assert len(pictures) >= 3
+    fits(page)
 
     second = browser.new_page()
-    second.goto(address)
+    second.goto(url)
     second.locator("#photograph input[type=file]").set_input_files(str(photograph))
     said(second, "is ready")
     second.click("#paint")
@@ -104,6 +127,8 @@ def test_upload_choose_watch_stop_download_refused_and_queued(
     second.close()
 
     page.wait_for_selector("#png:not([disabled])", timeout=WAIT)
+    page.wait_for_selector("#history img", timeout=WAIT)
+    fits(page)
     with page.expect_download(timeout=WAIT) as download:
         page.click("#png")
     download.value.save_as(tmp_path / "out.png")
@@ -112,4 +137,24 @@ def test_upload_choose_watch_stop_download_refused_and_queued(
         assert np.asarray(picture).std() > 1
     command = page.input_value("#command textarea")
     assert re.search(r"photo\.png --style sample/loose_drips .* total_epochs=\d+$", command)
-    assert hosts == {address.partition("//")[2]}
+    assert hosts == {url.partition("//")[2]}
+
+
+def test_a_photograph_from_the_camera_and_a_tab_closed_while_it_is_painted(
+    address: tuple[str, Path], browser: Any
+) -> None:
+    url, folder = address
+    page = browser.new_page()
+    page.goto(url)
+    page.click("#photograph [aria-label='Capture from camera']")
+    page.click("#photograph [title='Click to Access Webcam']")
+    page.click("#photograph [aria-label='capture photo']", timeout=WAIT)
+    said(page, "is ready")
+    page.click("#paint")
+    said(page, "Step")
+    assert len(images_in(folder)) > 1
+    page.close()
+    began = monotonic()
+    while len(images_in(folder)) > 1 and monotonic() - began < 30:
+        sleep(0.1)
+    assert [file.name for file in images_in(folder)] == ["warm.png"]

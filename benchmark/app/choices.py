@@ -10,9 +10,6 @@ from benchmark.user_input import InputError
 from datasets import ImageSet
 from datasets.names import words
 
-OWN = "Your paintings"
-"""The name of the artist whose paintings were uploaded."""
-
 SIZES = (256, 384, 512, 768, 1024)
 """Pixels of the longest side."""
 
@@ -43,8 +40,7 @@ class ArtistChoice:
     name: str
     paintings: ImageSet
     style: str  # what `--style` takes
-    source: str  # what `--style` takes for a blend of artists of one place
-    overrides: tuple[str, ...] = ()  # where that place is
+    overrides: tuple[str, ...] = ()  # where the archive is
     is_embedded: bool = False
 
 
@@ -76,48 +72,52 @@ class Settings:
         ]
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What is chosen on a page: uploads by where the server put them, artists by their names."""
+
+    photograph: str | None = None
+    first: str = ""
+    second: str = ""  # to mix with, if any
+    share: float = 0.5  # of the second
+    own: Sequence[str] = ()  # paintings in place of the first
+    settings: Settings = Settings()
+
+
 def request_of(
     photograph: Path,
-    artists: Sequence[ArtistChoice],
+    first: ArtistChoice | None,
+    second: ArtistChoice | None,
     share: float,
     own: Sequence[Path],
     settings: Settings,
 ) -> Request:
-    """What to paint: by an artist, by two of whom the second has this share, or after own pictures.
+    """What to paint: by the first artist, or after own pictures; mixed with a share of the second.
 
     Raises:
-        InputError: nothing was chosen, or two artists that cannot be mixed.
+        InputError: neither an artist nor pictures were chosen.
     """
-    fewest = ["dataset.paintings=" + str(settings.most_paintings)]
-    if settings.most_paintings >= MOST_PAINTINGS:
-        fewest = []  # as many as there are, up to these
-    if own:
-        return Request([str(photograph)], [*map(str, own)], [*settings.overrides(), *fewest])
-    if not artists:
+    artists = [artist for artist in (None if own else first, second) if artist]
+    styles = [[*map(str, own)]] * bool(own) + [[artist.style] for artist in artists]
+    if not own and not first:
         raise InputError("choose an artist, or upload paintings")
-    [first, *others] = artists
-    overrides = [*settings.overrides(), *fewest, *first.overrides]
-    if not others or others[0].name == first.name:
-        return Request([str(photograph)], [first.style], overrides)
-    [second] = others
-    if second.source != first.source:
-        reason = "artists of different collections cannot be mixed"
-        raise InputError(f"{reason}: choose two of one, {first.name} and another of its kind")
-    weights = {first.name: 1 - share, second.name: share}
-    listed = ",".join(f"{_quoted(name)}:{weight:.2f}" for name, weight in weights.items())
-    return Request([str(photograph)], [first.source], [*overrides, f"dataset.blend={{{listed}}}"])
-
-
-def _quoted(name: str) -> str:
-    """A name as a key of a dictionary in an override."""
-    return "_".join(words(name))
+    overrides = [*settings.overrides()]
+    if settings.most_paintings < MOST_PAINTINGS:  # else as many as there are, up to these
+        overrides.append(f"dataset.paintings={settings.most_paintings}")
+    overrides += dict.fromkeys(place for artist in artists for place in artist.overrides)
+    if second and (own or second != first):
+        overrides.append(f"dataset.blend=[{1 - share:.2f},{share:.2f}]")
+    else:
+        styles = styles[:1]
+    return Request([str(photograph)], styles, overrides)
 
 
 def command_of(request: Request, names: dict[str, str]) -> str:
     """The command line that makes a request's picture, with files called as people know them."""
     photographs = [names.get(path, path) for path in request.photographs]
-    style = [names.get(path, path) for path in request.style]
-    parts = ["python", "-m", "benchmark.stylize", *photographs, "--style", *style]
+    parts = ["python", "-m", "benchmark.stylize", *photographs]
+    for style in request.styles:
+        parts += ["--style", *(names.get(path, path) for path in style)]
     return shlex.join([*parts, *request.overrides])
 
 
@@ -135,6 +135,6 @@ def found(artists: Sequence[ArtistChoice], text: str) -> list[ArtistChoice]:
     return [a for a in artists if all(word in " ".join(words(a.name)) for word in wanted)]
 
 
-def with_epochs(request: Request, epochs: int) -> Request:
-    """The same, ended after so many epochs in all."""
-    return replace(request, overrides=[*request.overrides, f"total_epochs={epochs}"])
+def with_options(request: Request, options: Sequence[str]) -> Request:
+    """The same with more options."""
+    return replace(request, overrides=[*request.overrides, *options])

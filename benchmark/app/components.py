@@ -77,15 +77,15 @@ def curve(losses: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"step": steps, "loss": losses[steps, 0].astype(float)})
 
 
-def table(losses: np.ndarray) -> pd.DataFrame:
-    """Losses, (epochs + 1, 3), after every 100 epochs and the last."""
+def table(losses: np.ndarray) -> str:
+    """Losses, (epochs + 1, 3), after every 100 epochs and the last, as a table in HTML."""
     last = len(losses) - 1
     steps = [*range(0, last, TABLE_EPOCHS), last]
     columns = [name.replace("_", " ") for name in LOSS_NAMES]
     numbers = [[f"{loss:.4g}" for loss in losses[step]] for step in steps]
     frame = pd.DataFrame(numbers, columns=columns)
     frame.insert(0, "step", steps)
-    return frame
+    return frame.to_html(index=False, border=0)
 
 
 def listed(files: Sequence[Any] | None) -> list[str]:

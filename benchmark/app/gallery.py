@@ -25,7 +25,6 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
             painter.name.replace("_", " "),
             _set(painter),
             f"sample/{painter.name}",
-            "sample",
             is_embedded=True,
         )
         for painter in sample.catalogue().artists
@@ -33,14 +32,14 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
     if archive or kaggle.cached("best_artworks") is not None:
         place = (f"dataset.root={Path(archive).expanduser().resolve()}",) if archive else ()
         found += [
-            ArtistChoice(artist.name, _set(artist), artist.name, "archive", place)
+            ArtistChoice(artist.name, _set(artist), artist.name, place)
             for artist in best_artworks.catalogue(archive).artists
             if artist.images
         ]
     if paintings:
         root = Path(paintings).expanduser().resolve()
         found += [
-            ArtistChoice(artist.name, _set(artist), str(root / artist.name), str(root))
+            ArtistChoice(artist.name, _set(artist), str(root / artist.name))
             for artist in folder.catalogue(str(root)).artists
         ]
     return found

@@ -12,6 +12,7 @@ from benchmark.app.middleware import OwnHostOnly
 from benchmark.app.service import Service, default_precision
 from benchmark.app.uploads import Sessions
 from benchmark.config.compose import composed
+from benchmark.config.errors import ConfigError
 
 
 def service_of(options: argparse.Namespace, folder: Path) -> Service:
@@ -43,7 +44,11 @@ def built(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Service
 def launched(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Service]:
     """The page, served; the network is loaded meanwhile."""
     blocks, service = built(options, folder)
-    serve(blocks, service, options)
+    try:
+        serve(blocks, service, options)
+    except OSError as error:
+        reason = "cannot be listened on, for it is taken: choose another"
+        raise ConfigError(reason, "--port", options.port) from error
     service.warm()
     return blocks, service
 
@@ -67,6 +72,6 @@ def serve(blocks: gr.Blocks, service: Service, options: argparse.Namespace) -> N
         pwa=False,
         mcp_server=False,
         theme=page.theme(),
-        css_paths=page.CSS,
+        head=page.head(),
         show_error=True,
     )

@@ -11,6 +11,7 @@ from benchmark.app.choices import (
     COLOURS,
     QUALITIES,
     SIZES,
+    Choices,
     Settings,
     found,
 )
@@ -25,7 +26,7 @@ from benchmark.app.components import (
 from benchmark.app.service import Service, Update
 from benchmark.user_input import InputError
 
-CSS = Path(__file__).with_name("app.css")
+STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("app.css", "app.js"))
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 MONOSPACE = ["ui-monospace", "Consolas", "monospace"]
 NETWORKS = [("VGG19", "vgg"), ("VGG19's first blocks", "vgg_shallow")]
@@ -69,8 +70,24 @@ class Outputs(NamedTuple):
 
 
 def theme() -> Any:
-    """Gradio's own, with fonts of the reader's system: none is fetched."""
-    return gr.themes.Default(font=FONTS, font_mono=MONOSPACE)
+    """Gradio's own, with fonts of the reader's system: none is fetched.
+
+    Greys and fills are darker, so that text has a contrast of 4.5 (WCAG 2.2, 1.4.3).
+    """
+    return gr.themes.Default(font=FONTS, font_mono=MONOSPACE).set(
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_cancel_background_fill="#b91c1c",
+    )
+
+
+def head() -> str:
+    """The page's own style and script: CSS as such Gradio would confine to what is in `main`."""
+    style, script = (file.read_text(encoding="utf-8") for file in (STYLE, SCRIPT))
+    return f"<style>{style}</style><script>{script}</script>"
 
 
 def build(service: Service, thumbnails: Thumbnails) -> gr.Blocks:
@@ -107,7 +124,7 @@ def _inputs(service: Service, thumbnails: Thumbnails) -> Inputs:
     artist, second, share = _artist_inputs(service.artists, thumbnails)
     with gr.Accordion("Paintings of your own", open=False):
         own = paintings_input(
-            label=f"Up to {limits.paintings} pictures, taken as one artist instead of the chosen",
+            label=f"Up to {limits.paintings} pictures, one artist in place of the chosen one",
             elem_id="own",
         )
     strength = gr.Slider(
@@ -179,7 +196,7 @@ def _artist_inputs(artists: Any, thumbnails: Thumbnails) -> tuple[Any, Any, Any]
             [("nobody", ""), *[(name, name) for name in names]],
             value="",
             label="Second artist",
-            info="One of the same collection.",
+            info="As many paintings of each are taken as there are of the one with fewer.",
             elem_id="second",
         )
         share = gr.Slider(0, 100, 50, step=5, label="Share of the second, in per cent")
@@ -263,7 +280,9 @@ def _outputs() -> tuple[Outputs, Any, Any, Any]:
         plot = gr.LinePlot(
             x="step", y="loss", label="Total loss by step", height=240, elem_id="curve"
         )
-        rows = gr.Dataframe(label="Losses each 100 steps", interactive=False)
+        rows = gr.HTML(
+            label="Losses each 100 steps", show_label=True, container=True, elem_id="losses"
+        )
     log = gr.Button("Log this picture in MLflow", elem_id="log")
     return (
         Outputs(picture, status, plot, rows, slider, png, jpeg, command, history),
@@ -280,24 +299,23 @@ def _connect(service: Service, inputs: Inputs, outputs: Outputs, buttons: Any) -
     shown: Any = {"show_progress_on": [outputs.picture]}
 
     def painted(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        chosen = Inputs(*values)
-        settings = settings_of(chosen)
-        artists = [chosen.artist or "", chosen.second or ""]
-        photograph, own = chosen.photograph, listed(chosen.own)
-        key, share = request.session_hash, chosen.share / 100
-        updates = service.paint(key, photograph, artists, share, own, settings)
+        updates = service.paint(request.session_hash, choices_of(Inputs(*values)))
         yield from _views(service, request, updates)
 
     def gone_on(epochs: float, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         yield from _views(service, request, service.go_on(request.session_hash, int(epochs)))
 
-    def accepted(upload: str | None, request: gr.Request) -> str:
-        if not upload:
+    def accepted(request: gr.Request, *values: Any) -> str:
+        choices = choices_of(Inputs(*values))
+        if not choices.photograph:
             return said("Upload a photograph to begin.")
         try:
-            return said(service.accept(request.session_hash, upload))
+            return said(service.accept(request.session_hash, choices))
         except InputError as error:
             return said(sentence(error), role="alert")
+
+    def chosen(request: gr.Request, *values: Any) -> None:
+        service.make_ready(request.session_hash, choices_of(Inputs(*values)))
 
     def logged(request: gr.Request) -> str:
         try:
@@ -312,8 +330,9 @@ def _connect(service: Service, inputs: Inputs, outputs: Outputs, buttons: Any) -
     paint.click(None, js=SHOW_PICTURE)
     go_on.click(gone_on, more, list(outputs), api_name="go_on", **device, **shown)
     stop.click(stopped, queue=False, api_name="stop")
-    photograph = inputs.photograph
-    photograph.change(accepted, photograph, outputs.status, api_name="accept")
+    inputs.photograph.change(accepted, list(inputs), outputs.status, api_name="accept")
+    changes = [one.change for one in (inputs.artist, inputs.second, inputs.own, inputs.size)]
+    gr.on(changes, chosen, list(inputs), api_name="choose", show_progress="hidden")
     log.click(logged, None, outputs.status, api_name="log", concurrency_id="log")
 
 
@@ -342,13 +361,9 @@ def _view(service: Service, request: gr.Request, update: Update) -> tuple[Any, .
     return (picture, said(update.text), plot, rows, slider, *buttons, done.command, list(results))
 
 
-def settings_of(chosen: Inputs) -> Settings:
-    """The settings that were chosen.
-
-    Raises:
-        InputError: one is none that can be.
-    """
-    return Settings(
+def choices_of(chosen: Inputs) -> Choices:
+    """What was chosen, from the values of the components."""
+    settings = Settings(
         strength=float(chosen.strength),
         size=int(chosen.size),
         colours=chosen.colours,
@@ -357,6 +372,14 @@ def settings_of(chosen: Inputs) -> Settings:
         network=chosen.network,
         precision=chosen.precision,
         most_paintings=int(chosen.paintings),
+    )
+    return Choices(
+        photograph=chosen.photograph,
+        first=chosen.artist or "",
+        second=chosen.second or "",
+        share=chosen.share / 100,
+        own=listed(chosen.own),
+        settings=settings,
     )
 
 

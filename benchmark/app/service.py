@@ -1,23 +1,24 @@
 """What the page does, without the page: uploads in, pictures on the way and files out."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from math import isfinite
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from benchmark.app.choices import (
     ArtistChoice,
+    Choices,
     Settings,
     command_of,
     named,
     request_of,
-    with_epochs,
+    with_options,
 )
-from benchmark.app.device import Device, Job
+from benchmark.app.device import Device, Job, PostponedError
 from benchmark.app.uploads import Limits, Session, Sessions, check_number
 from benchmark.images.saving import save_like
 from benchmark.runs.progress import Output
@@ -66,50 +67,70 @@ class Service:
 
     def __post_init__(self) -> None:
         self.device = Device()
+        self.workspace = self.workspace.watched(self._on_extracted)
 
-    def accept(self, key: str | None, upload: str) -> str:
+    def accept(self, key: str | None, choices: Choices) -> str:
         """Check a photograph as soon as it is there, and make ready for its shape.
 
         Raises:
             InputError: it is no picture, or too large.
         """
-        photograph = self.sessions.of(key).keep(upload, "photograph", self.limits)
-        self.device.do_aside(partial(self._warm, photograph, self.artists[0]))
-        return f"{photograph.name} is ready. Choose an artist and press Paint."
+        name = self._photograph(self.sessions.of(key), choices).name
+        self.make_ready(key, choices)
+        return f"{name} is ready. Choose an artist and press Paint."
 
-    def paint(
-        self,
-        key: str | None,
-        photograph: str | None,
-        artists: Sequence[str],
-        share: float,
-        own: Sequence[str],
-        settings: Settings,
-    ) -> Iterator[Update]:
+    def make_ready(self, key: str | None, choices: Choices) -> None:
+        """Do ahead, when there is nothing else to do, what the first step of a picture waits for.
+
+        Of a page only its last choices. What is wrong with them is said when they are painted.
+        """
+        session = self.sessions.of(key)
+        with suppress(InputError):
+            request = session.wanted = self._request(session, choices)
+
+            def work() -> None:
+                if session.wanted == request:
+                    self._warm(request)
+
+            self.device.do_aside(work)
+
+    def paint(self, key: str | None, choices: Choices) -> Iterator[Update]:
         """Paint a picture; yields it again and again, and at the end its files.
 
         Raises:
             InputError: something is missing or wrong.
         """
         self.sessions.close_forgotten()
-        if not photograph:
+        if not choices.photograph:
             raise InputError("upload a photograph first")
         session = self.sessions.of(key)
-        check_number(own, self.limits)
-        photo = session.keep(photograph, "photograph", self.limits)
-        paintings = [session.keep(file, "paintings", self.limits) for file in own]
-        chosen = [named(self.artists, name) for name in artists if name]
-        request = request_of(photo, chosen, share, paintings, settings)
-        request = Request(request.photographs, request.style, [*request.overrides, *self.extra])
+        request = self._request(session, choices)
 
         def work(job: Job[Stage]) -> Stage:
+            job.doing = "Reading the pictures …"
             prepared = begun(request, self.workspace)
             session.until = prepared.stopping.epochs * len(prepared.sizes)
             return painted_until(request, prepared, session.until, job.show)
 
         session.stage = None
-        yield Update("Reading the pictures …")
         yield from self._follow(session, work)
+
+    def _request(self, session: Session, choices: Choices) -> Request:
+        """What is painted of some choices; InputError if something is missing or wrong."""
+        check_number(choices.own, self.limits)
+        photograph = self._photograph(session, choices)
+        own = [session.keep(file, "paintings", self.limits) for file in choices.own]
+        first, second = (
+            named(self.artists, name) if name else None for name in (choices.first, choices.second)
+        )
+        request = request_of(photograph, first, second, choices.share, own, choices.settings)
+        return with_options(request, self.extra)
+
+    def _photograph(self, session: Session, choices: Choices) -> Path:
+        """The photograph of a page, or one of that shape while there is none."""
+        if choices.photograph:
+            return session.keep(choices.photograph, "photograph", self.limits)
+        return self._stand_in
 
     def go_on(self, key: str | None, epochs: int) -> Iterator[Update]:
         """Paint the rest of a picture that was stopped, or so many epochs more.
@@ -146,51 +167,72 @@ class Service:
         stage = self.sessions.of(key).stage
         if stage is None:
             raise InputError("paint a picture first, then log it")
-        overrides = [*stage.request.overrides, *self.log_options]
-        request = Request(stage.request.photographs, stage.request.style, overrides)
+        request = with_options(stage.request, self.log_options)
         shown = Stage(request, stage.prepared, stage.state)
         done: Job[None] = Job(self.limits.minutes * 60)
         self.device.do(done, lambda: log_stage(shown, self.workspace, Output()))
         done.result.result()
         return "Logged in MLflow: make ui shows it, in the experiment stylize."
 
-    def warm(self, sizes: Sequence[int] = ()) -> None:
+    def warm(self) -> None:
         """Load the network and, when there is nothing else to do, extract the painters' styles."""
-        picture = self.sessions.folder / "warm.png"
-        picture.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Image.fromarray(np.asarray(sample.photograph("coffee").resize(WARM_SIZE))).save(picture)
         for artist in reversed([a for a in self.artists if a.is_embedded]):
-            self.device.do_aside(partial(self._warm, picture, artist))
+            request = request_of(self._stand_in, artist, None, 0.0, [], self.defaults)
+            self.device.do_aside(partial(self._warm, with_options(request, self.extra)))
 
     def close(self) -> None:
         """End the device's thread."""
         self.device.close()
 
-    def _warm(self, photograph: Path, artist: ArtistChoice) -> None:
+    @cached_property
+    def _stand_in(self) -> Path:
+        """A photograph in place of one that is not there yet."""
+        file = self.sessions.folder / "warm.png"
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sample.photograph("coffee").resize(WARM_SIZE).save(file)
+        return file
+
+    def _warm(self, request: Request) -> None:
         """Do a step at each size, with what is kept for the next picture."""
-        if not photograph.exists():  # Its page was closed.
+        prepared = begun(with_options(request, ["epochs=1"]), self.workspace)
+        painted_until(request, prepared, len(prepared.sizes) + 1, self._goes_on_aside)
+
+    def _goes_on_aside(self, stage: Stage) -> bool:
+        """Whether to go on with what is done aside."""
+        if self.device.is_wanted:
+            raise PostponedError
+        return True
+
+    def _on_extracted(self, done: int, pictures: int) -> None:
+        """Say how far the paintings are, and whether to go on, between two parts of them."""
+        job = self.device.job
+        if job is None:
+            if self.device.is_wanted:
+                raise PostponedError
             return
-        request = request_of(photograph, [artist], 0.0, [], self.defaults)
-        request = Request(
-            request.photographs, request.style, [*request.overrides, *self.extra, "epochs=1"]
-        )
-        prepared = begun(request, self.workspace)
-        painted_until(request, prepared, len(prepared.sizes) + 1, lambda stage: True)
+        job.doing = f"Looking at the paintings, {done} of {pictures}, once for each size …"
+        if job.is_left or (job.is_stopped and not job.has_shown):
+            raise InputError("stopped before anything was painted")
 
     def _follow(self, session: Session, work: Callable[[Job[Stage]], Stage]) -> Iterator[Update]:
         """What a job shows, and at its end the files."""
         if session.job:
-            session.job.stop()
+            session.job.leave()
         job = session.job = Job[Stage](self.limits.minutes * 60)
         self.device.do(job, partial(work, job))
+        stage, said = None, ""
         try:
             while not job.result.done():
-                stage = job.newest(POLL_SECONDS)
-                if stage:
+                newest = job.newest(POLL_SECONDS)
+                if newest:
+                    stage, said = newest, job.doing
                     yield Update(progress(stage, session.until), stage)
+                elif job.doing != said:
+                    said = job.doing
+                    yield Update(said, stage)
             stage = session.stage = job.result.result()
         finally:
-            job.stop()
+            job.leave()
         text = f"Done: {stage.epochs} steps in {stage.state.seconds[0]:.0f} s."
         if stage.epochs < session.until:
             why = "The time that a picture may take is over" if job.is_late else "Stopped"
@@ -218,7 +260,7 @@ def files_of(session: Session, stage: Stage, history: int) -> Finished:
     before = folder / "before.jpg"
     content = stage.prepared.contents(max(pixels.shape[:2]))[0]
     Image.fromarray(content).save(before, quality=92)
-    command = command_of(with_epochs(stage.request, stage.epochs), session.names)
+    command = command_of(stage.exact_request, session.names)
     session.results.insert(0, (str(files[1]), f"{name}, {stage.epochs} steps"))
     del session.results[history:]
     return Finished(str(files[0]), str(files[1]), str(before), command)

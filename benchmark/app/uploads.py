@@ -14,6 +14,7 @@ from time import monotonic
 from PIL import Image
 
 from benchmark.app.device import Job
+from benchmark.sweeps.painting import Request
 from benchmark.sweeps.stages import Stage
 from benchmark.user_input import InputError
 from datasets.formats import UnreadableError, readable_formats
@@ -46,10 +47,14 @@ class Session:
     until: int = 0  # epochs that were asked for
     used: float = field(default_factory=monotonic)
     received: set[Path] = field(default_factory=set)  # uploads, where the server put them
+    copies: dict[Path, Path] = field(default_factory=dict)  # of those that are pictures
+    wanted: Request | None = None  # what is made ready
 
     def keep(self, upload: str, option: str, limits: Limits) -> Path:
         """A copy of an uploaded file in the session's folder; InputError if it is no picture."""
         source = Path(upload)
+        if source in self.copies:
+            return self.copies[source]
         self.received.add(source)
         check_picture(source, option, limits)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,12 +64,13 @@ class Session:
         file = place / safe_name(source.name)
         shutil.copyfile(source, file)
         self.names[str(file)] = file.name
+        self.copies[source] = file
         return file
 
     def close(self, shared: set[Path]) -> None:
         """Stop what it does and remove its files, but for uploads that others share."""
         if self.job:
-            self.job.stop()
+            self.job.leave()
         self.stage = None
         shutil.rmtree(self.folder, ignore_errors=True)
         for file in self.received - shared:
