@@ -25,7 +25,7 @@ SMOKE := sqlite:///$(CURDIR)/build/smoke/mlflow.db
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart app docs test tests types jax smoke test-all faults bench ui server clean
+.PHONY: help install quickstart app docs test tests types jax smoke test-app test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -58,9 +58,14 @@ smoke: install ## a tiny sweep, its scores, tables and report, and one picture: 
 	$(RUN) -m benchmark.report --tracking-uri $(SMOKE)
 	$(RUN) -m benchmark.stylize docs/pictures/stylize.jpg --style sample/misty_inkstone -o build/smoke/ --force $(SMALL) tracking.uri=$(SMOKE)
 
-test-all: test $(VENV)/.installed-cluster ## that, then the tests that need Ray, PostgreSQL or many processes, all on JAX, and the long ones (hours)
+test-all: test test-app $(VENV)/.installed-cluster ## that, then the tests that need Chromium, Ray, PostgreSQL or many processes, all on JAX, and the long ones (hours)
 	$(VENV)/bin/pytest -m 'cluster or faults' -rP
 	KERAS_BACKEND=jax $(VENV)/bin/pytest -m backends
+
+# Without Chromium they would be skipped.
+test-app: $(VENV)/.installed-browser ## the app's tests in Chromium, which Debian's package or Playwright installs
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; command -v chromium chromium-browser google-chrome || playwright install --with-deps chromium
+	$(VENV)/bin/pytest tests/test_app_browser.py
 
 faults: $(VENV)/.installed-dev $(VENV)/.installed-cluster ## the long tests: 30 kills, long outages, many configurations (an hour)
 	$(VENV)/bin/pytest -m faults -rP
@@ -109,6 +114,10 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-app: pyproject.toml | $(VENV)/.installed
 	$(INSTALL) -e '.[app]'
+	touch $@
+
+$(VENV)/.installed-browser: pyproject.toml | $(VENV)/.installed-dev
+	$(INSTALL) -e '.[browser]'
 	touch $@
 
 $(VENV)/.installed-docs: pyproject.toml | $(VENV)/bin/python
