@@ -64,7 +64,7 @@ test-all: test test-app $(VENV)/.installed-cluster ## that, then the tests that 
 
 # Without Chromium they would be skipped.
 test-app: $(VENV)/.installed-browser ## the app's tests in Chromium, which Debian's package or Playwright installs
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; command -v chromium chromium-browser google-chrome || playwright install --with-deps chromium
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(VENV)/bin/playwright install --with-deps chromium
 	$(VENV)/bin/pytest tests/test_app_browser.py
 
 faults: $(VENV)/.installed-dev $(VENV)/.installed-cluster ## the long tests: 30 kills, long outages, many configurations (an hour)
