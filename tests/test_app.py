@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGTERM
 from socket import socket
 from threading import Event
 from typing import Any
@@ -34,7 +35,7 @@ from benchmark.tracking.tracker import Tracker
 from benchmark.transfer import loop
 from benchmark.user_input import InputError
 from datasets import ImageSet
-from tests.commands import started, store, until
+from tests.commands import Process, started, store, until
 from tests.workspace import WORKSPACE
 
 OPTIONS = (
@@ -364,8 +365,8 @@ def test_it_is_open_to_nobody_else_without_a_password(
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Where the real app is served, and the folder of its files."""
+def served(tmp_path: Path) -> Iterator[tuple[str, Path, Process]]:
+    """The address of the real app, the folder of its files, and its process."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -375,16 +376,16 @@ def address(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     process = started("benchmark.app", *arguments, output=log, environment=environment)
     try:
         until(process, log, "The app:")
-        yield f"http://127.0.0.1:{port}", next(tmp_path.glob("benchmark-app-*"))
+        yield f"http://127.0.0.1:{port}", next(tmp_path.glob("benchmark-app-*")), process
     finally:
         process.kill()
         process.wait(10)
 
 
 def test_no_other_file_can_be_read_and_nothing_comes_from_elsewhere(
-    address: tuple[str, Path], tmp_path: Path
+    served: tuple[str, Path, Process], tmp_path: Path
 ) -> None:
-    url, folder = address
+    url, folder, process = served
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     (folder / "link.txt").symlink_to(secret)
@@ -405,3 +406,7 @@ def test_no_other_file_can_be_read_and_nothing_comes_from_elsewhere(
             answer = session.send(request, timeout=10)
             assert answer.status_code in (403, 404), (route, place)
             assert "secret" not in answer.text.replace("secret.txt", "")
+
+    process.send_signal(SIGTERM)
+    assert process.wait(60) == 0
+    assert not folder.exists()

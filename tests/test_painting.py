@@ -100,7 +100,7 @@ def test_styles_are_files_painters_or_artists(folder: Path) -> None:
     assert style_options([["monet"]]) == ["dataset=best_artworks", "dataset.artists=[monet]"]
     paintings = str(folder / "paintings")
     several = style_options([["sample"], [paintings], ["monet", "dali"]])
-    assert several == ["dataset=styles", f"dataset.styles=[[sample],[{paintings}],[monet,dali]]"]
+    assert several == ["dataset=styles", f"dataset.styles=[[sample],['{paintings}'],[monet,dali]]"]
     config, _ = config_of(Request([str(folder / "photo, (1).png")], [[paintings]], TINY))
     assert config.dataset["paths"] == [paintings]
     assert config.dataset["paintings"] == 2

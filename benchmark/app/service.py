@@ -210,7 +210,7 @@ class Service:
             if self.device.is_wanted:
                 raise PostponedError
             return
-        job.doing = f"Looking at the paintings, {done} of {pictures}, once for each size …"
+        job.doing = f"Looking at the paintings: {done} of {pictures}; kept for the next picture …"
         if job.is_left or (job.is_stopped and not job.has_shown):
             raise InputError("stopped before anything was painted")
 
