@@ -230,8 +230,13 @@ def test_a_session_goes_with_its_files_and_leaves_those_of_others(
     service.sessions.close("one")
     assert photograph.exists()
     assert len([*service.sessions.folder.iterdir()]) == 1
+    own = photograph.with_name("thumbnail.png")
+    own.write_bytes(photograph.read_bytes())
+    service.sessions.kept = {own}
+    service.sessions.of("two").keep(str(own), "photograph", service.limits)
     service.sessions.of("two").used -= 1e6
     service.sessions.close_forgotten()
+    assert own.exists()
     assert not photograph.exists()
     assert not [*service.sessions.folder.iterdir()]
 

@@ -38,7 +38,9 @@ def built(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Service
     """The page of a command line, not yet served."""
     service = service_of(options, folder)
     pictures = gallery.thumbnails(list(service.artists), folder / "artists")
-    return page.build(service, {name: file for file, name in pictures}), service
+    by_name = {name: file for file, name in pictures}
+    service.sessions.kept = {*map(Path, by_name.values())}
+    return page.build(service, by_name), service
 
 
 def launched(options: argparse.Namespace, folder: Path) -> tuple[gr.Blocks, Service]:

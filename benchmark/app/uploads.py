@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import prod
@@ -80,8 +80,9 @@ class Session:
 class Sessions:
     """The open pages, by the server's names of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: Collection[Path] = ()) -> None:
         self.folder = folder
+        self.kept = kept  # the program's own files, which somebody might give out as uploads
         self._open: dict[str, Session] = {}
         self._lock = Lock()
 
@@ -99,6 +100,7 @@ class Sessions:
             session = self._open.pop(key or "", None)
             # The server stores equal files of equal names once.
             shared = {file for other in self._open.values() for file in other.received}
+            shared |= {*self.kept}
         if session:
             session.close(shared)
 
