@@ -171,6 +171,8 @@ class Service:
         shown = Stage(request, stage.prepared, stage.state)
         done: Job[None] = Job(self.limits.minutes * 60)
         self.device.do(done, lambda: log_stage(shown, self.workspace, Output()))
+        while not done.result.done():
+            done.newest(POLL_SECONDS)
         done.result.result()
         return "Logged in MLflow: make ui shows it, in the experiment stylize."
 

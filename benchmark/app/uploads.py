@@ -71,7 +71,7 @@ class Session:
         """Stop what it does and remove its files, but for uploads that others share."""
         if self.job:
             self.job.leave()
-        self.stage = None
+        self.stage = self.wanted = None
         shutil.rmtree(self.folder, ignore_errors=True)
         for file in self.received - shared:
             file.unlink(missing_ok=True)
