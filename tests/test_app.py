@@ -200,11 +200,13 @@ def test_mixtures_are_named_as_the_command_does(tmp_path: Path) -> None:
     drips = ArtistChoice("loose drips", ImageSet("", ()), "sample/loose drips")
     monet = ArtistChoice("Claude Monet", ImageSet("", ()), "Claude Monet", ("dataset.root=/a",))
     photo, own, settings = tmp_path / "a b.jpg", [tmp_path / "c d.jpg"], Settings(strength=-1)
+    names = {str(file): file.name for file in (photo, *own)}
 
-    def words(first: Any, second: Any, share: float, own: Sequence[Path]) -> list[str]:
-        request = request_of(photo, first, second, share, own, settings)
+    def words(*chosen: Any) -> list[str]:
+        first, second, share, paintings = chosen
+        request = request_of(photo, first, second, share, paintings, settings)
         assert "loss.style_weight=5e+07" in request.overrides
-        return shlex.split(command_of(request, {str(photo): "a b.jpg", str(own[0]): "c d.jpg"}))
+        return shlex.split(command_of(request, names))
 
     blended = words(drips, monet, 0.3, [])
     styles = ["--style", "sample/loose drips", "--style", "Claude Monet"]
