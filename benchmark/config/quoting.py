@@ -19,6 +19,7 @@ TEXTS = {
 NAMES = {
     *("best_optimizer.optimizers", "evaluation.evaluators", "content.names", "content.paths"),
     *("dataset.artists", "dataset.genre", "dataset.genres", "dataset.nationality", "dataset.paths"),
+    "dataset.styles",
 }
 """Options that hold names or paths in a list."""
 

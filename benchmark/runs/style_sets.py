@@ -75,6 +75,7 @@ def blended_artists(
     """
     blend, parameters = choice.blend or {}, inspect.signature(function).parameters
     by_name = "#1" not in blend
+    given = blend if by_name else [*blend.values()]
     others = [
         f"dataset.{key}"
         for key, value in arguments.items()
@@ -88,7 +89,7 @@ def blended_artists(
     elif choice.selection == "cluster":
         reason = "takes one set of each artist, dataset.selection=cluster makes several: choose one"
     if reason:
-        raise ConfigError(reason, "dataset.blend", blend)
+        raise ConfigError(reason, "dataset.blend", given)
     try:
         groups = function(**{**arguments, **({"artists": list(blend)} if by_name else {})})
     except DatasetError as error:
@@ -97,7 +98,7 @@ def blended_artists(
     if len(groups) != len(blend):
         names = ", ".join(group.name for group in groups)
         reason = f"{len(blend)} weights for {len(groups)} artists, {names}: give each of them one"
-        raise ConfigError(reason, "dataset.blend", blend)
+        raise ConfigError(reason, "dataset.blend", given)
     return [group for group, weight in zip(groups, blend.values(), strict=True) if weight]
 
 
