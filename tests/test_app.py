@@ -284,22 +284,23 @@ def test_one_thing_at_a_time_and_what_is_put_aside_last() -> None:
 
 
 def test_what_is_put_aside_gives_way_and_is_begun_again() -> None:
-    device, order, asked = Device(), list[str](), Event()
+    device, order, begun, done = Device(), list[str](), Event(), Event()
 
     def aside() -> None:
-        order.append("aside")
-        asked.set()
-        while len(order) == 1:
+        order.append("begun")
+        begun.set()
+        while "job" not in order:
             if device.is_wanted:
                 raise PostponedError
+        done.set()
 
-    job = Job[None](60.0)
     device.do_aside(aside)
-    assert asked.wait(10)
-    device.do(job, lambda: order.append("job"))
-    job.result.result(10)
+    assert begun.wait(10)
+    device.do(Job[None](60.0), lambda: order.append("job"))
+    assert done.wait(10)
     device.close()
-    assert order == ["aside", "job"]
+    assert order[0] == "begun"
+    assert order[-2:] == ["job", "begun"]
 
 
 def test_what_is_chosen_is_made_ready_and_not_waited_for(
@@ -313,12 +314,12 @@ def test_what_is_chosen_is_made_ready_and_not_waited_for(
     held.set()
     assert ready.wait(60)
 
-    def waited_for(choices: Choices) -> bool:
-        texts = [update.text for update in service.paint("page", choices)]
-        return any("Looking at the paintings" in text for text in texts)
-
-    assert not waited_for(choices)
-    assert waited_for(replace(choices, first="Bruno"))
+    extracted: list[tuple[int, int]] = []
+    service.workspace.kept.on_extracted = lambda *parts: extracted.append(parts)
+    last(service.paint("page", choices))
+    assert not extracted
+    last(service.paint("page", replace(choices, first="Bruno")))
+    assert extracted[-1] == (2, 2)
 
 
 def test_a_page_that_is_closed_ends_its_picture_and_leaves_no_file(
