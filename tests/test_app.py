@@ -304,8 +304,10 @@ def test_what_is_put_aside_gives_way_and_is_begun_again() -> None:
 
 
 def test_what_is_chosen_is_made_ready_and_not_waited_for(
-    service: Service, photograph: Path
+    service: Service, photograph: Path, tmp_path: Path
 ) -> None:
+    cache = tmp_path / "cache"
+    service.extra = (*service.extra, f"cache={cache}")
     choices, ready, held = Choices(str(photograph), "Ada", settings=TINY), Event(), Event()
     service.device.do(Job[bool](60.0), lambda: held.wait(10))
     service.device.do_aside(ready.set)
@@ -314,12 +316,12 @@ def test_what_is_chosen_is_made_ready_and_not_waited_for(
     held.set()
     assert ready.wait(60)
 
-    extracted: list[tuple[int, int]] = []
-    service.workspace.kept.on_extracted = lambda *parts: extracted.append(parts)
+    kept = set(cache.rglob("features/*.npz"))
+    assert kept
     last(service.paint("page", choices))
-    assert not extracted
+    assert set(cache.rglob("features/*.npz")) == kept
     last(service.paint("page", replace(choices, first="Bruno")))
-    assert extracted[-1] == (2, 2)
+    assert set(cache.rglob("features/*.npz")) > kept
 
 
 def test_a_page_that_is_closed_ends_its_picture_and_leaves_no_file(

@@ -146,8 +146,11 @@ def test_a_photograph_from_the_camera_and_a_tab_closed_while_it_is_painted(
     url, folder = address
     page = browser.new_page()
     page.goto(url)
-    page.click("#photograph [aria-label='Capture from camera']")
-    page.click("#photograph [title='Click to Access Webcam']")
+    access = page.locator("#photograph [title='Click to Access Webcam']")
+    while not access.count():  # The page is there before what it does is.
+        page.click("#photograph [aria-label='Capture from camera']", timeout=WAIT)
+        page.wait_for_timeout(200)
+    access.click()
     page.click("#photograph [aria-label='capture photo']", timeout=WAIT)
     said(page, "is ready")
     page.click("#paint")

@@ -273,7 +273,7 @@ VARIANTS: list[Row] = [
     ("dataset.blend={}", "dataset.blend", "a weight > 0"),
     ("dataset.blend=amber_nocturne", "dataset.blend", "must be numbers by name"),
     ("dataset.blend=[amber_nocturne]", "dataset.blend", "must be a number"),
-    ("dataset.blend=[1,2,3]", "dataset.blend", "3 weights for 2 artists"),
+    ("dataset.blend=[1.5,2.5,0.5]", "dataset.blend", "3 weights for 2 artists"),
     ("dataset=files dataset.paths=[{tmp}] dataset.blend={A:1}", "dataset.blend", "in their order"),
     ("dataset=styles", "dataset.styles", "must be given"),
     ("dataset=styles dataset.styles=[sample,no/such]", "dataset.styles", "no such file or folder"),
