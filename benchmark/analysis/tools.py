@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.charts import HEIGHT, color, legend
+from benchmark.analysis.charts import HEIGHT, color
 from benchmark.analysis.comparison import Column, Place, RunSet
 from benchmark.analysis.questions import Answer, Page, Question
 from benchmark.analysis.statistics import (
@@ -50,6 +50,11 @@ class Curve(NamedTuple):
     runs: Sequence[str]
     seconds: float  # a picture, mean of the runs; NaN where they are unknown
     is_program: bool  # whether another program made the pictures
+
+    @property
+    def time(self) -> str:
+        """The seconds as text."""
+        return "unknown time" if np.isnan(self.seconds) else f"{self.seconds:.3g} s"
 
 
 def place(run: RunRecord) -> Place:
@@ -173,8 +178,7 @@ def claim_holds(table: pd.DataFrame) -> bool:
 
 def verdict(primary: Curve, program: Curve, table: pd.DataFrame) -> str:
     """What the comparison says of a program's curve."""
-    sentence = f"Against {program.name} ({program.seconds:.3g} seconds a picture, ours "
-    sentence += f"{primary.seconds:.3g}): "
+    sentence = f"Against {program.name} ({program.time} a picture, ours {primary.time}): "
     if table.empty:
         return sentence + "no content distance that both reach, or no judge of both."
     said = table.groupby("says")["measure"].agg(", ".join)
@@ -185,10 +189,10 @@ def verdict(primary: Curve, program: Curve, table: pd.DataFrame) -> str:
 def answer(runs: RunSet) -> Answer:
     """Whether our pictures are nearer to unseen paintings than other programs' at equal content."""
     found = curves(runs)
-    seconds = [f"{curve.seconds:.3g}" for curve in found]
+    times = [curve.time for curve in found]
     tables = {
-        "Seconds a picture, mean of a curve's runs.": pd.DataFrame(
-            {"curve": [curve.name for curve in found], "seconds a picture": seconds}
+        "Time a picture, mean of a curve's runs.": pd.DataFrame(
+            {"curve": [curve.name for curve in found], "time": times}
         )
     }
     sentences = [PROTOCOL]
@@ -215,7 +219,8 @@ def answer(runs: RunSet) -> Answer:
                 tables[caption] = shown.assign(**texts).drop(columns="metric")
     charts = {}
     for measure, content in measures(runs):
-        caption = f"{runs.label(measure)} against content distance, {measure.name}; a line a curve."
+        caption = f"{runs.label(measure)} ({measure.name}) against content distance, with 95 % "
+        caption += "intervals; dashes: another program."
         charts[f"{measure.name.replace('.', '_')}.png", caption] = chart(
             runs, found, measure, content
         )
@@ -237,10 +242,9 @@ def chart(
         x=alt.X("x:Q", title=f"{content.name}: less is more content kept").scale(zero=False),
         color=color("curve", None),
     )
-    dashes = alt.StrokeDash("made by:N", title=None, sort=None)
     lines = base.mark_line(point=True).encode(
         y=alt.Y("y:Q", title=f"{measure.name}, {runs.better(measure)} is better").scale(zero=False),
-        strokeDash=dashes.legend(legend(symbolType="stroke")),
+        strokeDash=alt.StrokeDash("made by:N", sort=["ours"], legend=None),
         order="x:Q",
     )
     bars = base.mark_rule(opacity=0.35).encode(y="low:Q", y2="high:Q")
