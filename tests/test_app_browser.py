@@ -146,11 +146,15 @@ def test_a_photograph_from_the_camera_and_a_tab_closed_while_it_is_painted(
     url, folder = address
     page = browser.new_page()
     page.goto(url)
-    access = page.locator("#photograph [title='Click to Access Webcam']")
-    while not access.count():  # The page is there before what it does is.
+    access = page.get_by_text("Click to Access Webcam")
+    for _ in range(100):  # The page is there before what it does is.
         page.click("#photograph [aria-label='Capture from camera']", timeout=WAIT)
         page.wait_for_timeout(200)
+        if access.count():
+            break
     access.click()
+    live = "document.querySelector('#photograph video')?.videoWidth > 0"
+    page.wait_for_function(live, timeout=WAIT)
     page.click("#photograph [aria-label='capture photo']", timeout=WAIT)
     said(page, "is ready")
     page.click("#paint")
