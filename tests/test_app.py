@@ -320,8 +320,6 @@ def test_what_is_chosen_is_made_ready_and_not_waited_for(
     assert kept
     last(service.paint("page", choices))
     assert set(cache.rglob("features/*.npz")) == kept
-    last(service.paint("page", replace(choices, first="Bruno")))
-    assert set(cache.rglob("features/*.npz")) > kept
 
 
 def test_a_page_that_is_closed_ends_its_picture_and_leaves_no_file(
