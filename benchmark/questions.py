@@ -64,13 +64,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "experiment",
         nargs="?",
-        choices=EXPERIMENTS,
         default="questions",
         help="questions (the default) or tools",
     )
     add_store(parser)
     parser.add_argument("--output", help="folder to write to (default: mlruns/EXPERIMENT)")
     options = parser.parse_args(arguments)
+    # Not by argparse, to which the value of a misspelt option would be a wrong experiment.
+    if options.experiment not in EXPERIMENTS:
+        parser.error(f"{options.experiment}: no such experiment: {' or '.join(EXPERIMENTS)}")
     with explained_imports():
         from benchmark.analysis.questions import write_answers
         from benchmark.analysis.run_selection import open_store

@@ -155,7 +155,7 @@ OPTIONS: list[Row] = [
 ]
 
 VARIANTS: list[Row] = [
-    ("backbone=vgx", "backbone", "Did you mean 'vgg'?", "Known: efficientnet"),
+    ("backbone=vgx", "backbone", "Did you mean 'vgg'?", "Known: alexnet"),
     "backbone=null",
     ("~backbone", "backbone", "must be given"),
     "backbone.name=null",
@@ -490,6 +490,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.genre", ("page {uri}", "", "experiment=genre")),
     ("benchmark.questions", ("{uri}", "", "question")),
     ("benchmark.questions", ("--outptu x", "", "Did you mean '--output'?")),
+    ("benchmark.questions", ("tool", "", "questions or tools")),
     ("benchmark.resume", ("{uri} nope", "tracking.sweep=nope", "no such sweep")),
     ("benchmark.resume", ("{uri} --forse", "", "Did you mean '--force'?")),
     ("benchmark.bench", ("--only nope", "", "--only: invalid choice: 'nope'")),

@@ -27,6 +27,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 REQUIRED = {
     **{f"{group}=folder": f"{group}.root=nowhere" for group in ("dataset", "content")},
     **{f"{group}=files": f"{group}.paths=[nowhere]" for group in ("dataset", "content")},
+    "dataset=styles": "dataset.styles=[sample]",
 }
 
 

@@ -34,6 +34,9 @@ def by_place(weights: Any) -> Any:
     return {f"#{n}": weight for n, weight in enumerate(weights, 1)} if listed else weights
 
 
+ByNameOrPlace = dict[str, LossWeight] | list[LossWeight]
+
+
 class Selection(BaseModel, frozen=True):
     """The keys of `dataset` for choosing sets of so many paintings, with `cluster` at most.
 
@@ -47,7 +50,11 @@ class Selection(BaseModel, frozen=True):
     clusters: PositiveInt = 3
     classifier: str | None = None
     blend: (
-        Annotated[dict[str, LossWeight], BeforeValidator(by_place), AfterValidator(not_all_zero)]
+        Annotated[
+            dict[str, LossWeight],
+            BeforeValidator(by_place, json_schema_input_type=ByNameOrPlace),
+            AfterValidator(not_all_zero),
+        ]
         | None
     ) = None
     masks: Text | None = None
