@@ -23,6 +23,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECIPES = (DOCS / "variants.md").read_text()
 DATA = (DOCS / "data.md").read_text()
 TUTORIAL = (DOCS / "tutorial.md").read_text()
+LEFT_OUT = ("seconds", "weights")
+"""Columns of a sweep's table."""
 
 
 def test_the_new_aggregation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +85,15 @@ def test_the_tutorials_own_paintings(
     printed = capsys.readouterr().out
     for line in shown.replace(" 25 ", "  2 ").replace("50 p", "4 p").splitlines():
         assert line in printed
+
+
+def test_the_tutorials_first_table_has_the_columns_of_a_sweeps(recorded: Path) -> None:
+    """In the same order, but for those that it says it leaves out."""
+    [printed] = re.findall(r"^┃ run.*┃$", (recorded / "output.txt").read_text(), re.MULTILINE)
+    [shown] = re.findall(r"^│ run.*│$", TUTORIAL, re.MULTILINE)
+    columns = [name for name in printed.replace("┃", " ").split() if name not in LEFT_OUT]
+    assert shown.replace("│", " ").split() == [*columns, "held_out_distance.vgg"]
+    assert all(f"`{name}`" in TUTORIAL for name in LEFT_OUT)
 
 
 def test_the_tutorials_table_is_what_the_export_writes_for_a_paper() -> None:
