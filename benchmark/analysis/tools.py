@@ -103,10 +103,10 @@ def differences(
     """
     sides = []
     for curve in (one, other):
-        contents, measures = runs.of_runs(content), runs.of_runs(measure)
-        known = [name for name in curve.runs if name in contents and name in measures]
+        contents, values = runs.of_runs(content), runs.of_runs(measure)
+        known = [name for name in curve.runs if name in contents and name in values]
         means = contents[known].mean().sort_values()
-        sides.append((means.to_numpy(), measures[means.index]))
+        sides.append((means.to_numpy(), values[means.index]))
     if any(len(means) < 2 for means, _ in sides):
         return pd.Series(dtype=float)
     low = max(means[0] for means, _ in sides)
