@@ -53,10 +53,11 @@ def main(arguments: Sequence[str]) -> int:
         "with --pictures all that say what they were made from",
     )
     add_selection(parser)
-    parser.add_argument("--pictures", metavar="FOLDER", help="pictures that another program made")
+    one_of = parser.add_mutually_exclusive_group()
+    one_of.add_argument("--pictures", metavar="FOLDER", help="pictures that another program made")
+    one_of.add_argument("--inputs", metavar="FOLDER", help="write what a program starts from there")
     parser.add_argument("--label", metavar="NAME", help="that program's name")
     parser.add_argument("--table", metavar="FILE.csv", help="their seconds, or their files")
-    parser.add_argument("--inputs", metavar="FOLDER", help="write what a program starts from there")
     options = parser.parse_args(arguments)
     if options.pictures is None and (options.label or options.table):
         parser.error("--label and --table need --pictures")
@@ -106,8 +107,12 @@ def write_what_it_starts_from(options: argparse.Namespace, workspace: "Workspace
     """Write the prepared pictures of a run; returns the exit code."""
     from benchmark.sweeps.other_tools import write_inputs
 
-    with refusing(OSError):
-        files = write_inputs(options.overrides, Path(options.inputs).expanduser(), workspace)
+    with refusing():
+        try:
+            files = write_inputs(options.overrides, Path(options.inputs).expanduser(), workspace)
+        except OSError as error:
+            reason = f"cannot be written to: {error.strerror}"
+            raise InputError(reason, "--inputs", options.inputs) from error
     print(f"wrote {len(files)} pictures to {options.inputs}")
     return 0
 

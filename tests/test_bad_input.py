@@ -477,6 +477,8 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.evaluate", ("{uri} evaluation.evaluators=[vgx]", "evaluation.evaluators=vgx")),
     ("benchmark.evaluate", ("{uri} evaluation.held_out=-1", "evaluation.held_out=-1")),
     ("benchmark.evaluate", ("{uri} --run nope", "--run nope")),
+    ("benchmark.evaluate", ("--inputs {tmp}/a --pictures {tmp}/b", "", "not allowed with")),
+    ("benchmark.evaluate", ("--inputs /proc/no image_size=32", "--inputs /proc/no")),
     ("benchmark.rate", ("{uri} --read none.json", "--read none.json")),
     ("benchmark.rate", ("{uri} --read a.json --limit 9", "", "--limit")),
     ("benchmark.rate", ("x {uri} --sweep y", "", "named twice")),
