@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmark.config.paths import ROOT, check_folder
+from benchmark.user_input.arguments import told
 from benchmark.user_input.refusal import explained_imports, refusing
 
 FOLDER = ROOT / "mlruns" / "calibration"
@@ -31,8 +32,7 @@ writes the trials' pictures to mlruns/calibration/.
 @refusing()
 def main(arguments: Sequence[str]) -> int:
     """Calibrate the backbones that the overrides name; returns the exit code."""
-    if {"-h", "--help"} & set(arguments):
-        print(USAGE)
+    if told(arguments, USAGE):
         return 0
     check_folder("mlruns", str(FOLDER))
     with explained_imports():

@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Sequence
 
+from benchmark.user_input.arguments import told
 from benchmark.user_input.refusal import explained_imports, refusing
 
 
 @refusing()
 def main(overrides: Sequence[str]) -> int:
     """Print the layers of the backbone that the overrides choose; returns the exit code."""
-    if {"-h", "--help"} & set(overrides):
-        print(__doc__)
+    if told(overrides, __doc__ or ""):
         return 0
     with explained_imports():
         from benchmark.config.compose import composed

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.config.paths import ROOT, check_folder
+from benchmark.user_input.arguments import told
 from benchmark.user_input.refusal import explained_imports, refusing
 
 FOLDER = Path("mlruns", "peakiness")
@@ -22,8 +23,7 @@ FOLDER = Path("mlruns", "peakiness")
 @refusing()
 def main(arguments: Sequence[str]) -> int:
     """Measure the backbones that the overrides name; returns the exit code."""
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
+    if told(arguments, __doc__ or ""):
         return 0
     check_folder("mlruns", str(ROOT / FOLDER))
     with explained_imports():

@@ -18,6 +18,7 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from benchmark.user_input import InputError, import_callable
+from benchmark.user_input.arguments import told
 from datasets.catalogue import Catalogue
 from datasets.images import DatasetError, LazyImage, read_all
 from datasets.names import unknown_name
@@ -27,8 +28,7 @@ CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf" / "dataset"
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table; returns the exit code, 1 if a file cannot be read."""
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
+    if told(arguments, __doc__ or ""):
         return 0
     terminal = Console(highlight=False, markup=False)
     output = terminal if terminal.is_terminal else Console(width=160, highlight=False, markup=False)

@@ -26,6 +26,18 @@ def test_every_command_tells_its_version(module: str, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == f"{PROJECT['version']}\n"
 
 
+@pytest.mark.parametrize(
+    "module",
+    ["benchmark.calibrate", "benchmark.layers", "benchmark.peakiness", "datasets.describe"],
+)
+def test_commands_of_overrides_alone_do_so_too(
+    module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for argument, told in (("--version", f"{PROJECT['version']}\n"), ("--help", "python -m")):
+        assert import_module(module).main([argument]) == 0
+        assert told in capsys.readouterr().out
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     newest = re.search(r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     cited = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)

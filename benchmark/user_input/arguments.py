@@ -11,6 +11,17 @@ from benchmark.user_input import did_you_mean, program_version
 OVERRIDE = re.compile(r"[~+]{0,2}[a-z_]+[\w./@]*=")
 
 
+def told(overrides: Sequence[str], usage: str) -> bool:
+    """Print the usage or the version of a command of overrides alone; whether it was asked to."""
+    if {"-h", "--help"} & {*overrides}:
+        print(usage)
+    elif "--version" in overrides:
+        print(program_version())
+    else:
+        return False
+    return True
+
+
 class Parser(argparse.ArgumentParser):
     """Argparse's, which otherwise prints its whole usage first; of a program with a version."""
 
