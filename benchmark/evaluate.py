@@ -34,7 +34,8 @@ loss.…=) say with which settings; several runs of one NAME are told apart by t
 
     python -m benchmark.evaluate --inputs FOLDER dataset=… content=… image_size=… [option=value …]
 
-writes the paintings and photographs as a run prepares them, for another program to start from.
+writes the paintings and photographs as a run prepares them, for another program to start from:
+FOLDER/paintings/ARTIST/*.png and FOLDER/content/*.png.
 """
 
 
@@ -121,6 +122,7 @@ def score_another(options: argparse.Namespace, output: "Output", workspace: "Wor
     """Score another program's pictures and log them; returns the exit code."""
     from benchmark.analysis.rescoring import summary
     from benchmark.sweeps.other_tools import ToolPictures, score_pictures
+    from benchmark.sweeps.summary import store_argument
 
     request = ToolPictures(options.label, options.pictures, options.table, options.overrides)
     with refusing(OSError):
@@ -133,7 +135,8 @@ def score_another(options: argparse.Namespace, output: "Output", workspace: "Wor
         shown = ", ".join(extra[:5]) + (" …" if len(extra) > 5 else "")
         output.print(f"  {len(extra)} pictures of no example: {shown}", style="yellow")
     output.print(f"logged in MLflow as a run of {done.sweep}; next: ", end="")
-    output.print(f"python -m benchmark.report --sweep {done.sweep}", soft_wrap=True)
+    store = store_argument(done.tracker)
+    output.print(f"python -m benchmark.report --sweep {done.sweep}{store}", soft_wrap=True)
     return 0
 
 

@@ -21,7 +21,7 @@ Paint photographs in the manner of an artist's paintings:
     python -m benchmark.stylize photo.jpg --style "sample/amber nocturne" image_size=1024
 
 The style is a folder of paintings, some pictures, an artist of Kaggle's Best Artworks of All Time
-(monet), or an embedded painter, for which nothing is downloaded (sample, sample/NAME). Several
+(monet), or a built-in painter, for which nothing is downloaded (sample, sample/NAME). Several
 --style give a picture each, or with 'dataset.blend=[0.7,0.3]' one in a mixture of them. Options of
 `python -m benchmark --help` can be added: image_size=1024 for a larger picture,
 loss.style_weight=5e7 for less of the manner (it is 1e8), precision=bfloat16 for speed where the
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         required=True,
         help="a folder, pictures, or an artist",
     )
-    add("-o", "--output", metavar="OUT", help="a file or folder (default: the current folder)")
+    add("-o", "--output", metavar="OUT", help="a file, or a folder, which is made (default: here)")
     add("--every", type=int, metavar="N", help="also write the pictures after every N epochs")
     add("--background", metavar="COLOUR", help="to lie on, in place of transparency")
     add("--force", action="store_true", help="overwrite files that are there")

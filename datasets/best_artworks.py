@@ -46,7 +46,7 @@ def paintings(
 
 
 def paintings_or_sample(root: str | None, artists: list[str] | str | None = None) -> list[ImageSet]:
-    """Sets of the archive's paintings if there is a copy of it, else of the embedded painters'."""
+    """Sets of the archive's paintings if there is a copy of it, else of the built-in painters'."""
     return style_sets(catalogue_or_sample(root), artists)
 
 

@@ -1,4 +1,4 @@
-"""What the embedded painters draw with: colours, canvases, marks, and landscapes as motifs.
+"""What the built-in painters draw with: colours, canvases, marks, and landscapes as motifs.
 
 Points and directions are complex numbers (x + iy): turning is multiplying.
 """

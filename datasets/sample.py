@@ -1,4 +1,4 @@
-"""The embedded sample data: procedural painters, and photographs of well-known libraries."""
+"""The built-in sample data: procedural painters, and photographs of well-known libraries."""
 
 import hashlib
 from collections.abc import Callable
@@ -49,7 +49,7 @@ PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
 
 
 def paintings(artists: list[str] | str | None = None) -> list[ImageSet]:
-    """Sets by the embedded painters named, in any spelling or by patterns, or by two of them."""
+    """Sets by the built-in painters named, in any spelling or by patterns, or by two of them."""
     return style_sets(catalogue(), artists)
 
 

@@ -1,4 +1,4 @@
-"""Styles as people name them: files and folders, an embedded painter, an artist of the archive."""
+"""Styles as people name them: files and folders, a built-in painter, an artist of the archive."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,5 +57,5 @@ def kind_of(style: Sequence[str], option: str) -> Kind:
 
 
 def painter_of(style: Sequence[str]) -> str:
-    """The embedded painter that `sample/NAME` names; of `sample`, the first."""
+    """The built-in painter that `sample/NAME` names; of `sample`, the first."""
     return style[0].partition("/")[2] or FIRST_PAINTER

@@ -1,6 +1,6 @@
 """The figures of docs/explanation.md, from one real optimisation: `python -m docs.figures`.
 
-A photograph of scikit-image in the manner of eight paintings by an embedded painter, by VGG19 with
+A photograph of scikit-image in the manner of eight paintings by a built-in painter, by VGG19 with
 the study's loss; a minute on two cores. The numbers that the page names are printed.
 """
 

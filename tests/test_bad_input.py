@@ -799,7 +799,7 @@ def masks(*places: str, size: tuple[int, int] = (10, 10), white: int = 255) -> M
 
 
 def painting_masks(*places: str) -> Maker:
-    """Masks at some places for the paintings of embedded artists, of which none is called 'a'."""
+    """Masks at some places for the paintings of built-in artists, of which none is called 'a'."""
 
     def make(folder: Path) -> list[str]:
         masks(*places)(folder)

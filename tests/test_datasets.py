@@ -1,4 +1,4 @@
-"""Pictures: formats, order, choice, errors, and the embedded sample."""
+"""Pictures: formats, order, choice, errors, and the built-in sample."""
 
 from pathlib import Path
 from typing import Any

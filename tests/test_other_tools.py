@@ -113,7 +113,8 @@ def test_what_a_program_starts_from_is_what_a_run_sees(tmp_path: Path) -> None:
     done = inside("benchmark.evaluate", "--inputs", str(tmp_path), *DATA)
     assert done.returncode == 0, done.stderr
     run = prepared_run(*DATA)
-    for images, folder in [(run.content, "content"), *((one, one.name) for one in run.paintings)]:
+    styles = [(one, f"paintings/{one.name}") for one in run.paintings]
+    for images, folder in [(run.content, "content"), *styles]:
         assert {file.stem for file in (tmp_path / folder).iterdir()} == {*images.names}
         for name, pixels in zip(images.names, images.pixels, strict=True):
             np.testing.assert_array_equal(Image.open(tmp_path / folder / f"{name}.png"), pixels)

@@ -68,7 +68,6 @@ def test_a_file_is_overwritten_only_by_force(folder: Path, capsys: Any) -> None:
 @pytest.mark.filterwarnings("ignore:For backward compatibility, 'str' dtypes")  # MLflow's log_table
 def test_it_is_logged_and_pictures_on_the_way_are_kept(folder: Path) -> None:
     store = f"sqlite:///{folder / 'ml.db'}"
-    (folder / "out").mkdir()
     options = "-o", str(folder / "out"), "--every", "2", f"tracking.uri={store}"
     assert stylized(folder, *options) == 0
     names = sorted(file.name for file in (folder / "out").iterdir())
@@ -113,6 +112,7 @@ def test_styles_are_files_painters_or_artists(folder: Path) -> None:
     ("output", "words"),
     [
         ("nowhere/out.png", "no such folder"),
+        ("nowhere/painted/", "no such folder"),
         ("out.xyz", "end with one of"),
         ("photo, (1).png", "is there already"),
     ],

@@ -181,7 +181,7 @@ def test_dataset(
     But for the rules by a classifier, which tests/test_genre.py has.
     """
     everything = sample.catalogue()
-    # Of the embedded painters' 60 paintings twelve: a rule that sees all of them has them painted.
+    # Of the built-in painters' 60 paintings twelve: a rule that sees all of them has them painted.
     few = [replace(artist, images=artist.images[:12]) for artist in everything.artists]
     monkeypatch.setattr(sample, "catalogue", lambda: replace(everything, artists=tuple(few)))
     roots = {"folder": picture_folder, "best_artworks": archive, "best_artworks_or_sample": archive}
@@ -190,7 +190,8 @@ def test_dataset(
     root += [f"dataset.paths=[{picture_folder / 'Ada'}]"] if choice == "files" else []
     root += [f"dataset.styles=[sample,{picture_folder / 'Ada'}]"] if choice == "styles" else []
     overrides = [*SMALL, "dataset.clusters=2", f"dataset.selection={selection}", *root]
-    sets = prepare(config_of("dataset", choice, *overrides), WORKSPACE).paintings
+    config = config_of("dataset", choice, *overrides)
+    sets = prepare(config, WORKSPACE).paintings
     artists = 1 if choice == "files" else 2
     assert len(sets) == (2 * artists if selection == "cluster" else artists)
     for loaded in sets:
@@ -198,7 +199,7 @@ def test_dataset(
         assert loaded.pixels.shape == (len(loaded.names), 32, 32, 3)
         assert loaded.pixels.dtype == np.uint8
         assert len(set(loaded.digests)) == len(set(loaded.names)) == len(loaded.names)
-    again = prepare(config_of("dataset", choice, *overrides), WORKSPACE).paintings
+    again = prepare(config, WORKSPACE).paintings
     assert all(a is b for a, b in zip(again, sets, strict=True))
 
 

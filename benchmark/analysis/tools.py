@@ -18,10 +18,7 @@ from benchmark.analysis.statistics import (
     holm,
     paired_tests,
 )
-from benchmark.tracking.records import RunRecord
-
-PICTURES = "pictures"
-"""The aggregation of runs whose pictures another program made."""
+from benchmark.tracking.records import MADE_ELSEWHERE, RunRecord
 
 PRIMARY = "vgg simple normalised, 60 epochs"
 """The curve of ours that the claim is about."""
@@ -60,7 +57,7 @@ class Curve(NamedTuple):
 def place(run: RunRecord) -> Place:
     """A curve is a row: all that a run was made with but its content weight."""
     option = run.params.get
-    if run.agg == PICTURES:
+    if run.agg == MADE_ELSEWHERE:
         row = f"{run.backbone}, {option('epochs')} steps"
     else:
         kinds = (option("loss.name"), option("optimizer.name"))
@@ -79,7 +76,7 @@ def curves(runs: RunSet) -> list[Curve]:
         names = [one.name for one in places]
         records = [runs.records[name] for name in names]
         seconds = float(np.mean([record.seconds_each for record in records]))
-        found.append(Curve(row, names, seconds, records[0].agg == PICTURES))
+        found.append(Curve(row, names, seconds, records[0].agg == MADE_ELSEWHERE))
     return sorted(found, key=lambda curve: not curve.is_program)
 
 
@@ -254,7 +251,7 @@ def chart(
 def left_open(answered: Iterable[RunSet]) -> list[str]:
     """What these runs cannot say."""
     runs = [run for of_question in answered for run in of_question.places.values()]
-    programs = sorted({run.backbone for run in runs if run.agg == PICTURES})
+    programs = sorted({run.backbone for run in runs if run.agg == MADE_ELSEWHERE})
     return [
         "An interval is over these artists and photographs, not over others.",
         "Judges are networks and colours. What people see `python -m benchmark.rate` asks.",

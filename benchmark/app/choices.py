@@ -41,7 +41,7 @@ class ArtistChoice:
     paintings: ImageSet
     style: str  # what `--style` takes
     overrides: tuple[str, ...] = ()  # where the archive is
-    is_embedded: bool = False
+    is_built_in: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The artists to choose from: embedded painters, the archive where it is, folders of one's own."""
+"""The artists to choose from: built-in painters, the archive where it is, folders of one's own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ THUMBNAIL = 256  # pixels a side
 
 
 def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
-    """All artists: embedded painters, the archive's, those of a folder with a subfolder for each.
+    """All artists: built-in painters, the archive's, those of a folder with a subfolder for each.
 
     The archive is `archive`, or the copy in the cache of Kaggle's client; nothing is downloaded.
 
@@ -25,7 +25,7 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
             painter.name.replace("_", " "),
             _set(painter),
             f"sample/{painter.name}",
-            is_embedded=True,
+            is_built_in=True,
         )
         for painter in sample.catalogue().artists
     ]

@@ -178,7 +178,7 @@ class Service:
 
     def warm(self) -> None:
         """Load the network and, when there is nothing else to do, extract the painters' styles."""
-        for artist in reversed([a for a in self.artists if a.is_embedded]):
+        for artist in reversed([a for a in self.artists if a.is_built_in]):
             request = request_of(self._stand_in, artist, None, 0.0, [], self.defaults)
             self.device.do_aside(partial(self._warm, with_options(request, self.extra)))
 

@@ -27,7 +27,7 @@ def run_python(
 
 
 def write_images(folder: Path, artists: int, paintings: int, contents: int) -> None:
-    """Write images of the embedded sample as JPEG files into `paintings/*/` and `contents/`."""
+    """Write images of the built-in sample as JPEG files into `paintings/*/` and `contents/`."""
     # Beside Keras a GPU machine may lack what it needs.
     from datasets import sample
 

@@ -72,7 +72,7 @@ def read_variant(group: str, name: str) -> dict[str, Any]:
 
 
 def sample_workload(pixels: int, paintings: int, precision: str = "float32") -> Workload:
-    """VGG19 on two photographs and the first paintings of a painter of the embedded sample."""
+    """VGG19 on two photographs and the first paintings of a painter of the built-in sample."""
     from benchmark.images.pixels import to_float
     from datasets import ImageSet, load_images, sample
 

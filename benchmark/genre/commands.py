@@ -14,6 +14,7 @@ from benchmark.runs.workspace import Workspace
 from benchmark.runtime.disk_cache import DiskCache
 from benchmark.runtime.interrupts import EXIT_CODE, Interrupts
 from benchmark.runtime.processes import current_process
+from benchmark.sweeps.summary import store_argument
 from benchmark.tracking.records import Artifact, ClassifierFacts
 from benchmark.tracking.tracker import Tracker
 from datasets import ImageSet, folder
@@ -55,7 +56,8 @@ def fit(overrides: Sequence[str]) -> int:
     for file in (Artifact.FIT_CURVES, Artifact.CONFUSION):
         output.print(tracker.location(log.run_id, file), soft_wrap=True)
     output.print(f"classifier {log.run_id}", soft_wrap=True)
-    output.print("next: python -m benchmark.genre predict PICTURES")
+    store = store_argument(tracker)
+    output.print(f"next: python -m benchmark.genre predict PICTURES{store}", soft_wrap=True)
     return 0
 
 

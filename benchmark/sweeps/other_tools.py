@@ -25,14 +25,11 @@ from benchmark.runs.scores import RunScores, log_scores
 from benchmark.runs.workspace import Workspace
 from benchmark.sweeps.execution import RunContext, facts_of
 from benchmark.tracking.log import RunLog
-from benchmark.tracking.records import Artifact, Results, result_file
+from benchmark.tracking.records import MADE_ELSEWHERE, Artifact, Results, result_file
 from benchmark.tracking.tracker import Tracker
 from datasets import ImageSet, LazyImage
 from datasets.images import existing_folder, files_in, folders_read, image_of, subfolders
 from datasets.names import name_key
-
-AGGREGATION = "pictures"
-"""What such a run has in place of an aggregation."""
 
 SETTINGS = ("epochs", "loss", "optimizer", "scales")
 """Options of a program's own settings, as far as it has the like."""
@@ -70,7 +67,8 @@ class Scored(NamedTuple):
     """Pictures that were scored and logged."""
 
     scores: RunScores
-    sweep: str  # the name by which commands find them
+    tracker: Tracker
+    sweep: str  # the name by which commands find them there
     found: Matched
 
 
@@ -87,7 +85,7 @@ def score_pictures(
             sweep, or it has pictures with this label.
     """
     Tracker.check_reachable(uri)
-    name = sweep or f"{name_key(request.label) or AGGREGATION}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    name = sweep or f"{name_key(request.label) or MADE_ELSEWHERE}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
     places = [f"tracking.sweep={name}", *([f"tracking.uri={uri}"] if uri else [])]
     config = composed([*request.overrides, *places])
     tracking = config.tracking
@@ -104,7 +102,7 @@ def score_pictures(
         raise ConfigError(reason, "--label", request.label)
     number = 1 + max((run.number for run in runs), default=-1)
     context = RunContext(request.label, settings, number, parent.run_id if parent else "")
-    own = {"backbone": request.label, "agg": AGGREGATION, "optimizer": ""}
+    own = {"backbone": request.label, "agg": MADE_ELSEWHERE, "optimizer": ""}
     facts = facts_of(config, context, "").model_copy(update=own)
     with tracker.run(request.label, facts) as log:
         log.params(logged_options(config))
@@ -112,7 +110,7 @@ def score_pictures(
         log_inputs(log, prepared)
         scores = log_pictures(prepared, pictures, found.seconds, log, request.label)
         log.end("finished", "complete", f"{len(pictures)} pictures of {request.label}")
-    return Scored(scores, name, found)
+    return Scored(scores, tracker, name, found)
 
 
 def log_pictures(
@@ -153,7 +151,7 @@ def log_pictures(
 
 
 def write_inputs(overrides: Sequence[str], folder: Path, workspace: Workspace) -> list[Path]:
-    """Write the paintings and photographs as a run prepares them: ARTIST/*.png and content/*.png.
+    """Write what a run prepares: paintings/ARTIST/*.png, and photographs as content/*.png.
 
     Raises:
         InputError: an option is wrong, or the data cannot be read.
@@ -161,9 +159,8 @@ def write_inputs(overrides: Sequence[str], folder: Path, workspace: Workspace) -
     """
     prepared = prepare(composed(overrides), workspace)
     files = []
-    for name, images in [(one.name, one) for one in prepared.paintings] + [
-        ("content", prepared.content)
-    ]:
+    sets = [(f"paintings/{images.name}", images) for images in prepared.paintings]
+    for name, images in [*sets, ("content", prepared.content)]:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for picture, pixels in zip(images.names, images.pixels, strict=True):
             files.append(folder / name / f"{picture}.png")

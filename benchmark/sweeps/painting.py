@@ -44,7 +44,7 @@ class Request:
     """What is to be painted."""
 
     photographs: Sequence[str]  # files, and folders of them
-    styles: Sequence[Sequence[str]]  # each files and folders, an embedded painter, or artists
+    styles: Sequence[Sequence[str]]  # each files and folders, a built-in painter, or artists
     overrides: Sequence[str] = ()  # `option=value`, over those of `conf/experiment/stylize.yaml`
     every: int | None = None  # epochs after which pictures on the way are wanted
     background: str | None = None  # a colour to lie on, in place of transparency
@@ -68,6 +68,7 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
         for index, (image, file) in enumerate(zip(images, files, strict=True)):
             place = file.with_stem(file.stem + suffix)
             source = sources[index % len(sources)]
+            place.parent.mkdir(exist_ok=True)
             save_like(to_uint8(image), source, place, request.background)
 
     reached: list[Epoch] = []
@@ -186,10 +187,10 @@ def in_list(names: Sequence[str]) -> str:
 
 
 def style_options(styles: Sequence[Sequence[str]], *, is_named_blend: bool = False) -> list[str]:
-    """The options that name styles, each files and folders, an embedded painter, or artists.
+    """The options that name styles, each files and folders, a built-in painter, or artists.
 
     Of a blend whose option names the artists, those that name where they are: a folder with a
-    subfolder for each, the embedded painters, or the archive.
+    subfolder for each, the built-in painters, or the archive.
 
     Raises:
         InputError: one is none of these.
@@ -236,12 +237,13 @@ def files_of(
     else:
         names = (f"{content} {artist}.png" for artist, content in prepared.examples)
         files = [place / name.replace("/", "-") for name in names]
+    # A folder that is named is made when pictures are written, but none of those above it.
+    there = place.parent if files == [place] or not os.path.lexists(place) else place
+    if not there.is_dir():
+        raise ConfigError("no such folder: make it first", "--output", str(there))
+    if not os.access(there, os.W_OK):
+        raise ConfigError("no permission to write into this folder", "--output", str(there))
     for file in files:
-        if not file.parent.is_dir():
-            raise ConfigError("no such folder: make it first", "--output", str(file.parent))
-        if not os.access(file.parent, os.W_OK):
-            reason = "no permission to write into this folder"
-            raise ConfigError(reason, "--output", str(file.parent))
         on_the_way = file.parent.glob(f"{escape(file.stem)}_[0-9]*{escape(file.suffix)}")
         there = [file] * file.exists() + sorted(on_the_way if every else ())
         if there and not force:

@@ -81,7 +81,7 @@ def summarise(
     announce_weights(output, fallbacks)
     print_skipped_metrics(output, runs)
     if runs:
-        command = f"python -m benchmark.report --sweep {runs[0].sweep}{_store(tracker)}"
+        command = f"python -m benchmark.report --sweep {runs[0].sweep}{store_argument(tracker)}"
         output.print(f"report: {command}", soft_wrap=True)
         page = tracker.runs_page(runs[0].sweep)
         output.print(f"MLflow UI: {ui_command(tracker)}", soft_wrap=True)
@@ -121,7 +121,7 @@ def print_skipped_metrics(output: Console, runs: Sequence[RunRecord]) -> None:
 
 def resume_command(tracker: Tracker, sweep: str) -> str:
     """The command that resumes a sweep."""
-    return f"python -m benchmark.resume {sweep}{_store(tracker)}"
+    return f"python -m benchmark.resume {sweep}{store_argument(tracker)}"
 
 
 def ui_command(tracker: Tracker) -> str:
@@ -129,11 +129,11 @@ def ui_command(tracker: Tracker) -> str:
     if is_server(tracker.uri):
         return tracker.uri
     if Path(sys.prefix) != ROOT / ".venv":
-        return f"python -m benchmark.ui{_store(tracker)}"
+        return f"python -m benchmark.ui{store_argument(tracker)}"
     return "make ui" + ("" if tracker.uri == DEFAULT_URI else f" URI={shlex.quote(tracker.uri)}")
 
 
-def _store(tracker: Tracker) -> str:
+def store_argument(tracker: Tracker) -> str:
     """The argument that names a store, unless it is the default one."""
     return "" if tracker.uri == DEFAULT_URI else f" --tracking-uri {shlex.quote(tracker.uri)}"
 

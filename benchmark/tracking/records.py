@@ -34,6 +34,9 @@ TAG_GROUPS = {"owner": "process.", "versions": "version.", "hardware": "hardware
 TAG_LIMIT = 8000
 """Characters of a tag that MLflow stores; longer values continue in NAME.2, NAME.3, …"""
 
+MADE_ELSEWHERE = "pictures"
+"""The aggregation of a run whose pictures another program made."""
+
 SCORE_PREFIX = "metrics/"
 """Prefix of the MLflow metrics that hold a run's mean scores."""
 

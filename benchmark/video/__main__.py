@@ -17,7 +17,7 @@ Paint a film in the manner of an artist's paintings, without flicker:
     python -m benchmark.video walk.mp4 --style monet -o painted.mp4 --to 10 image_size=480
 
 The film is a file that FFmpeg reads, or a folder of pictures. The style is what benchmark.stylize
-takes: a folder of paintings, some pictures, an artist of Kaggle's archive, or an embedded painter
+takes: a folder of paintings, some pictures, an artist of Kaggle's archive, or a built-in painter
 (sample, sample/NAME). Options of `python -m benchmark --help` can be added, and those of films:
 consistency=flow (or warm, none), video.temporal_weight=, video.epochs_after=, estimate=only.
 Interrupted, it leaves a film of what is there; the same command goes on.
