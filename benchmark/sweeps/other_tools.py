@@ -85,7 +85,8 @@ def score_pictures(
             sweep, or it has pictures with this label.
     """
     Tracker.check_reachable(uri)
-    name = sweep or f"{name_key(request.label) or MADE_ELSEWHERE}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    label = name_key(request.label) or MADE_ELSEWHERE
+    name = sweep or f"{label}-{datetime.now():%Y-%m-%d_%H-%M-%S}"
     places = [f"tracking.sweep={name}", *([f"tracking.uri={uri}"] if uri else [])]
     config = composed([*request.overrides, *places])
     tracking = config.tracking
