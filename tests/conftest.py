@@ -1,6 +1,5 @@
 """What tests share: where the real data lies, a recorded sweep, and tiny inputs."""
 
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"no real data: {SHARED} is absent"))
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector, again and again, what TensorFlow and MLflow imported."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

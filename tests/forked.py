@@ -5,7 +5,6 @@ A server process imports the libraries once, and each command is a fork of it th
 the first operation, and a process that has them cannot be forked.
 """
 
-import gc
 import multiprocessing
 import os
 import runpy
@@ -98,7 +97,6 @@ def _run(
     environment: Mapping[str, str],
 ) -> None:
     """What the fork does."""
-    gc.freeze()
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
