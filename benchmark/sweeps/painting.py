@@ -238,11 +238,11 @@ def files_of(
         names = (f"{content} {artist}.png" for artist, content in prepared.examples)
         files = [place / name.replace("/", "-") for name in names]
     # A folder that is named is made when pictures are written, but none of those above it.
-    there = place.parent if files == [place] or not os.path.lexists(place) else place
-    if not there.is_dir():
-        raise ConfigError("no such folder: make it first", "--output", str(there))
-    if not os.access(there, os.W_OK):
-        raise ConfigError("no permission to write into this folder", "--output", str(there))
+    into = place.parent if files == [place] or not os.path.lexists(place) else place
+    if not into.is_dir():
+        raise ConfigError("no such folder: make it first", "--output", str(into))
+    if not os.access(into, os.W_OK):
+        raise ConfigError("no permission to write into this folder", "--output", str(into))
     for file in files:
         on_the_way = file.parent.glob(f"{escape(file.stem)}_[0-9]*{escape(file.suffix)}")
         there = [file] * file.exists() + sorted(on_the_way if every else ())
