@@ -42,8 +42,10 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/lint-imports
 	@$(MAKE) --no-print-directory --jobs 3 tests types jax
 
+# Two workers on two processors: more threads of each would only wait for those of the other.
 tests: $(VENV)/.installed-dev
-	$(VENV)/bin/pytest --numprocesses 2 --dist worksteal
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
+		$(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
 types: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
