@@ -22,6 +22,11 @@ DOWNLOAD_TIMEOUT = 20.0
 WEIGHTS = "imagenet, imagenet_8bit, random, auto"
 """What may be given instead of a file."""
 
+OWN_FILE = (
+    "name a file or folder you have with backbone.weights=PATH (of evaluators: "
+    "evaluation.weights=PATH)"
+)
+
 Arrays = list[np.ndarray]
 
 
@@ -44,7 +49,7 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
     except PermissionError as error:
         raise BackboneError(
             f"ImageNet weights cannot be kept in {_cache()} ({error.strerror}): set KERAS_HOME "
-            "to a folder that can be written, or name a file you have with backbone.weights=PATH"
+            f"to a folder that can be written, or {OWN_FILE}"
         ) from error
     except Exception as error:
         # Keras raises a bare Exception for a failed fetch, with the address in its message.
@@ -54,7 +59,7 @@ def fetch_imagenet(build: Callable[[], keras.Model]) -> keras.Model:
             raise BackboneError(_damaged(reason)) from error
         raise BackboneError(
             f"ImageNet weights are missing ({reason.rpartition(' -- ')[2]}): download {url[0]} "
-            f"into {_cache()}, or name a file or folder you have with backbone.weights=PATH"
+            f"into {_cache()}, or {OWN_FILE}"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
@@ -73,8 +78,7 @@ def _cache() -> Path:
 def _damaged(reason: str) -> str:
     return (
         f"ImageNet weights cannot be read, so their file in {_cache()} is damaged ({reason}): "
-        "delete it, and it is downloaded again; or name a file or folder you have with "
-        "backbone.weights=PATH"
+        f"delete it, and it is downloaded again; or {OWN_FILE}"
     )
 
 

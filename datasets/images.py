@@ -187,7 +187,9 @@ def files_in(folder: Path) -> tuple[LazyImage, ...]:
 def no_images_in(folder: Path) -> str:
     """The reason of an error about a folder in which `files_in` finds nothing."""
     unread = passed_over(_visible_files(folder))
-    return f"no images in this folder{unread and f': {unread}'}"
+    folders = subfolders(folder)
+    inside = f"; name one of its folders, such as {folders[0].name}" if folders else ""
+    return f"no images in this folder{unread and f': {unread}'}{inside}"
 
 
 def _visible_files(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ import yaml
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.user_input import did_you_mean
+from benchmark.user_input import closest, did_you_mean
 
 CONF = ROOT / "conf"
 
@@ -62,9 +62,14 @@ def unknown_option(option: str) -> ConfigError:
         choices = " or ".join(f"{group}={name}" for name in of[option])
         reason = f"not in the YAML of this {group}: choose {choices}, or write +{option}=… if "
         return ConfigError(reason + "its function has this argument", option)
-    known = known_options()
+    known = [name for name in known_options() if not name.endswith((".name", "._target_"))]
     ending = [name for name in known if name.rpartition(".")[2] == option]
-    hint = f" Did you mean '{min(ending, key=len)}'?" if ending else did_you_mean(option, known)
+    # As it is written, or as its group is called: aggregation is agg.
+    spoken = {KINDS.get(group, group): group for group in (*SINGLE_GROUPS, "metrics")}
+    spoken |= {group: group for group in SINGLE_GROUPS}
+    nearest = closest(option, [*spoken, *known], 0.5)
+    nearest = min(ending, key=len) if ending else spoken.get(nearest, nearest)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
     return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
 
 

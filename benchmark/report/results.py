@@ -64,7 +64,7 @@ def result_table(runs: RunSet) -> ResultTable:
     headings = [
         Heading("ended by", "what ended the run"),
         Heading("epochs", "epochs done"),
-        Heading("loss", "final over first total loss; not comparable between backbones"),
+        Heading("loss ratio", "final over first total loss; not comparable between backbones"),
         Heading("seconds", "of all steps, without compilation and logging"),
     ]
     groups = [("run", len(headings))]

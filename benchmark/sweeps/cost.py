@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
+from benchmark.analysis.pages import with_noun
 from benchmark.runs.prepare import Prepared
 from benchmark.transfer import backend
 from benchmark.transfer.batch import Batch, Optimization
@@ -37,7 +38,7 @@ class CostEstimate:
         left = sum(self.seconds[done:]) * (passed / estimated if estimated else 1.0)
         line = f"{done} of {len(self.seconds)} runs done in {duration(passed)}"
         if done == len(self.seconds):
-            return f"{line}, estimated: {duration(estimated)} without logging"
+            return f"{line}, estimated: {duration(estimated)} for the steps"
         return f"{line}, about {duration(left)} left"
 
 
@@ -80,9 +81,10 @@ def print_estimate(runs: Iterable[Prepared], output: Console) -> CostEstimate:
     memory = f"; {peak / 2**30:.1f} GiB of main memory" if peak else ""
     each = (f"{c.backbone} {c.step_seconds / c.batch:.3g} s" for c in costs.values())
     output.print(
-        f"Estimated: {len(seconds)} runs, {examples} examples, at most {steps:,} steps of one "
-        f"example; about {duration(sum(seconds))} on this machine if no run converges early, "
-        f"without logging{memory}\n  measured per step of one example: {', '.join(each)}",
+        f"Estimated: {with_noun(len(seconds), 'run')}, {with_noun(examples, 'example')}, at most "
+        f"{steps:,} steps of one example; the steps take about {duration(sum(seconds))} on this "
+        f"machine if no run converges early, pictures and metrics come on top{memory}\n"
+        f"  measured per step of one example: {', '.join(each)}",
         soft_wrap=True,
     )
     return CostEstimate(seconds)

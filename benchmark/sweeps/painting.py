@@ -77,7 +77,7 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
         reached[:] = [epoch]
         if request.every and epoch.number and epoch.number % request.every == 0:
             write(epoch.images(), f"_{epoch.number:04}")
-        if epoch.number % LINE_EPOCHS == 0:
+        if screen.is_terminal and epoch.number % LINE_EPOCHS == 0:
             total, style, content = epoch.losses.mean(axis=1)
             losses = f"total loss {total:.4g}, style {style:.4g}, content {content:.4g}"
             screen.print(f"  epoch {epoch.number}: {losses}", soft_wrap=True)
@@ -166,7 +166,14 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
         f"content.count={len(images)}",
     ]
     first = composed([*options, *request.overrides])
-    fewest = min(len(group.images) for group in available_paintings(first))
+    try:
+        fewest = min(len(group.images) for group in available_paintings(first))
+    except InputError as error:
+        names = ", ".join(name for style in request.styles for name in style)
+        is_artist = "best_artworks" in (kind_of(style, "--style") for style in request.styles)
+        taken = f"; {names} is no file or folder here, so it was taken for an artist of the archive"
+        reason = error.reason + (taken if is_artist else "")
+        raise ConfigError(reason, error.option, error.value) from error
     options.append(f"dataset.paintings={min(fewest, MOST_PAINTINGS)}")
     if request.every:
         wanted = list(range(0, sum(scaled_epochs(first)) + 1, request.every))
