@@ -159,6 +159,7 @@ VARIANTS: list[Row] = [
     "backbone=null",
     ("~backbone", "backbone", "must be given"),
     "backbone.name=null",
+    ("backbone.name=resnet", "backbone.name", "backbone=resnet"),
     ("backbone._target_=backbones.lod", "backbone._target_", "cannot be imported"),
     ("~backbone._target_", "backbone._target_", "must be given"),
     "backbone.model=keras.applications.vgg19.VGG20",

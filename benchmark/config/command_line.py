@@ -78,7 +78,7 @@ def check_choices(overrides: Sequence[str]) -> None:
             raise ConfigError(f"'{override}' cannot be read as option=value")
         if equals and group.removesuffix(".name") in SINGLE_GROUPS and group.endswith(".name"):
             group = group.removesuffix(".name")
-            reason = f"is said by its YAML alone: choose one by {group}={choice}"
+            reason = f"is the name in its YAML, no option: choose one by {group}={choice}"
             raise ConfigError(reason, f"{group}.name", choice)
         if group not in (*SINGLE_GROUPS, "metrics"):
             continue

@@ -67,9 +67,8 @@ def unknown_option(option: str) -> ConfigError:
     # As it is written, or as its group is called: aggregation is agg.
     spoken = {KINDS.get(group, group): group for group in (*SINGLE_GROUPS, "metrics")}
     spoken |= {group: group for group in SINGLE_GROUPS}
-    nearest = closest(option, [*spoken, *known], 0.5)
-    nearest = min(ending, key=len) if ending else spoken.get(nearest, nearest)
-    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    nearest = min(ending, key=len) if ending else closest(option, [*spoken, *known])
+    hint = f" Did you mean '{spoken.get(nearest, nearest)}'?" if nearest else ""
     return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
 
 
