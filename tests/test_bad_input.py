@@ -132,6 +132,8 @@ OPTIONS: list[Row] = [
     "tracking.uri=sqlite:///README.md/x.db",
     # What cannot be read, or goes nowhere.
     ("epocs=3", "epocs", "Did you mean 'epochs'?"),
+    ("bakbone=resnet", "bakbone", "Did you mean 'backbone'?"),
+    ("agregation=simple", "agregation", "Did you mean 'agg'?"),
     ("style_weight=3", "style_weight", "Did you mean 'loss.style_weight'?"),
     (
         "early_stopping.patiance=1",
