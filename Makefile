@@ -50,9 +50,8 @@ tests: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
 
-# What is compiled here runs once or twice.
 jax: $(VENV)/.installed-dev
-	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=true $(VENV)/bin/pytest --quiet -m backends tests/test_losses.py tests/test_stylize.py -k "$(ON_JAX)"
+	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m backends tests/test_losses.py tests/test_stylize.py -k "$(ON_JAX)"
 
 smoke: install ## a tiny sweep, its scores, tables and report, and one picture: does what is installed work?
 	$(RUN) -m benchmark -m agg=simple,logged $(SMALL) evaluation.evaluators=[] evaluation.held_out=5 tracking.uri=$(SMOKE)
