@@ -24,6 +24,9 @@ SMALL := image_size=48 epochs=3 dataset.paintings=3
 SMOKE := sqlite:///$(CURDIR)/build/smoke/mlflow.db
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 
+# Where it is set, as in many containers, each process compiles all libraries anew: 20 s of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install quickstart app docs test tests types jax smoke test-app test-all faults bench ui server clean
 

@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from filelock import FileLock
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.plugins.config_source import ConfigResult
 from PIL import Image
 
+from benchmark.config.registry import CONF
 from benchmark.runtime.interrupts import Interrupts
 from tests.archive import make_archive, make_films
 from tests.commands import TINY, command, store
@@ -24,6 +28,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"no real data: {SHARED} is absent"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_yaml_is_parsed_once() -> Iterator[None]:
+    """Hydra parses some 35 for each of the tests' thousand configurations: 80 s in all."""
+    parsed: dict[tuple[Path, int], ConfigResult] = {}
+    load = FileConfigSource.load_config
+
+    def load_config(source: FileConfigSource, name: str) -> ConfigResult:
+        file = Path(source.path, name if name.endswith(".yaml") else f"{name}.yaml")
+        if not file.is_relative_to(CONF) or not file.is_file():
+            return load(source, name)
+        key = file, file.stat().st_mtime_ns
+        if key not in parsed:
+            parsed[key] = load(source, name)
+        return deepcopy(parsed[key])
+
+    with patch.object(FileConfigSource, "load_config", load_config):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -184,8 +184,10 @@ def test_an_estimate_counts_and_then_learns_from_the_runs(
     run.plans.return_value = [BatchPlan([0], range(4))]
     estimated = print_estimate([run, run], Output())
     text = capsys.readouterr().out
-    assert "2 runs, 8 examples, at most 1,000 steps of one example; about 3 min" in text
-    assert "without logging; 2.0 GiB of main memory\n" in text
+    assert (
+        "2 runs, 8 examples, at most 1,000 steps of one example; the steps take about 3 min" in text
+    )
+    assert "come on top; 2.0 GiB of main memory\n" in text
     assert "  measured per step of one example: vgg 0.2 s\n" in text
     assert estimated.seconds == [100.0, 100.0]
     # At half the size first, a quarter of the pixels.
@@ -203,7 +205,7 @@ def test_an_estimate_counts_and_then_learns_from_the_runs(
     monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1050.0)
     assert estimated.progress(1) == "1 of 2 runs done in 50 s, about 50 s left"
     monkeypatch.setattr("benchmark.sweeps.cost.perf_counter", lambda: 1120.0)
-    assert estimated.progress(2) == "2 of 2 runs done in 2 min, estimated: 3 min without logging"
+    assert estimated.progress(2) == "2 of 2 runs done in 2 min, estimated: 3 min for the steps"
     assert [duration(s) for s in (5, 89, 100, 3600, 7260)] == [
         "5 s",
         "89 s",
