@@ -76,10 +76,10 @@ def check_choices(overrides: Sequence[str]) -> None:
         group, equals, choice = override.partition("=")
         if equals and not group.strip("+~ "):
             raise ConfigError(f"'{override}' cannot be read as option=value")
-        if equals and group.removesuffix(".name") in SINGLE_GROUPS and group.endswith(".name"):
-            group = group.removesuffix(".name")
-            reason = f"is the name in its YAML, no option: choose one by {group}={choice}"
-            raise ConfigError(reason, f"{group}.name", choice)
+        of, _, key = group.rpartition(".")
+        if of in SINGLE_GROUPS and key == "name":
+            reason = f"is the name in its YAML, no option: choose one by {of}={choice}"
+            raise ConfigError(reason, group, choice)
         if group not in (*SINGLE_GROUPS, "metrics"):
             continue
         if group in SINGLE_GROUPS and choice.startswith("["):

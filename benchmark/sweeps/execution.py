@@ -63,19 +63,18 @@ def checked(configs: Sequence[Config], workspace: Workspace, output: Output) -> 
     """Prepare every run, and warn of missing weights; InputError if something is wrong in one."""
     if any(config.tracking != configs[0].tracking for config in configs):
         raise ConfigError("cannot be swept: the runs of a sweep share one store", "tracking")
-    weights: dict[str, str] = {}
+    weights: dict[str, None] = {}
     random_weights: dict[str, str] = {}
     unavailable: dict[str, str] = {}
     for config in configs:
         prepared = prepare(config, workspace)
         digests = prepared.style_digest, prepared.backbone.digest
         check_training_data(config, *digests, prepared.content.names)
-        weights[prepared.backbone.name] = prepared.backbone.weights
+        weights[f"{prepared.backbone.name}: {prepared.backbone.weights}"] = None
         random_weights |= prepared.missing_weights
         unavailable |= prepared.evaluation_setup.unavailable
         yield prepared
-    listed = "; ".join(f"{backbone}: {source}" for backbone, source in weights.items())
-    output.print(f"Weights: {listed}", soft_wrap=True)
+    output.print(f"Weights: {'; '.join(weights)}", soft_wrap=True)
     announce_weights(output, random_weights)
     announce_evaluators(output, unavailable)
 
