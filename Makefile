@@ -35,8 +35,9 @@ help: ## list the targets
 
 install: $(VENV)/.installed ## create .venv and install what the benchmark needs
 
-quickstart: install ## install, then run a small sweep on the embedded sample data
+quickstart: install ## install, then run a small sweep on the built-in sample data
 	$(RUN) -m benchmark -m experiment=quickstart
+	@echo "To go on: source $(VENV)/bin/activate"
 
 # Side by side, for tests that wait leave the processors to the type checks and the tests on JAX.
 test: $(VENV)/.installed-dev ## install, then lint, check types and run the tests: all that CI does (minutes)

@@ -5,8 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from benchmark.user_input import closest
 from datasets import best_artworks, folder, sample
 from datasets.images import DatasetError, ImageSet
+from datasets.names import name_key
+from datasets.painters import PAINTERS
 
 FIRST_PAINTER = "amber nocturne"
 
@@ -53,6 +56,10 @@ def kind_of(style: Sequence[str], option: str) -> Kind:
         return "sample"
     if not style or any("/" in name or Path(name).suffix for name in missing):
         raise DatasetError("no such file or folder", option, missing[0] if missing else [])
+    keys = {name_key(name): name for name in PAINTERS}
+    if near := closest(name_key(style[0]), keys, cutoff=0.8):
+        reason = f"no file or folder; the built-in painter is sample/{keys[near]}"
+        raise DatasetError(reason, option, style[0])
     return "best_artworks"
 
 

@@ -1,11 +1,14 @@
 """What a run records in MLflow is read back as it was: on a real store."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from benchmark.config.compose import composed
 from benchmark.report.findings import what_was_run
+from benchmark.runs.log import logged_options
 from benchmark.runtime.processes import current_process
 from benchmark.tracking.records import Evaluator, Results, RunFacts, RunRecord, SweepFacts, to_tags
 from benchmark.tracking.tracker import Tracker
@@ -109,3 +112,10 @@ def test_runs_of_other_programs_and_edited_tags_do_no_harm(tracker: Tracker) -> 
 def test_mlflow_logs_nothing_beside_what_the_program_prints() -> None:
     for name in ("mlflow.store.db.utils", "alembic.runtime.migration"):
         assert not logging.getLogger(name).isEnabledFor(logging.ERROR)
+
+
+def test_parameters_do_not_tell_where_the_store_is(tmp_path: Path) -> None:
+    """A run in the default store is resumed by its address: MLflow refuses a changed parameter."""
+    stores = "null", f"sqlite:///{tmp_path}/store.db"
+    one, other = (logged_options(composed([f"tracking.uri={uri}"])) for uri in stores)
+    assert one == other

@@ -212,8 +212,9 @@ class MetricInputs:
         outside = [one for name, one in self.setup.outside.items() if name not in own]
         sets = [*own.values()] if kind == "held_out" else outside
         if not any(one.images for one in sets):
-            what = "paintings outside the style set" if kind == "held_out" else "other artists"
-            raise MissingInputError(f"the dataset has no {what} to compare with")
+            whose = "" if kind == "held_out" else "of other artists "
+            reason = f"the dataset has no paintings {whose}outside style sets to compare with"
+            raise MissingInputError(reason)
         return [self.setup.load(one) for one in sets]
 
 

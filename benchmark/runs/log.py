@@ -55,7 +55,9 @@ def command_line(overrides: Sequence[str], *, sweep: bool) -> str:
 
 def logged_options(config: Config) -> dict[str, Any]:
     """The options, flat, that are MLflow's parameters of a run; `Artifact.CONFIG` has all."""
-    shape_no_result = ("metrics.", "evaluation.", "checkpoint.", "tracking.run", *FILMS)
+    # Where the store is may differ when a run is resumed, and may hold a password.
+    elsewhere = "tracking.run", "tracking.uri"
+    shape_no_result = ("metrics.", "evaluation.", "checkpoint.", *elsewhere, *FILMS)
     return {key: v for key, v in flat(config).items() if not key.startswith(shape_no_result)}
 
 

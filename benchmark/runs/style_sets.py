@@ -159,7 +159,8 @@ def choose_sets(
     for group in groups:
         number = len(group.images)
         if number < needed:
-            lower = f"set dataset.{option}={number}, or " if number else ""
+            held_out = " (fewer leave some held out)" if option == "paintings" else ""
+            lower = f"set dataset.{option}={number}{held_out}, or " if number else ""
             raise DatasetError(
                 f"'{group.name}' has only {number} paintings: {lower}choose others",
                 option=f"dataset.{option}",
