@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import h5py
@@ -561,7 +561,7 @@ def check_refused(
 def runs_of(database: Path) -> int:
     """How many runs a store holds; 0 where there is none, or what is there is none."""
     try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
             return int(opened.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
     except sqlite3.Error:
         return 0
@@ -1028,7 +1028,7 @@ def test_stores(
     if change is None:
         os.truncate(database, database.stat().st_size // 2)
     else:
-        with sqlite3.connect(database) as opened:
+        with closing(sqlite3.connect(database)) as opened, opened:
             opened.execute(change)
     os.utime(database, (0, 0))  # nobody is making it
     before = database.read_bytes()
