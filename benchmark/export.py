@@ -41,10 +41,11 @@ def export_runs(options: argparse.Namespace) -> list[Path]:
     """Write the tables of the runs that are asked for; returns the files."""
     with explained_imports():
         from benchmark.analysis.comparison import export_files, read_runs, results_table
-        from benchmark.analysis.pages import markdown, write_files
+        from benchmark.analysis.pages import markdown, with_noun, write_files
         from benchmark.analysis.run_selection import select_runs
 
     tracker, title, records = select_runs(options)
+    print(f"{with_noun(len(records), 'run')} of {title}\n")
     files = export_files(read_runs(tracker, records))
     print(markdown(results_table(records)[PRINTED]))
     return write_files(_folder(options, title), files)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmark.analysis.pages import with_noun
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.quoting import in_quotes, quoted_text
@@ -62,6 +63,9 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
     config, overrides = config_of(request)
     [prepared] = checked([config], Workspace(), screen)
     files = files_of(prepared, output, force=force, every=request.every)
+    for paintings in prepared.paintings:
+        count = with_noun(len(paintings.names), "painting")
+        screen.print(f"Style: {count} of {paintings.name}", soft_wrap=True)
     sources = [Path(image.source) for image in prepared.content.image_set.images]
 
     def write(images: Pictures, suffix: str = "") -> None:
