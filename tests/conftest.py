@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def each_yaml_is_parsed_once() -> Iterator[None]:
-    """Hydra parses some 35 for each of the tests' thousand configurations: 80 s in all."""
+    """Hydra parses some 35 for each of the tests' thousand configurations: 80 s saved."""
     parsed: dict[tuple[Path, int], ConfigResult] = {}
     load = FileConfigSource.load_config
 

@@ -109,6 +109,14 @@ def test_styles_are_files_painters_or_artists(folder: Path) -> None:
         assert (missing.value.option, missing.value.value) == ("--style", name)
 
 
+def test_what_an_unknown_artists_name_was_taken_for_is_told(folder: Path, archive: Path) -> None:
+    root = f"dataset.root={archive}"
+    with pytest.raises(InputError) as raised:
+        config_of(Request([str(folder / "photo, (1).png")], [["nobody"]], [*TINY, root]))
+    assert raised.value.option == "dataset.artists"
+    assert "archive: nobody" in raised.value.reason
+
+
 @pytest.mark.parametrize(
     ("output", "words"),
     [

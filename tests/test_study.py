@@ -35,6 +35,8 @@ SMALL = [
 ]
 """The design of `study_small`, with a backbone of which there are cut ImageNet weights."""
 
+DURATION = r"(\d+ s|\d+ min|\d+ h \d\d min)"
+
 MODELS = [("mobilenet", "simple"), ("mobilenet", "squared")]
 
 
@@ -76,7 +78,7 @@ def test_the_cost_is_foretold_and_confirmed(trained: tuple[Path, str]) -> None:
     _, output = trained
     assert re.search(r"Estimated: 6 runs, 24 examples, at most 72 steps of one example", output)
     assert re.search(r"measured per step of one example: mobilenet", output)
-    assert re.search(r"1 of 6 runs done in \d+ \S+, about \d.* left", output)
+    assert re.search(rf"1 of 6 runs done in {DURATION}, about {DURATION} left", output)
     assert re.search(r"6 of 6 runs done in .*, estimated: \d", output)
 
 

@@ -215,4 +215,4 @@ def test_an_estimate_counts_and_then_learns_from_the_runs(
     ]
     monkeypatch.setattr("benchmark.sweeps.cost.backend.peak_memory", lambda: None)
     print_estimate([run, run], Output())
-    assert "metrics come on top\n" in capsys.readouterr().out
+    assert "converges early, pictures and metrics come on top\n" in capsys.readouterr().out

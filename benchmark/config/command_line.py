@@ -76,6 +76,7 @@ def check_choices(overrides: Sequence[str]) -> None:
         group, equals, choice = override.partition("=")
         if equals and not group.strip("+~ "):
             raise ConfigError(f"'{override}' cannot be read as option=value")
+        # It would call the run by another name, not choose another variant.
         of, _, key = group.rpartition(".")
         if of in SINGLE_GROUPS and key == "name":
             reason = f"is the name in its YAML, no option: choose one by {of}={choice}"

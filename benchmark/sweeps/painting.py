@@ -81,6 +81,7 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
         reached[:] = [epoch]
         if request.every and epoch.number and epoch.number % request.every == 0:
             write(epoch.images(), f"_{epoch.number:04}")
+        # Elsewhere the progress prints lines, too.
         if screen.is_terminal and epoch.number % LINE_EPOCHS == 0:
             total, style, content = epoch.losses.mean(axis=1)
             losses = f"total loss {total:.4g}, style {style:.4g}, content {content:.4g}"
@@ -170,20 +171,32 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
         f"content.count={len(images)}",
     ]
     first = composed([*options, *request.overrides])
-    try:
-        fewest = min(len(group.images) for group in available_paintings(first))
-    except InputError as error:
-        names = ", ".join(name for style in request.styles for name in style)
-        is_artist = "best_artworks" in (kind_of(style, "--style") for style in request.styles)
-        taken = f"; {names} is no file or folder here, so it was taken for an artist of the archive"
-        reason = error.reason + (taken if is_artist else "")
-        raise ConfigError(reason, error.option, error.value) from error
-    options.append(f"dataset.paintings={min(fewest, MOST_PAINTINGS)}")
+    options.append(f"dataset.paintings={paintings_each(first, request.styles)}")
     if request.every:
         wanted = list(range(0, sum(scaled_epochs(first)) + 1, request.every))
         options.append(f"snapshots={as_override(wanted)}")
     options += request.overrides
     return composed(options), options
+
+
+def paintings_each(config: Config, styles: Sequence[Sequence[str]]) -> int:
+    """How many paintings of each style are taken: as many as the smallest has, 30 at most.
+
+    Raises:
+        InputError: they cannot be found; of an artist's name says what it was taken for.
+    """
+    try:
+        fewest = min(len(group.images) for group in available_paintings(config))
+    except InputError as error:
+        artists = [
+            s for style in styles if kind_of(style, "--style") == "best_artworks" for s in style
+        ]
+        taken = (
+            f"; no file or folder here, so taken for artists of the archive: {', '.join(artists)}"
+        )
+        reason = error.reason + (taken if artists else "")
+        raise ConfigError(reason, error.option, error.value) from error
+    return min(fewest, MOST_PAINTINGS)
 
 
 def absolute(paths: Sequence[str]) -> str:

@@ -14,12 +14,11 @@ from benchmark.config.errors import ConfigError
 from benchmark.config.schema import Config, Shape
 from benchmark.images import flow
 from benchmark.runs.fingerprint import fingerprint_of
-from benchmark.runs.groups import available_paintings
 from benchmark.runs.prepare import Prepared
 from benchmark.runs.progress import Output
 from benchmark.sweeps import application
 from benchmark.sweeps.execution import checked, workspace_of
-from benchmark.sweeps.painting import MOST_PAINTINGS, style_options
+from benchmark.sweeps.painting import paintings_each, style_options
 from benchmark.transfer import backend
 from benchmark.user_input import InputError
 from benchmark.video.painting import FramePainter
@@ -148,8 +147,7 @@ def config_of(request: Request) -> tuple[Config, list[str]]:
     first = composed([*options, *request.overrides])
     if first.shape is not Shape.native:
         raise ConfigError("frames keep their aspect ratio", "shape", first.shape.value)
-    fewest = min(len(group.images) for group in available_paintings(first))
-    options.append(f"dataset.paintings={min(fewest, MOST_PAINTINGS)}")
+    options.append(f"dataset.paintings={paintings_each(first, [request.style])}")
     options += request.overrides
     return composed(options), options
 
