@@ -42,12 +42,14 @@ def export_runs(options: argparse.Namespace) -> list[Path]:
     with explained_imports():
         from benchmark.analysis.comparison import export_files, read_runs, results_table
         from benchmark.analysis.pages import markdown, with_noun, write_files
-        from benchmark.analysis.run_selection import select_runs
+        from benchmark.analysis.run_selection import not_started, select_runs
 
     tracker, title, records = select_runs(options)
     print(f"{with_noun(len(records), 'run')} of {title}\n")
     files = export_files(read_runs(tracker, records))
     print(markdown(results_table(records)[PRINTED]))
+    if missing := not_started(tracker, title, records):
+        print(f"not started: {with_noun(missing, 'run')} more")
     return write_files(_folder(options, title), files)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from datasets import DatasetError, kaggle, sample
 from datasets.catalogue import Artist, Catalogue, GroupBy, style_sets
 from datasets.images import ImageSet, LazyImage, files_in, folders_read, subfolders
-from datasets.names import name_key, unbroken
+from datasets.names import chosen_names, name_key, unbroken
 from datasets.reading import printable
 
 # The six artists of the study, section 1.
@@ -25,6 +25,23 @@ STUDY_ARTISTS = (
     "Diego Rivera",
     "Andy Warhol",
 )
+NAMES = """
+Amedeo Modigliani, Vasiliy Kandinskiy, Diego Rivera, Claude Monet, Rene Magritte, Salvador Dali,
+Edouard Manet, Andrei Rublev, Vincent van Gogh, Gustav Klimt, Hieronymus Bosch, Kazimir Malevich,
+Mikhail Vrubel, Pablo Picasso, Peter Paul Rubens, Pierre-Auguste Renoir, Francisco Goya,
+Frida Kahlo, El Greco, Albrecht Dürer, Alfred Sisley, Pieter Bruegel, Marc Chagall,
+Giotto di Bondone, Sandro Botticelli, Caravaggio, Leonardo da Vinci, Diego Velazquez, Henri Matisse,
+Jan van Eyck, Edgar Degas, Rembrandt, Titian, Henri de Toulouse-Lautrec, Gustave Courbet,
+Camille Pissarro, William Turner, Edvard Munch, Paul Cezanne, Eugene Delacroix, Henri Rousseau,
+Georges Seurat, Paul Klee, Piet Mondrian, Joan Miro, Andy Warhol, Paul Gauguin, Raphael,
+Michelangelo, Jackson Pollock"""
+# All artists of the archive, with the aliases of its table that have other words: names are checked
+# by these before gigabytes are downloaded.
+ARTISTS: Mapping[str, tuple[str, ...]] = {name.strip(): () for name in NAMES.split(",")} | {
+    "Pieter Bruegel": ("Pieter Bruegel the Elder",),
+    "Vasiliy Kandinskiy": ("Wassily Kandinsky",),
+    "William Turner": ("J. M. W. Turner",),
+}
 TABLE_COLUMNS = ("name", "years", "genre", "nationality", "wikipedia", "paintings")
 
 NUMBERED_NAME = re.compile(r"(?P<artist>.+)_(?P<number>\d+)")
@@ -41,7 +58,13 @@ def paintings(
     """Sets of paintings from the archive; see `catalogue` and `datasets.catalogue.style_sets`.
 
     Where nothing is asked for, two of the study's six artists.
+
+    Raises:
+        DatasetError: as there; an unknown artist before anything is downloaded.
     """
+    if artists and root is None and kaggle.cached("best_artworks") is None:
+        wanted = [artists] if isinstance(artists, str) else artists
+        chosen_names("dataset.artists", ARTISTS, wanted)
     return style_sets(catalogue(root), artists, genre, nationality, born, group_by)
 
 

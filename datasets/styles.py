@@ -57,9 +57,10 @@ def kind_of(style: Sequence[str], option: str) -> Kind:
     if not style or any("/" in name or Path(name).suffix for name in missing):
         raise DatasetError("no such file or folder", option, missing[0] if missing else [])
     keys = {name_key(name): name for name in PAINTERS}
-    if near := closest(name_key(style[0]), keys, cutoff=0.8):
-        reason = f"no file or folder; the built-in painter is sample/{keys[near]}"
-        raise DatasetError(reason, option, style[0])
+    for name in style:
+        if near := closest(name_key(name), keys, cutoff=0.8):
+            reason = f"no file or folder; the built-in painter is sample/{keys[near]}"
+            raise DatasetError(reason, option, name)
     return "best_artworks"
 
 

@@ -61,6 +61,22 @@ def test_artists_in_any_spelling(archive: Path, written: str, meant: str) -> Non
     assert list(sets_of(archive, artists=[written])) == [meant]
 
 
+def test_names_are_checked_before_a_download(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(best_artworks.kaggle, "cached", lambda name: None)
+    monkeypatch.setattr(
+        best_artworks.kaggle, "unpacked", lambda name, root: asked.append(root) or archive
+    )
+    with pytest.raises(DatasetError) as raised:
+        best_artworks.paintings(None, ["monet", "picaso"])
+    assert (raised.value.option, raised.value.value) == ("dataset.artists", "picaso")
+    assert "'Pablo Picasso'" in raised.value.reason
+    assert not asked
+    assert [one.name for one in best_artworks.paintings(None, ["durer"])] == ["Albrecht Dürer"]
+
+
 def test_sets_by_genre_country_and_era(archive: Path) -> None:
     ada, bruno = (
         [f"{n}_{i}" for i in range(1, k + 1)] for n, k in (("Ada_Blau", 4), ("Bruno_Vert", 12))

@@ -113,8 +113,8 @@ def test_what_an_unknown_artists_name_was_taken_for_is_told(folder: Path, archiv
     root = f"dataset.root={archive}"
     with pytest.raises(InputError) as raised:
         config_of(Request([str(folder / "photo, (1).png")], [["nobody"]], [*TINY, root]))
-    assert raised.value.option == "dataset.artists"
-    assert "archive: nobody" in raised.value.reason
+    assert raised.value.option == "--style"
+    assert "taken for an artist of the archive" in raised.value.reason
 
 
 @pytest.mark.parametrize(

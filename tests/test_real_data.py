@@ -19,6 +19,7 @@ from benchmark.transfer.loop import optimize
 from benchmark.transfer.losses import STUDY_LOSS, LossWeights
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
+from datasets import best_artworks, names
 from tests.commands import inside, runs_in, store
 from tests.conftest import SHARED
 from tests.test_losses import gradient, gram, study_mean, study_style_loss
@@ -203,3 +204,13 @@ def judged_by_the_others_network(file: str, optimised: str) -> None:
     for name in ("style_distance", "held_out_distance"):
         assert means[name, "result"] < 0.8 * means[name, "content"]
     assert means["style_distance", "painting"] < means["others_distance", "painting"]
+
+
+def test_the_names_are_those_of_the_archives_table() -> None:
+    artists = best_artworks.catalogue(str(ARTWORKS)).artists
+    assert {artist.name for artist in artists} == {*best_artworks.ARTISTS}
+    for artist in artists:
+        for name in (artist.name, *artist.aliases):
+            assert names.chosen_names("dataset.artists", best_artworks.ARTISTS, [name]) == [
+                artist.name
+            ]

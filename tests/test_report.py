@@ -21,6 +21,7 @@ from benchmark.tracking.records import (
     PaintingLoss,
     RunFacts,
     Status,
+    SweepFacts,
     content_file,
     painting_file,
     result_file,
@@ -29,6 +30,7 @@ from benchmark.tracking.tracker import Tracker
 
 ARTISTS = ("Käthe <script>alert(1)</script>", 'Ann "A" & Co')
 CONTENTS = ("one", "two", "3", "vier")
+COMMAND = "python -m benchmark -m agg=simple,'a & b'"
 EVIL = "<img src=x onerror=alert(2)>"
 METRICS = {
     "ssim": {"better": "higher", "range": "[-1, 1]", "about": "content kept", "label": "SSIM"},
@@ -97,6 +99,7 @@ def add_run(
     status: Status = "finished",
     reason: str = "all epochs were done",
     optimised: bool = False,
+    **skipped: str,
 ) -> None:
     """A run with pictures and scores; without values one that left nothing but its end."""
     facts = RunFacts(sweep="größe", backbone="vgg", agg=agg, optimizer="adam")
@@ -124,11 +127,11 @@ def add_run(
         log.update(
             RunFacts(
                 evaluators=evaluators,
-                skipped_metrics={"kid": f"too few {EVIL}"},
+                skipped_metrics={"kid": f"too few {EVIL}", **skipped},
                 artists=tuple(ARTISTS),
                 contents=tuple(CONTENTS),
                 weights="imagenet",
-                command="python -m benchmark -m agg=simple,'a & b'",
+                command=COMMAND,
             )
         )
     log.end(status, "epochs", reason)
@@ -136,9 +139,11 @@ def add_run(
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A sweep of five runs; 8 examples, so that a difference in all of them is significant."""
+    """Five of seven runs; 8 examples, so that a difference in all of them is significant."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
     tracker = Tracker(uri, "style-transfer")
+    sweep = SweepFacts(sweep="größe", runs=7, command=COMMAND)
+    tracker.start("größe", sweep).end("killed", "lost", "lost")
     steps = np.linspace(0, 0.07, 8)
     seesaw = np.array([0.02, -0.01, 0.03, -0.03, 0.01, -0.02, 0.04, -0.03])
     add_run(
@@ -170,8 +175,9 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
         "ssim": 0.4 + steps,
         "held_out_distance.vgg16": 0.6 + steps,
         "grain": [np.nan] * 8,
+        "change": [0.3] * 6 + [np.nan] * 2,
     }
-    add_run(tracker, "logged", wild, "diverged", f"the loss exploded {EVIL}")
+    add_run(tracker, "logged", wild, "diverged", f"the loss exploded {EVIL}", change="too plain")
     add_run(tracker, "cubed", None, "failed", "RuntimeError: this aggregation is broken")
     add_run(tracker, "older", None)
     return uri
@@ -254,8 +260,11 @@ def test_the_summary_says_what_the_numbers_say(written: Path) -> None:
     assert "By blind: " not in text
     assert "2 runs of 5 left no scores" in text
     assert "Not computed: kid. too few" in text
+    assert "Not computed for all: change. too plain" in text
+    assert "6 of 8 examples" in text
+    assert "Not started. 2 runs: " in text
     assert comparison.DAGGER_NOTE in text
-    assert "python -m benchmark -m agg=simple,'a & b'" in text
+    assert COMMAND in text
 
 
 def test_the_best_and_its_equals_are_marked(uri: str) -> None:
@@ -298,8 +307,9 @@ def test_figures_lie_beside_the_page(written: Path) -> None:
         assert {f"{stem}.svg", f"{stem}.png"} <= names
 
 
-def test_the_export_has_the_measures(uri: str, tmp_path: Path) -> None:
+def test_the_export_has_the_measures(uri: str, tmp_path: Path, capsys: Any) -> None:
     assert export.main(["--tracking-uri", uri, "--output", str(tmp_path)]) == 0
+    assert "not started: 2 runs" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "results.csv").to_dict("records")
     results: dict[str, Any] = {row["agg"]: row for row in table}
     simple, squared = results["simple"], results["squared"]
@@ -327,6 +337,10 @@ def test_the_export_has_the_measures(uri: str, tmp_path: Path) -> None:
     assert set(pd.read_csv(tmp_path / "scores.csv")["subject"]) == {"result", "content", "painting"}
     markdown = (tmp_path / "results.md").read_text()
     assert "]†" in markdown
+    assert "(6 of 8 examples)" in markdown
+    [heading, *_] = markdown.splitlines()
+    assert "agg" in heading
+    assert not {"seed", "run_id"} & set(heading.split()), "not what all have in common"
     assert comparison.DAGGER_NOTE in markdown
     assert "†" in (tmp_path / "results.tex").read_text()
 

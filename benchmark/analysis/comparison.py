@@ -143,8 +143,21 @@ class RunSet:
         return self.intervals.get((run, column), UNKNOWN)
 
     def text(self, run: str, column: Column) -> str:
-        """The same as `0.41 [0.38, 0.45]`, with a † as its note says."""
-        return f"{self.interval(run, column)}{DAGGER if self.has_dagger(run, column) else ''}"
+        """The same as `0.41 [0.38, 0.45]`, with a † as its note says, and `scored_part`."""
+        dagger, part = DAGGER if self.has_dagger(run, column) else "", self.scored_part(run, column)
+        return f"{self.interval(run, column)}{dagger}{f' ({part})' if part else ''}"
+
+    def scored_part(self, run: str, column: Column) -> str:
+        """As `6 of 10 examples`, where a metric was not computed for all of a run's; else empty."""
+        scored = int(self.of_runs(column).get(run, pd.Series(dtype=float)).count())
+        examples = self.examples.get(run, 0)
+        return f"{scored} of {examples} examples" if 0 < scored < examples else ""
+
+    @cached_property
+    def examples(self) -> dict[str, int]:
+        """How many results of each run have any score."""
+        results = self.table[self.table["subject"] == RESULT].drop_duplicates(["run", *EXAMPLE])
+        return {str(run): int(count) for run, count in results["run"].value_counts().items()}
 
     def has_dagger(self, run: str, column: Column) -> bool:
         """Whether a run was scored by what also optimised its pictures, or chose its style sets."""
@@ -269,6 +282,20 @@ def examples_table(runs: RunSet) -> pd.DataFrame:
     return examples
 
 
+def without_common(results: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """A table of runs to be read, and a line about the columns that it lost: equal in all rows."""
+    common = [
+        name
+        for name in results
+        if len(results) > 1
+        and name not in MODEL_COLUMNS
+        and results[name].nunique(dropna=False) == 1
+    ]
+    facts = results[common].iloc[:1].dropna(axis="columns").to_dict("records")
+    said = ", ".join(f"{name} {value}" for one in facts for name, value in one.items())
+    return results.drop(columns=[*common, "run_id"]), f"All runs: {said}." if said else ""
+
+
 def export_files(runs: RunSet) -> dict[str, str]:
     """The results as CSV, Markdown, LaTeX and JSON; examples, paintings, scores, tests as CSV."""
     results = results_table([*runs.records.values()])
@@ -282,7 +309,8 @@ def export_files(runs: RunSet) -> dict[str, str]:
     texts = {c.name: [runs.text(name, c) for name in runs.records] for c in runs.columns}
     note = DAGGER_NOTE if any(runs.has_dagger(*key) for key in runs.intervals) else ""
     numbers = results.assign(**values)
-    files = table_files("results", numbers, results.assign(**texts), note)
+    shown, common = without_common(results)
+    files = table_files("results", numbers, shown.assign(**texts), note, common)
     files["results.json"] = numbers.to_json(orient="records", indent=2) + "\n"
     files["examples.csv"] = examples_table(runs).to_csv(index=False)
     losses = logged_table(runs, Artifact.PAINTING_LOSSES)

@@ -27,14 +27,19 @@ def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
 
 
 def table_files(
-    stem: str, values: pd.DataFrame, cells: pd.DataFrame, note: str = ""
+    stem: str, values: pd.DataFrame, cells: pd.DataFrame, note: str = "", facts: str = ""
 ) -> dict[str, str]:
-    """A table as CSV with plain values, and as Markdown and LaTeX with cells to be read."""
+    """A table as CSV with plain values, and as Markdown and LaTeX with cells to be read.
+
+    Below these stand a note and some facts; in LaTeX, facts are a comment, as they come.
+    """
     below = f"\n{note}\n" if note else ""
     return {
         f"{stem}.csv": values.to_csv(index=False),
-        f"{stem}.md": f"{markdown(cells)}\n{below}",
-        f"{stem}.tex": as_text(cells).to_latex(index=False, escape=True) + below,
+        f"{stem}.md": f"{markdown(cells)}\n{below}" + (f"\n{facts}\n" if facts else ""),
+        f"{stem}.tex": as_text(cells).to_latex(index=False, escape=True)
+        + below
+        + (f"% {facts}\n" if facts else ""),
     }
 
 

@@ -1,6 +1,7 @@
 """Which runs of a store a command reads: a sweep's, one run, or an experiment's."""
 
 import argparse
+from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import SWEEP_NAME
@@ -13,6 +14,12 @@ def open_store(options: argparse.Namespace, experiment: str | None) -> Tracker:
     """The store that is asked for; ConfigError if there is none, or none with this experiment."""
     Tracker.check_reachable(options.tracking_uri)
     return Tracker(options.tracking_uri, experiment, create=False)
+
+
+def not_started(tracker: Tracker, title: str, records: Sequence[RunRecord]) -> int:
+    """How many runs of a sweep are not there yet, if the title of the selected runs names one."""
+    sweep = tracker.sweep_run(title) if SWEEP_NAME.fullmatch(title) else None
+    return sweep.runs - sum(run.number < sweep.runs for run in records) if sweep else 0
 
 
 def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunRecord]]:

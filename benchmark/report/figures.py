@@ -75,7 +75,7 @@ def loss_figure(runs: RunSet) -> Figure | None:
 
 
 def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
-    """Content kept against style transferred by one evaluator, a point a model."""
+    """Content kept against style transferred by one evaluator, a point a model; None of one."""
     by_preference = (
         ("held_out_distance", "style_distance"),
         ("ms_ssim", "ssim", "content_distance"),
@@ -88,7 +88,7 @@ def trade_off(evaluator: str, runs: RunSet) -> Figure | None:
         return None
     axes = {"x": x, "y": y}
     table = _table(runs, **axes)
-    if table.empty:
+    if len(table) < 2:
         return None
     table["seconds"] = [runs.records[name].seconds_each for name in table["model"]]
     selection, opacity = _selection_by_legend()

@@ -22,6 +22,8 @@ ASPECTS = (
 MOST_LISTED = 4
 """Models that a sentence names; the others are counted."""
 
+NOT_STARTED = "planned, but not among the runs of this page (python -m benchmark.resume)"
+
 T = TypeVar("T")
 
 
@@ -44,14 +46,15 @@ def warnings(runs: RunSet) -> list[Finding]:
     ]
 
 
-def findings(runs: RunSet) -> list[Finding]:
-    """All findings, the setting first."""
+def findings(runs: RunSet, not_started: int = 0) -> list[Finding]:
+    """All findings, the setting first; so many planned runs are not among the runs."""
     aspects = [(title, best_of(metrics, runs)) for title, metrics in ASPECTS]
     return [
         Finding("What was run", what_was_run([*runs.records.values()])),
         *too_few_examples(runs),
         *(Finding(title, text) for title, text in aspects if text),
         *hardly_changed(runs),
+        *_findings("Not started", [with_noun(not_started, "run")] * (not_started > 0), NOT_STARTED),
         *(
             Finding(f"{name}: {run.status}", run.reason or "no reason was recorded.", True)
             for name, run in runs.records.items()
@@ -106,7 +109,12 @@ def best_in(column: Column, runs: RunSet) -> str:
     compared = runs.of_finished(column).shape[1]
     if not best or compared < 2:
         return ""
-    marked = [run + (DAGGER if runs.has_dagger(run, column) else "") for run in best]
+    marked = [
+        run
+        + (DAGGER if runs.has_dagger(run, column) else "")
+        + (" (RANDOM weights)" if runs.records[run].weights == "random" else "")
+        for run in best
+    ]
     rivals = [run for run in equal if run not in best]
     others = compared - len(best)
     if not others:
@@ -172,15 +180,17 @@ def other_data(runs: RunSet) -> list[Finding]:
 
 def skipped_metrics(runs: RunSet) -> list[Finding]:
     """The metrics that were not computed, and the runs that have none at all."""
-    by_reason: dict[str, list[str]] = {}
-    for record in runs.records.values():
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for name, record in runs.records.items():
         for metric, reason in record.skipped_metrics.items():
-            by_reason.setdefault(reason, []).append(metric)
+            has_part = any(name in runs.of_runs(column) for column in runs.of_metrics(metric))
+            title = "Not computed for all" if has_part else "Not computed"
+            by_reason.setdefault((title, reason), []).append(metric)
     without = len(set(runs.records).difference(runs.table["run"]))
     text = f"{with_noun(without, 'run')} of {len(runs.records)} left no scores."
     skipped = [
-        Finding(f"Not computed: {listed(distinct(metrics))}", f"{reason}.")
-        for reason, metrics in by_reason.items()
+        Finding(f"{title}: {listed(distinct(metrics))}", f"{reason}.")
+        for (title, reason), metrics in by_reason.items()
     ]
     return skipped + ([Finding("Without metrics", text)] if without else [])
 

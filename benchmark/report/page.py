@@ -11,6 +11,7 @@ import vl_convert
 from benchmark.analysis.charts import VEGA_LITE, to_png, to_svg
 from benchmark.analysis.comparison import DAGGER_NOTE, read_runs
 from benchmark.analysis.pages import Content, render, write_files
+from benchmark.analysis.run_selection import not_started
 from benchmark.report.figures import DIRECTIONS, figures
 from benchmark.report.findings import distinct, findings, warnings
 from benchmark.report.gallery import Gallery, gallery
@@ -35,7 +36,7 @@ def write_report(
         "started": _date(min(record.started for record in records)),
         "written": _date(datetime.now(UTC).timestamp()),
         "warnings": warnings(runs),
-        "findings": findings(runs),
+        "findings": findings(runs, not_started(tracker, title, records)),
         "records": records,
         "names": [*runs.records],
         "table": result_table(runs),

@@ -107,7 +107,9 @@ def cell(run: str, column: Column, runs: RunSet) -> Cell:
         and (mark == "best" or best.testable)
     )
     number = number_cell(values[run], runs.interval(run, column), runs.better(column))
-    return number._replace(mark=mark if is_marked else "", has_dagger=runs.has_dagger(run, column))
+    bounds = " ".join(filter(None, (number.bounds, runs.scored_part(run, column))))
+    mark, has_dagger = mark if is_marked else "", runs.has_dagger(run, column)
+    return number._replace(bounds=bounds, mark=mark, has_dagger=has_dagger)
 
 
 def number_cell(values: pd.Series, interval: Interval, better: str) -> Cell:

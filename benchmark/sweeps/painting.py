@@ -188,14 +188,11 @@ def paintings_each(config: Config, styles: Sequence[Sequence[str]]) -> int:
     try:
         fewest = min(len(group.images) for group in available_paintings(config))
     except InputError as error:
-        artists = [
-            s for style in styles if kind_of(style, "--style") == "best_artworks" for s in style
-        ]
-        taken = (
-            f"; no file or folder here, so taken for artists of the archive: {', '.join(artists)}"
-        )
-        reason = error.reason + (taken if artists else "")
-        raise ConfigError(reason, error.option, error.value) from error
+        kinds = {kind_of(style, "--style") for style in styles}
+        taken = "no such file or folder, so taken for an artist of the archive: "
+        reason = (taken if kinds == {"best_artworks"} else "") + error.reason
+        is_style = error.option in ("dataset.paths", "dataset.artists", "dataset.styles")
+        raise ConfigError(reason, "--style" if is_style else error.option, error.value) from error
     return min(fewest, MOST_PAINTINGS)
 
 
