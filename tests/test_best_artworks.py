@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from datasets import DatasetError, best_artworks, describe, names
+from datasets import DatasetError, best_artworks, describe, kaggle, names
 
 BELOW = ("", "images", "images/images", "resized", "resized/resized")
 
@@ -64,11 +64,14 @@ def test_artists_in_any_spelling(archive: Path, written: str, meant: str) -> Non
 def test_names_are_checked_before_a_download(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
-    monkeypatch.setattr(best_artworks.kaggle, "cached", lambda name: None)
-    monkeypatch.setattr(
-        best_artworks.kaggle, "unpacked", lambda name, root: asked.append(root) or archive
-    )
+    asked: list[str | None] = []
+
+    def unpacked(name: str, root: str | None) -> Path:
+        asked.append(root)
+        return archive
+
+    monkeypatch.setattr(kaggle, "cached", lambda name: None)
+    monkeypatch.setattr(kaggle, "unpacked", unpacked)
     with pytest.raises(DatasetError) as raised:
         best_artworks.paintings(None, ["monet", "picaso"])
     assert (raised.value.option, raised.value.value) == ("dataset.artists", "picaso")
