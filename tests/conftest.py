@@ -1,19 +1,19 @@
 """What tests share: where the real data lies, a recorded sweep, and tiny inputs."""
 
 import os
+import pickle
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from filelock import FileLock
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from PIL import Image
 
-from benchmark.config.registry import CONF
 from benchmark.runtime.interrupts import Interrupts
 from tests.archive import make_archive, make_films
 from tests.commands import TINY, command, store
@@ -32,20 +32,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def each_yaml_is_parsed_once() -> Iterator[None]:
-    """Hydra parses some 35 for each of the tests' thousand configurations: 80 s saved."""
-    parsed: dict[tuple[Path, int], ConfigResult] = {}
-    load = FileConfigSource.load_config
+    """Hydra parses some 35 for each of the tests' thousand configurations.
 
-    def load_config(source: FileConfigSource, name: str) -> ConfigResult:
-        file = Path(source.path, name if name.endswith(".yaml") else f"{name}.yaml")
-        if not file.is_relative_to(CONF) or not file.is_file():
-            return load(source, name)
-        key = file, file.stat().st_mtime_ns
+    `FileConfigSource` itself cannot be patched: Hydra makes that class anew when it looks for
+    plugins.
+    """
+    parsed: dict[tuple[str, str, int], bytes] = {}
+    load = ConfigRepository.load_config
+
+    def load_config(repository: ConfigRepository, config_path: str) -> ConfigResult | None:
+        source = repository._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None:
+            return load(repository, config_path)
+        file = Path(source.path, config_path).with_suffix(".yaml")
+        written = file.stat().st_mtime_ns if source.scheme() == "file" and file.is_file() else 0
+        key = source.path, config_path, written
         if key not in parsed:
-            parsed[key] = load(source, name)
-        return deepcopy(parsed[key])
+            parsed[key] = pickle.dumps(load(repository, config_path))
+        result: ConfigResult = pickle.loads(parsed[key])
+        return result
 
-    with patch.object(FileConfigSource, "load_config", load_config):
+    with patch.object(ConfigRepository, "load_config", load_config):
         yield
 
 
