@@ -12,7 +12,7 @@ from backbones.any_size import continued
 from benchmark.images.pixels import gathered, same_shape
 from benchmark.transfer.batch import make_batches
 from benchmark.transfer.features import extract_features, extract_grams, extract_targets
-from benchmark.transfer.loop import LoopState, Result, optimize
+from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
 from benchmark.transfer.losses import STUDY_LOSS, LossWeights
 from benchmark.transfer.scales import Scale, enlarged, optimize_scales
 from benchmark.transfer.step import ADAM
@@ -133,7 +133,9 @@ def test_scales_are_one_optimisation_after_the_other(transfer: StyleTransfer) ->
     coarse, fine = both_scales(transfer)
     first = optimize(transfer, coarse.batches(None), coarse.stopping)
     second = optimize(transfer, fine.batches(first.images), fine.stopping)
-    result = optimize_scales(transfer, [coarse, fine])
+    epochs: list[Epoch] = []
+    result = optimize_scales(transfer, [coarse, fine], on_epoch=epochs.append)
+    assert {epoch.number: epoch.scale for epoch in epochs} == dict(enumerate([0] * 3 + [1] * 4))
     np.testing.assert_array_equal(result.images[1], second.images[1])
     np.testing.assert_array_equal(result.history[:3], first.history[:3])
     np.testing.assert_array_equal(result.history[3:], second.history)

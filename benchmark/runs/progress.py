@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmark.transfer.loop import Epoch
+
+if TYPE_CHECKING:  # It imports this module.
+    from benchmark.runs.prepare import Prepared
 
 
 class Output(Console):
@@ -69,16 +73,18 @@ def progress_bar(unit: str, output: Output) -> Progress:
 
 @contextmanager
 def epoch_progress(
-    title: str, epochs: int, examples: int, output: Output, done: int = 0
+    title: str, prepared: "Prepared", output: Output, done: int = 0
 ) -> Iterator[Callable[[Epoch], None]]:
-    """Shows the epochs of a run that it is called with: at most so many, some `done` before."""
+    """Shows the epochs of a run that it is called with, some `done` before."""
+    epochs, examples, sizes = prepared.epochs, len(prepared.examples), prepared.sizes
     bar = progress_bar("epochs", output)
     task = bar.add_task(title, total=epochs, completed=done, state="compiling …")
     began = last_line = monotonic()
 
     def show(epoch: Epoch) -> None:
         nonlocal last_line
-        state = f"total loss {epoch.losses[0].mean():.4g}"
+        state = f"{sizes[epoch.scale]} pixels, " if len(sizes) > 1 else ""
+        state += f"total loss {epoch.losses[0].mean():.4g}"
         if epoch.seconds_per_step > 0:  # NaN where no step came before
             state += f", {examples / epoch.seconds_per_step:.3g} examples/s"
         bar.update(task, completed=epoch.number, state=state)

@@ -75,7 +75,7 @@ def _optimized(
     """The optimisation of a run from what its checkpoint saved on, each epoch logged."""
     done = len(saved.state.history) if saved else 0
     announce = partial(output.print_of_run, title)
-    with epoch_progress(title, prepared.epochs, len(prepared.examples), output, done) as show_epoch:
+    with epoch_progress(title, prepared, output, done) as show_epoch:
         if log.resumed:
             log.keep_snapshots([epoch for epoch in prepared.snapshots if epoch < done])
             action = f"resuming after epoch {done - 1}" if done else "restarting"

@@ -122,7 +122,7 @@ def pictures(request: Request) -> list[Image.Image]:
 
 def optimized(prepared: Prepared, output: Output, watch: Callable[[Epoch], None]) -> Result:
     """The result of a run that is not logged."""
-    with epoch_progress("painting", prepared.epochs, len(prepared.examples), output) as show:
+    with epoch_progress("painting", prepared, output) as show:
 
         def on_epoch(epoch: Epoch) -> None:
             show(epoch)

@@ -29,6 +29,7 @@ class Epoch:
     losses: np.ndarray  # rows as in `LOSS_NAMES`, one column an example: (3, N)
     images: Callable[[], Pictures]  # fetches those of the losses, N of (H, W, 3), float32 in [0, 1]
     seconds_per_step: float
+    scale: int = 0  # at which of the scales of `optimize_scales`, from 0
 
 
 class KeptImages(NamedTuple):

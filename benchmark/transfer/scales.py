@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.images.pixels import Pictures, gathered
 from benchmark.transfer.batch import Batch
-from benchmark.transfer.loop import LoopState, Result, optimize
+from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
 from benchmark.transfer.stopping import Stopping
 from benchmark.transfer.style_transfer import StyleTransfer
 
@@ -27,6 +27,7 @@ def optimize_scales(
     *,
     resume: LoopState | None = None,
     on_state: Callable[[LoopState], None] = lambda state: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     **arguments: Any,
 ) -> Result:
     """Optimise at each of some scales, which are in order, until its `stopping` ends it.
@@ -49,6 +50,9 @@ def optimize_scales(
             total, last_epoch = state.seconds
             on_state(replace(state, scale=number, seconds=(earlier + total, last_epoch)))
 
+        def on_epoch_here(epoch: Epoch, number: int = number) -> None:
+            on_epoch(replace(epoch, scale=number))
+
         result = optimize(
             transfer,
             scale.batches(images),
@@ -56,6 +60,7 @@ def optimize_scales(
             resume=resume,
             before=history,
             on_state=on_state_here,
+            on_epoch=on_epoch_here,
             **arguments,
         )
         seconds += result.seconds
