@@ -202,13 +202,10 @@ def load(
         random_scale: root mean square that random weights give to every layer's activations.
         pooling: "max" as published, "avg" for average pooling, slightly better in Gatys et al.
         image_size: S, pixels a side of the square images.
-        precision: of the activations, "float32", "bfloat16", or "float32_strict", which forbids
-            the TF32, of 10 bits, in which a GPU else multiplies float32.
-        smoothing: of the activations against peaks, "none", "softmax" over all of a layer, or
-            "scale" to weigh deep layers down; see `smoothing.smoothed`.
-        padding: pixels by which images are continued on each side, by reflection, before the
-            network. Inception's first layers pad nothing, so that the loss hardly sees the pixels
-            at the border, whose colours then glow.
+        precision: of the activations, "float32", "bfloat16", or "float32_strict", without TF32.
+        smoothing: of the activations against peaks: see `smoothing.smoothed`.
+        padding: pixels by which images are continued on each side, by reflection: where a network
+            pads nothing, as Inception, the loss hardly sees the border, whose colours glow.
         seed: of the random weights.
         cache: holds what was loaded before; with it the same arguments cost nothing a second time.
 
