@@ -99,7 +99,8 @@ def one_style(paths: list[str]) -> list[ImageSet]:
     The artist is called like the first folder, or else like the first file.
     """
     images = images_at("dataset.paths", paths)
-    return [ImageSet(printable(Path(paths[0]).expanduser().resolve().stem), images)]
+    first = Path(paths[0]).expanduser().resolve()
+    return [ImageSet(printable(first.name if first.is_dir() else first.stem), images)]
 
 
 @folders_read()

@@ -36,6 +36,7 @@ PIXELS_PER_BYTE = 100
 """Of a file over `WHOLE`; a scan has under 20, a decompression bomb hundreds."""
 
 NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, ICC_PROFILE, ORIENTATION = 254, 330, 50706, 34675, 274
+BITS_PER_SAMPLE = 258
 
 LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 
@@ -85,6 +86,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
         if not re.match(TIFF, head):
             raise UnreadableError("no picture of a known format, or damaged") from error
         image = _tiff(path)
+    if image.format == "TIFF" and image.mode == "I" and _has_32_bits(image):
+        image.close()
+        image = _tiff(path)  # Pillow's pixels do not say how large they can be.
     with image:
         if image.format == "TIFF" and _is_camera_raw(image):
             raise UnreadableError(str(CAMERA_RAW))
@@ -112,6 +116,10 @@ def _is_camera_raw(image: Image.Image) -> bool:
     tags = getattr(image, "tag_v2", {})
     is_preview = tags.get(NEW_SUBFILE_TYPE) == 1 and SUB_IFDS in tags
     return is_preview or DNG_VERSION in tags
+
+
+def _has_32_bits(image: Image.Image) -> bool:
+    return getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE) == (32,)
 
 
 def check_size(size: tuple[int, int], file_size: int) -> None:

@@ -484,6 +484,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.evaluate", ("--inputs /proc/no image_size=32", "--inputs /proc/no")),
     ("benchmark.rate", ("{uri} --read none.json", "--read none.json")),
     ("benchmark.rate", ("{uri} --read a.json --limit 9", "", "--limit")),
+    ("benchmark.rate", ("{uri} --seed -1", "", "--seed")),
     ("benchmark.rate", ("x {uri} --sweep y", "", "named twice")),
     ("benchmark.rate", ("{uri} nope", "", "'nope'")),
     ("benchmark.rate", ("{uri} --limit many", "", "--limit", "'many'")),

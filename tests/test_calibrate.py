@@ -82,6 +82,12 @@ def test_a_layers_share_is_its_part_of_the_style_loss(prepared: Prepared) -> Non
     assert shares == pytest.approx(expected)
 
 
+def test_shares_are_those_of_the_style_layers_alone() -> None:
+    layers = "backbone.content_layer=[conv_pw_2,conv_pw_4]"
+    shares = calibrate.layer_shares(prepared_run(*OVERRIDES, layers))
+    assert sum(shares.values()) == pytest.approx(1)
+
+
 def test_the_first_step_of_sgd_follows_the_weights(prepared: Prepared) -> None:
     """The gradient is linear in the weights, so half of both halves a step that clips nothing."""
     step = calibrate.first_step(prepared)

@@ -1,6 +1,8 @@
 """Another program's pictures become a run that is compared like any other."""
 
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -8,10 +10,14 @@ import pytest
 from PIL import Image
 
 from benchmark.analysis.statistics import pareto_front
+from benchmark.config.compose import composed
+from benchmark.config.schema import nested
 from benchmark.images.pixels import to_float
 from benchmark.runs.workspace import Workspace
 from benchmark.sweeps.other_tools import ToolPictures, matched, score_pictures
-from benchmark.tracking.records import Artifact
+from benchmark.sweeps.plan import SweepPlan
+from benchmark.sweeps.resume import resume_sweep
+from benchmark.tracking.records import Artifact, RunFacts, SweepFacts
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
 from tests.commands import TINY, inside, store
@@ -40,6 +46,7 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.filterwarnings("ignore:For backward compatibility, 'str' dtypes")  # MLflow's log_table
 def test_pictures_become_a_run_with_scores(pictures: Path) -> None:
     uri = store(pictures).removeprefix("tracking.uri=")
     given = ["--pictures", str(pictures / "pictures"), "--label", "Painter 2"]
@@ -62,9 +69,28 @@ def test_pictures_become_a_run_with_scores(pictures: Path) -> None:
     again = inside("benchmark.evaluate", "metrics=[grain]", "--tracking-uri", uri)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "grain" in tracker.all_runs()[0].scores
+    _goes_into_a_sweep_that_is_not_complete(pictures, given, uri)
     refused = inside("benchmark.evaluate", *given, "--sweep", record.sweep, *DATA)
     assert refused.returncode == 2
     assert "--label Painter 2" in refused.stderr
+
+
+def _goes_into_a_sweep_that_is_not_complete(pictures: Path, given: list[str], uri: str) -> None:
+    """One of three runs began: the others' numbers stay free, in the sweep's own experiment."""
+    tracker = Tracker(uri, "own")
+    options = [*DATA, "tracking.experiment=own", "tracking.sweep=s"]
+    settings = nested(composed(options))
+    parent = tracker.start("s", SweepFacts(sweep="s", runs=3))
+    parent.json(Artifact.PLAN, SweepPlan([options] * 3, [settings] * 3).packed())
+    parent.end("killed", "lost", "lost")
+    facts = RunFacts(sweep="s", parent=parent.run_id, fingerprint="x")
+    tracker.start("first", facts).end("finished", "epochs", "done")
+    done = inside("benchmark.evaluate", *given, "--sweep", "s", *DATA)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [(run.number, run.agg) for run in tracker.runs_of("s")] == [(0, ""), (3, "pictures")]
+    with patch.object(os, "execv") as begun:
+        resume_sweep(uri, "s")
+    assert "tracking.run=1,2" in begun.call_args.args[1]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from PIL import Image
 from benchmark import stylize
 from benchmark.config.errors import ConfigError
 from benchmark.images.saving import SRGB, check_colour, save_like
+from benchmark.sweeps import painting
 from benchmark.sweeps.painting import Request, config_of, style_options
+from benchmark.sweeps.resume import resume_sweep
 from benchmark.tracking.tracker import Tracker
+from benchmark.transfer.loop import Epoch
 from benchmark.user_input import InputError
 
 TINY = (
@@ -78,9 +81,42 @@ def test_it_is_logged_and_pictures_on_the_way_are_kept(folder: Path) -> None:
         stylized(folder, *options)
     assert ended.value.code == 2
     [run] = Tracker(store, None).all_runs()
+    for name in (None, run.sweep):  # It would come back as a run of the benchmark.
+        with pytest.raises(InputError) as refused:
+            resume_sweep(store, name)
+        assert refused.value.option == ("NAME" if name else None)
     assert run.status == "finished"
     assert run.results.epochs_done == 4
     assert run.contents == ("photo, (1)",)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(OSError("the store is gone"), 1, "the store is gone"), (KeyboardInterrupt(), 130, "interr")],
+)
+def test_what_was_painted_is_written_however_it_ends(
+    folder: Path, monkeypatch: Any, capsys: Any, error: BaseException, code: int, said: str
+) -> None:
+    def ended(*arguments: Any) -> None:
+        grey = np.full((1, 48, 32, 3), 0.5, "float32")
+        arguments[-1](Epoch(7, np.ones((3, 1)), lambda: grey, 0.1))
+        raise error
+
+    monkeypatch.setattr(painting, "logged", ended)
+    out = folder / "out.png"
+    assert stylized(folder, "-o", str(out)) == code
+    with Image.open(out) as picture:
+        assert np.asarray(picture.convert("RGB")).std() < 1
+    assert said in capsys.readouterr().out
+
+
+def test_an_estimate_paints_nothing(folder: Path, monkeypatch: Any) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(painting, "print_estimate", lambda runs, _: asked.extend(runs))
+    out = folder / "out.png"
+    assert stylized(folder, "-o", str(out), "--no-log", "estimate=only") == 0
+    assert len(asked) == 1
+    assert not out.exists()
 
 
 @pytest.mark.backends

@@ -120,6 +120,13 @@ TIFFS: list[tuple[str, Callable[[Path], object], list[list[int]]]] = [
         ),
         [[0, 128, 255], [255, 0, 0]],
     ),
+    (
+        "grey 32-bit integers",
+        lambda path: tifffile.imwrite(
+            path, np.array([[0, 2**31, 2**32 - 1]], "uint32"), photometric="minisblack"
+        ),
+        [[0] * 3, [128] * 3, [255] * 3],
+    ),
 ]
 
 

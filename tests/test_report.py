@@ -102,7 +102,8 @@ def add_run(
     **skipped: str,
 ) -> None:
     """A run with pictures and scores; without values one that left nothing but its end."""
-    facts = RunFacts(sweep="größe", backbone="vgg", agg=agg, optimizer="adam")
+    number = len(tracker.runs_of("größe"))
+    facts = RunFacts(sweep="größe", number=number, backbone="vgg", agg=agg, optimizer="adam")
     log = tracker.start(f"vgg · {agg}", facts)
     log.params({"epochs": 3, "agg.name": agg, "image_size": 8})
     if values is not None:
@@ -144,6 +145,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     tracker = Tracker(uri, "style-transfer")
     sweep = SweepFacts(sweep="größe", runs=7, command=COMMAND)
     tracker.start("größe", sweep).end("killed", "lost", "lost")
+    tracker.start("empty", SweepFacts(sweep="empty", runs=2)).end("killed", "lost", "lost")
     steps = np.linspace(0, 0.07, 8)
     seesaw = np.array([0.02, -0.01, 0.03, -0.03, 0.01, -0.02, 0.04, -0.03])
     add_run(
@@ -434,6 +436,7 @@ def test_no_picture_of_a_mosaic_is_stretched() -> None:
         (["--sweep", "grösse"], "no runs of sweep 'grösse'. Did you mean 'größe'?"),
         (["--sweep", "a/b"], "--sweep a/b: no sweep can have this name"),
         (["--run", "0"], "--run 0: "),
+        (["--run", "{empty}"], "no runs of sweep 'empty'"),
         (["--experiment", "none"], "has no experiment 'none'"),
         (["--tracking-uri", "sqlite:///nowhere.db"], "no such store"),
     ],
@@ -442,6 +445,9 @@ def test_wrong_input_is_one_line(
     arguments: list[str], message: str, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [] if "--tracking-uri" in arguments else ["--tracking-uri", uri]
+    empty = Tracker(uri, None, create=False).sweep_run("empty")
+    assert empty is not None
+    arguments = [argument.format(empty=empty.run_id) for argument in arguments]
     with pytest.raises(SystemExit, match="2"):
         report.main([*given, *arguments])
     error = capsys.readouterr().err

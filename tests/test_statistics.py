@@ -117,6 +117,18 @@ def test_pairs_are_compared_on_the_examples_that_both_have(random: np.random.Gen
     np.testing.assert_array_equal(found["p_holm"], holm(found["p"].to_numpy()))
 
 
+def test_pairs_without_a_common_example_are_no_test() -> None:
+    """Two datasets: within each two models are compared, across them nothing."""
+    table = pd.DataFrame(np.nan, index=range(14), columns=list("abcd"))
+    for rows, (one, other) in ((range(7), "ab"), (range(7, 14), "cd")):
+        table.loc[rows, one], table.loc[rows, other] = np.arange(1.0, 8), 0.0
+    tests = paired_tests(table)
+    assert tests["p"].count() == 2
+    # 2 / 2⁷ each, for two tests.
+    np.testing.assert_allclose(tests["p_holm"].dropna(), [4 / 128] * 2)
+    assert best_models(table, tests, "higher").testable
+
+
 def test_fewer_than_six_examples_can_show_nothing() -> None:
     table = pd.DataFrame({"a": np.arange(5.0) + 1, "b": np.zeros(5)})
     assert paired_tests(table)["p"].item() == smallest_p(5, 1) == 0.0625

@@ -2,6 +2,10 @@
 
 import argparse
 import importlib.util
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from benchmark.config.command_line import hydra_parser
 from benchmark.config.errors import ConfigError
+from benchmark.config.paths import ROOT
 from benchmark.runtime import jobs
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.sweeps import application
@@ -113,6 +118,36 @@ def test_a_write_in_another_thread_holds_no_signal_back() -> None:
         with pytest.raises(KeyboardInterrupt):
             interrupts.handle_signal(2, None)
         other.submit(writing.__exit__, None, None, None).result()
+
+
+def test_a_process_that_is_waited_for_ends_in_order(tmp_path: Path) -> None:
+    """It gets SIGTERM passed on, and with Ctrl-C the time that it needs; then its exit code."""
+    child = (
+        "import signal, sys, time\n"
+        "def end(number, frame):\n"
+        "    time.sleep(0.6)\n"
+        "    sys.exit(40 + number)\n"
+        "signal.signal(signal.SIGINT, end); signal.signal(signal.SIGTERM, end)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(30)"
+    )
+    (tmp_path / "child.py").write_text(child)
+    wait = (
+        "import sys; from benchmark.sweeps.in_turn import exit_code;"
+        f"sys.exit(exit_code([sys.executable, {str(tmp_path / 'child.py')!r}]))"
+    )
+    for number, to_all in ((signal.SIGINT, True), (signal.SIGTERM, False)):
+        with subprocess.Popen(
+            [sys.executable, "-c", wait],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+            start_new_session=True,
+        ) as waiting:
+            assert waiting.stdout is not None
+            assert waiting.stdout.readline() == "ready\n"
+            (os.killpg if to_all else os.kill)(waiting.pid, number)
+            assert waiting.wait(20) == 40 + number
 
 
 def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:

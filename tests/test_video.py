@@ -10,12 +10,13 @@ from PIL import Image
 
 from benchmark.tracking.tracker import Tracker
 from benchmark.video.source import Selection, open_film
-from benchmark.video.work import Work
+from benchmark.video.work import Work, is_output
 from benchmark.video.writing import Sound, write_film
 from tests.commands import inside, store
 
 TINY = (
-    *("image_size=32", "epochs=3", "video.epochs_after=2", "backbone=vgg_shallow"),
+    *("image_size=32", "epochs=3", "total_epochs=2", "video.epochs_after=2"),
+    "backbone=vgg_shallow",
     *("backbone.weights=random", "dataset.paintings=2", "cache=null", "estimate=skip"),
 )
 
@@ -98,6 +99,31 @@ def test_sound_and_times_are_kept(clip: Path, tmp_path: Path) -> None:
                 assert first in (4, 5)  # of 1024 samples at 44.1 kHz, after one before time 0
 
 
+def test_sound_of_six_channels_is_encoded_where_it_cannot_be_copied(tmp_path: Path) -> None:
+    """The layout of AC-3 is 5.1(side), which Opus does not know."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        video, audio = (
+            container.add_stream("h264", rate=10),
+            container.add_stream("ac3", rate=48000, layout="5.1(side)"),
+        )
+        video.height, video.width, video.pix_fmt = 36, 48, "yuv420p"
+        for number, picture in enumerate(pictures(3)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, TICK
+            container.mux(video.encode(frame))
+        wave = np.zeros((6, 14400), "float32")
+        tone = av.AudioFrame.from_ndarray(wave, format="fltp", layout="5.1(side)")
+        tone.rate, tone.pts = 48000, 0
+        container.mux([*video.encode(None), *audio.encode(tone), *audio.encode(None)])
+    film = open_film(tmp_path / "a.mkv", Selection())
+    frames, sound = list(film.pictures(48)), Sound(tmp_path / "a.mkv", Fraction(0))
+    out = tmp_path / "a.webm"
+    note = write_film(out, frames.__getitem__, film.shown, film.duration, "vp9", sound)
+    assert "ac3" in note
+    with av.open(str(out)) as written:
+        assert written.streams.audio[0].codec_context.layout.nb_channels == 6
+
+
 def turned(film: Path, file: Path) -> None:
     """A copy that says, as telephones do, that it is to be turned clockwise by a quarter."""
     content = bytearray(film.read_bytes())
@@ -146,6 +172,10 @@ def test_a_killed_film_goes_on_to_the_same_bytes(
     assert small(clip, "--frames", str(whole), "-o", str(tmp_path / "whole.mp4"), log) == 0
     frames = png(whole)
     assert len(frames) == 5
+    assert is_output(whole, tmp_path / "whole.mp4")
+    (tmp_path / "mine.mp4").write_bytes(b"mine")
+    assert small(clip, "--frames", str(whole), "-o", str(tmp_path / "mine.mp4"), "--no-log") == 2
+    assert (tmp_path / "mine.mp4").read_bytes() == b"mine"
     # Each from the one before: a film that began anew everywhere would differ.
     written = Work.write
 
@@ -169,8 +199,9 @@ def test_a_killed_film_goes_on_to_the_same_bytes(
     assert [time for time, _ in film.shown] == [n * TICK for n in (0, 1, 2, 3, 6)]
 
     [run] = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", None).all_runs()
-    assert (run.status, run.contents, run.results.epochs_done) == ("finished", ("clip",), 11)
+    assert (run.status, run.contents, run.results.epochs_done) == ("finished", ("clip",), 10)
     tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    assert (run.fingerprint, (run.results.seconds or 0) > 0) == ("", True)
     assert {"side_by_side.mp4", "strip.png", "frames.json"} <= tracker.artifacts(run.run_id)
     table = tracker.read_table(run.run_id, "frames.json")
     assert list(table["begins"]) == [True, False, False, False, False]

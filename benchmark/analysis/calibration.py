@@ -158,7 +158,8 @@ def layer_shares(prepared: Prepared) -> dict[str, float]:
     w_l L_l / Σ_k w_k L_k, each L a mean over examples and paintings, before any step, and w the
     layers' weights in the loss.
     """
-    *grams, _ = extract_features(prepared.backbone, prepared.content.pixels)
+    layers = prepared.backbone.style_layers
+    grams = extract_features(prepared.backbone, prepared.content.pixels)[: len(layers)]
     style = prepared.transfer.loss.style
     losses = [
         [float(np.mean(style(*layer))) for layer in zip(grams, target, strict=True)]
@@ -168,7 +169,7 @@ def layer_shares(prepared: Prepared) -> dict[str, float]:
     weights = prepared.transfer.loss.layer_weights
     weighted = np.mean(losses, axis=0) * (1.0 if weights is None else np.asarray(weights))
     shares = weighted / weighted.sum()
-    return dict(zip(prepared.backbone.style_layers, shares.tolist(), strict=True))
+    return dict(zip(layers, shares.tolist(), strict=True))
 
 
 def first_step(prepared: Prepared) -> float:

@@ -155,9 +155,13 @@ class RunSet:
 
     @cached_property
     def examples(self) -> dict[str, int]:
-        """How many results of each run have any score."""
+        """How many results each run has, as it says, or else as its scores do."""
         results = self.table[self.table["subject"] == RESULT].drop_duplicates(["run", *EXAMPLE])
-        return {str(run): int(count) for run, count in results["run"].value_counts().items()}
+        scored = results["run"].value_counts()
+        return {
+            name: max(int(scored.get(name, 0)), record.results.examples or 0)
+            for name, record in self.records.items()
+        }
 
     def has_dagger(self, run: str, column: Column) -> bool:
         """Whether a run was scored by what also optimised its pictures, or chose its style sets."""

@@ -11,7 +11,7 @@ from benchmark.config.errors import ConfigError
 from benchmark.metrics.classifier import ClassifierRecord
 from benchmark.metrics.table import CONTENT
 from benchmark.runs.classifiers import read_classifier
-from benchmark.tracking.records import RunRecord
+from benchmark.tracking.records import Evaluator, RunRecord
 
 RECOGNITION = "genre_recognition"
 
@@ -43,10 +43,9 @@ def answer_with(runs: RunSet, pairs: Iterable[tuple[str, str]], first: Sequence[
         if one in names and other in names
         for column in columns
     ]
-    return Answer(
-        [*first, *judges(runs), *comparisons(runs, compared)],
-        {"Share of each group's results that the last of the judges recognises.": by_group(runs)},
-    )
+    shares = "Share of each group's results that the last of the judges recognises."
+    tables = {shares: by_group(runs)} if runs.of_metrics(RECOGNITION) else {}
+    return Answer([*first, *judges(runs), *comparisons(runs, compared)], tables)
 
 
 def judges(runs: RunSet) -> list[str]:
@@ -61,7 +60,11 @@ def judges(runs: RunSet) -> list[str]:
         sentences = [f"The classifier cannot be read any more: {error.reason}."]
     for column in runs.of_metrics(RECOGNITION):
         untouched = runs.of_subject(column, CONTENT)
-        chose = [n for n, run in runs.records.items() if run.evaluators[column.evaluator].chose]
+        chose = [
+            n
+            for n, run in runs.records.items()
+            if run.evaluators.get(column.evaluator, Evaluator()).chose
+        ]
         role = f"chose the style sets of {', '.join(chose)}" if chose else "chose no style set"
         found = untouched[untouched > 0].reset_index()
         taken = (found["content"] + " for " + found["artist"]).tolist()
@@ -82,7 +85,8 @@ def described(record: ClassifierRecord) -> str:
 
 def by_group(runs: RunSet) -> pd.DataFrame:
     """The share of results recognised of each group, a column a run."""
-    table = runs.of_runs(runs.of_metrics(RECOGNITION)[-1]).groupby("artist", sort=False).mean()
+    [*_, last] = runs.of_metrics(RECOGNITION)
+    table = runs.of_runs(last).groupby("artist", sort=False).mean()
     return table.rename_axis("group").rename_axis(None, axis=1).reset_index()
 
 

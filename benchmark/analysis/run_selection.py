@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import SWEEP_NAME
-from benchmark.tracking.records import RunRecord, SweepRecord
+from benchmark.tracking.records import MADE_ELSEWHERE, RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import did_you_mean
 
@@ -19,23 +19,26 @@ def open_store(options: argparse.Namespace, experiment: str | None) -> Tracker:
 def not_started(tracker: Tracker, title: str, records: Sequence[RunRecord]) -> int:
     """How many runs of a sweep are not there yet, if the title of the selected runs names one."""
     sweep = tracker.sweep_run(title) if SWEEP_NAME.fullmatch(title) else None
-    return sweep.runs - sum(run.number < sweep.runs for run in records) if sweep else 0
+    return sweep.runs - len({run.number for run in records if is_planned(run)}) if sweep else 0
+
+
+def is_planned(run: RunRecord) -> bool:
+    """Whether a run is the sweep's own, not pictures that `benchmark.evaluate` added."""
+    return run.agg != MADE_ELSEWHERE
 
 
 def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunRecord]]:
     """The store, a title for the runs that are asked for, and these; ConfigError if none are."""
     tracker = open_store(options, options.experiment)
-    if options.run:
-        record = tracker.record(options.run)
-        if isinstance(record, SweepRecord):
-            return tracker, record.sweep, tracker.runs_of(record.sweep)
+    record = tracker.record(options.run) if options.run else None
+    if isinstance(record, RunRecord):
         return tracker, record.run_id, [record]
     if options.sweep and not SWEEP_NAME.fullmatch(options.sweep):
         raise ConfigError("no sweep can have this name", option="--sweep", value=options.sweep)
-    if options.experiment and not options.sweep:
+    if options.experiment and not (record or options.sweep):
         title, records = options.experiment, tracker.all_runs()
     else:
-        title = options.sweep or tracker.last_sweep() or ""
+        title = record.sweep if record else options.sweep or tracker.last_sweep() or ""
         records = tracker.runs_of(title) if title else []
     if not records:
         known = sorted({record.sweep for record in tracker.all_runs()})

@@ -88,7 +88,8 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
     """Every pair of models, a table's columns, tested on the examples, its rows, that both have.
 
     Wilcoxon's signed-rank test, two-sided, zero differences left out, adjusted after Holm for all
-    pairs of the table. Where no example differs p is 1. Returns columns a, b, examples (that both
+    pairs of the table that share an example; p of others is NaN. Where no example differs p is 1.
+    Returns columns a, b, examples (that both
     have), difference (mean of a − b), ranks (sign of the sum of signed ranks, which p is about), p,
     p_holm.
 
@@ -106,10 +107,12 @@ def paired_tests(table: pd.DataFrame) -> pd.DataFrame:
         mean = float(differences.mean()) if len(differences) else np.nan
         changed = differences[differences != 0]
         ranks = np.sign(changed) * stats.rankdata(np.abs(changed))
-        p = p_value(tuple(sorted(ranks.tolist())))
+        p = p_value(tuple(sorted(ranks.tolist()))) if len(differences) else np.nan
         rows.append((str(a), str(b), len(differences), mean, float(np.sign(ranks.sum())), p))
     pairs = pd.DataFrame(rows, columns=["a", "b", "examples", "difference", "ranks", "p"])
-    pairs["p_holm"] = holm(pairs["p"].to_numpy(dtype=float))
+    pairs["p_holm"] = np.nan
+    tested = pairs["examples"] > 0
+    pairs.loc[tested, "p_holm"] = holm(pairs.loc[tested, "p"].to_numpy(dtype=float))
     return pairs
 
 
@@ -161,5 +164,5 @@ def best_models(table: pd.DataFrame, tests: pd.DataFrame, better: str) -> BestMo
     return BestModels(
         best,
         tuple(str(name) for name in means.index if name not in worse),
-        smallest_p(of_best["examples"].max() if len(of_best) else 0, len(tests)) < ALPHA,
+        smallest_p(of_best["examples"].max() if len(of_best) else 0, tests["p"].count()) < ALPHA,
     )

@@ -149,6 +149,8 @@ def compared(runs: RunSet, one: Curve, others: Sequence[Curve]) -> pd.DataFrame:
             if len(found):
                 test = paired_tests(pd.DataFrame({"one": found, "other": 0.0})).iloc[0]
                 better = SIGNS[runs.better(measure)] * found.mean() > 0
+                # p is about ranks, which a few large differences of the other side do not turn.
+                agree = np.sign(found.mean()) == test["ranks"]
                 rows.append(
                     {
                         "against": other.name,
@@ -156,7 +158,7 @@ def compared(runs: RunSet, one: Curve, others: Sequence[Curve]) -> pd.DataFrame:
                         "measure": measure.name,
                         "difference": confidence_interval(found.to_numpy()),
                         "p": float(test["p"]),
-                        "says": "nearer" if better else "farther",
+                        "says": ("nearer" if better else "farther") if agree else "equal",
                     }
                 )
     columns = ["against", "metric", "measure", "difference", "p", "says"]

@@ -1,6 +1,7 @@
 """The artists to choose from: built-in painters, the archive where it is, folders of one's own."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -15,7 +16,8 @@ THUMBNAIL = 256  # pixels a side
 def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
     """All artists: built-in painters, the archive's, those of a folder with a subfolder for each.
 
-    The archive is `archive`, or the copy in the cache of Kaggle's client; nothing is downloaded.
+    The archive is `archive`, or the copy in the cache of Kaggle's client; nothing is downloaded. Of
+    several of one name, those after the first are numbered.
 
     Raises:
         DatasetError: a folder is missing, or holds nothing of the kind.
@@ -42,7 +44,12 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
             ArtistChoice(artist.name, _set(artist), str(root / artist.name))
             for artist in folder.catalogue(str(root)).artists
         ]
-    return found
+    names = [one.name for one in found]
+    again = [names[:place].count(one.name) + 1 for place, one in enumerate(found)]
+    return [
+        replace(one, name=f"{one.name} ({count})") if count > 1 else one
+        for one, count in zip(found, again, strict=True)
+    ]
 
 
 def _set(artist: Artist) -> ImageSet:

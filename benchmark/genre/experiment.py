@@ -1,13 +1,12 @@
 """`python -m benchmark -m experiment=genre dataset.root=GENRES`: a fit, sweeps, and their page."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
-from benchmark.sweeps.in_turn import given_store, sweep_in_turn
+from benchmark.sweeps.in_turn import exit_code, given_store, sweep_in_turn
 from benchmark.user_input.refusal import explained_imports, refusing
 
 GENRE_SWEEPS = ("genre_paintings", "genre_selection", "genre_pooling", "genre_weights")
@@ -33,7 +32,7 @@ def run_all(overrides: Sequence[str]) -> int:
         shared = [o for o in overrides if o.partition("=")[0] in FIT or o.startswith(OWN)]
         command = [sys.executable, "-m", "benchmark.genre", "fit", *dataset, *shared]
         print("genre: the classifier and its judge", flush=True)
-        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        code = exit_code(command)
         if code:
             return code
         of_runs.append(f"dataset.classifier={last_classifier(uri)}")

@@ -30,13 +30,14 @@ class MetricDescription(BaseModel, frozen=True):
     interval: bool = True  # whether values vary by example, so that their mean has an interval
 
 
-def means(table: pd.DataFrame) -> dict[str, float]:
+def means(table: pd.DataFrame, examples: int = 0) -> dict[str, float]:
     """Mean over the results of each metric, by "metric" or "metric.evaluator".
 
-    Of those that were computed for all examples: others would be means over other artists.
+    Of those that were computed for all examples, so many at least: others would be means over
+    other artists.
     """
     whole = table[(table["subject"] == RESULT) & (table["layer"] == "")]
-    examples = len(whole[EXAMPLE].drop_duplicates())
+    examples = max(examples, len(whole[EXAMPLE].drop_duplicates()))
     keys = whole["metric"].str.cat(whole["evaluator"], sep=".").str.rstrip(".")
     summary = whole["value"].groupby(keys, sort=False).agg(["mean", "size"])
     complete = summary[summary["size"] == examples]

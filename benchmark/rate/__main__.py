@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     of_page = ("limit", "seed", "untouched", "question", "output")
     if options.read and (given := [one for one in of_page if getattr(options, one)]):
         parser.error(f"argument --{given[0]}: is for writing the page, not for --read")
+    if options.seed is not None and options.seed < 0:
+        parser.error("argument --seed: must be 0 or more")
     options.sweep = options.sweep or options.name
     print(read(options) if options.read else write(options))
     return 0

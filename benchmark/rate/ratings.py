@@ -114,7 +114,8 @@ def write_ratings(
         table = table.assign(metric=METRIC, evaluator="", layer="")[COLUMNS]
         new = RunScores(table, {METRIC: description}, {}, {})
         log, epoch = tracker.log(record.run_id), record.results.epochs_done or 0
-        log_scores(log, merged(read_scores(tracker, record), new), epoch)
+        scores = merged(read_scores(tracker, record), new)
+        log_scores(log, scores, epoch, record.results.examples or 0)
         mean, low, high = people_interval(own)
         numbers = {"mean": mean, "low": low, "high": high, "alpha": alpha}
         numbers |= {"raters": own["rater"].nunique(), "answers": len(own)}

@@ -121,7 +121,7 @@ def metric_figure(column: Column, runs: RunSet) -> Figure | None:
     if table.empty:
         return None
     table = table.loc[_merits(table["x"], better).nlargest(MOST_MODELS).index.sort_values()]
-    table["model"] += [DAGGER if text.endswith(DAGGER) else "" for text in table["x_text"]]
+    table["model"] += [DAGGER if runs.has_dagger(n, column) else "" for n in table["model"]]
     base = alt.Chart(table, width=WIDTH, height=20 * len(table)).encode(
         y=alt.Y("model:N", title=None, sort=None).axis(labelLimit=LABEL_WIDTH),
         color=color("row", None).legend(None),

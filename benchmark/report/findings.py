@@ -134,15 +134,16 @@ def best_in(column: Column, runs: RunSet) -> str:
 
 
 def too_few_examples(runs: RunSet) -> list[Finding]:
-    """Whether there are too few examples for any difference to be significant."""
-    untestable = [
-        int(runs.tests[column]["examples"].max())
+    """Whether there are too few examples for any difference in any metric to be significant."""
+    tests = {
+        column: runs.tests[column]
         for column, best in runs.best.items()
-        if best.best and not best.testable and len(runs.tests[column])
-    ]
-    if not untestable:
+        if best.best and runs.tests[column]["p"].count()
+    }
+    if not tests or any(runs.best[column].testable for column in tests):
         return []
-    examples, pairs = max(untestable), max(map(len, runs.tests.values()))
+    examples = max(int(one["examples"].max()) for one in tests.values())
+    pairs = max(int(one["p"].count()) for one in tests.values())
     needed = math.floor(1 + math.log2(pairs / ALPHA)) + 1
     text = (
         f"With {with_noun(examples, 'example')} and {with_noun(pairs, 'pair')} of models the "

@@ -31,7 +31,7 @@ def fingerprint_of(config: Config, root: Path = ROOT) -> str:
 
     Its data have digests of their own. `root` is the folder of the application.
     """
-    others = ("tracking", "checkpoint", "metrics", "evaluation")
+    others = ("tracking", "checkpoint", "metrics", "evaluation", "estimate", "cache")
     options = {k: v for k, v in nested(config).items() if k not in others}
     # Functions and classes may be the user's own.
     name_code = ("._target_", ".model", ".preprocessing", "loss.style", "loss.content")

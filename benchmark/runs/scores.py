@@ -25,11 +25,12 @@ class RunScores:
     skipped: Mapping[str, str]
 
 
-def log_scores(log: RunLog, of_run: RunScores, epoch: int) -> None:
-    """Log the table of scores, their means at the last epoch, and how to read them."""
+def log_scores(log: RunLog, of_run: RunScores, epoch: int, examples: int = 0) -> None:
+    """Log the table of scores, their means over all examples, and how to read them."""
     log.text(Artifact.SCORES, of_run.table.to_csv(index=False, float_format="%.6g"))
     log.json(Artifact.METRICS, DESCRIPTIONS.dump_python(dict(of_run.metrics)))
-    log.metrics({f"{SCORE_PREFIX}{n}": mean for n, mean in means(of_run.table).items()}, epoch)
+    found = means(of_run.table, examples)
+    log.metrics({f"{SCORE_PREFIX}{name}": mean for name, mean in found.items()}, epoch)
     log.update(RunFacts(evaluators=of_run.evaluators, skipped_metrics=of_run.skipped))
 
 

@@ -1,7 +1,7 @@
 """Another program's part in a comparison: what it starts from, and its pictures as a run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from benchmark.runs.run import score
 from benchmark.runs.scores import RunScores, log_scores
 from benchmark.runs.workspace import Workspace
 from benchmark.sweeps.execution import RunContext, facts_of
+from benchmark.sweeps.plan import SweepPlan
 from benchmark.tracking.log import RunLog
 from benchmark.tracking.records import MADE_ELSEWHERE, Artifact, Results, result_file
 from benchmark.tracking.tracker import Tracker
@@ -90,18 +91,25 @@ def score_pictures(
     places = [f"tracking.sweep={name}", *([f"tracking.uri={uri}"] if uri else [])]
     config = composed([*request.overrides, *places])
     tracking = config.tracking
-    if sweep and not Tracker(tracking.uri, None, create=False).runs_of(sweep):
-        raise ConfigError("no runs of such a sweep", "--sweep", sweep)
+    if sweep:
+        everywhere = Tracker(tracking.uri, None, create=False)
+        if not everywhere.runs_of(sweep):
+            raise ConfigError("no runs of such a sweep", "--sweep", sweep)
+        tracking = SweepPlan.read(everywhere, sweep).config(0).tracking
+        tracking = replace(config.tracking, experiment=tracking.experiment)
     prepared = prepare(config, workspace)
     found = matched(request, prepared.examples)
     pictures = read_pictures(found.images)
     tracker = Tracker(tracking.uri, tracking.experiment)
     runs, parent = tracker.runs_of(name), tracker.sweep_run(name)
     settings = request.settings
-    if any(run.backbone == request.label and run.overrides == settings for run in runs):
+    there = [run for run in runs if run.status in ("finished", "running")]
+    if any(run.backbone == request.label and run.overrides == settings for run in there):
         reason = f"sweep {name} has pictures or runs of this name: give another"
         raise ConfigError(reason, "--label", request.label)
-    number = 1 + max((run.number for run in runs), default=-1)
+    # After all that the sweep's own runs may still get.
+    planned = parent.runs if parent else 0
+    number = max([planned, *(1 + run.number for run in runs)])
     context = RunContext(request.label, settings, number, parent.run_id if parent else "")
     own = {"backbone": request.label, "agg": MADE_ELSEWHERE, "optimizer": ""}
     facts = facts_of(config, context, "").model_copy(update=own)

@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -14,7 +15,7 @@ from benchmark.analysis.pages import with_noun
 from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.quoting import in_quotes, quoted_text
-from benchmark.config.schema import Config
+from benchmark.config.schema import Config, Estimate
 from benchmark.images.pixels import Pictures, to_uint8
 from benchmark.images.saving import WRITABLE, check_colour, save_like
 from benchmark.runs.checkpoint import Checkpoint
@@ -26,6 +27,7 @@ from benchmark.runs.sizes import scaled_epochs
 from benchmark.runs.workspace import Workspace
 from benchmark.runtime.interrupts import EXIT_CODE
 from benchmark.sweeps import application
+from benchmark.sweeps.cost import print_estimate
 from benchmark.sweeps.execution import RunContext, checked, opened, reason_of, tracked_run
 from benchmark.sweeps.plan import pairs_of
 from benchmark.tracking.tracker import Tracker
@@ -39,6 +41,9 @@ MOST_PAINTINGS = 30
 LINE_EPOCHS = 100
 """Epochs after which a line tells the losses."""
 
+LONGEST_STEP = 60.0
+"""Seconds that are waited for the end of a step when somebody interrupts it."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -51,6 +56,54 @@ class Request:
     background: str | None = None  # a colour to lie on, in place of transparency
 
 
+@dataclass(frozen=True)
+class Writing:
+    """Writes a request's pictures, at its end and on the way."""
+
+    request: Request
+    files: Sequence[Path]
+    sources: Sequence[Path]  # the photographs
+    screen: Output
+    reached: list[Epoch] = field(default_factory=list)  # the last, if there is one
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+    def write(self, images: Pictures, suffix: str = "") -> None:
+        """Write the pictures; with a suffix beside the files that are wanted."""
+        for index, (image, file) in enumerate(zip(images, self.files, strict=True)):
+            place = file.with_stem(file.stem + suffix)
+            place.parent.mkdir(exist_ok=True)
+            source = self.sources[index % len(self.sources)]
+            save_like(to_uint8(image), source, place, self.request.background)
+
+    def watch(self, epoch: Epoch) -> None:
+        """Write what is wanted after an epoch, and say how it goes."""
+        self.reached[:] = [epoch]
+        if self.request.every and epoch.number and epoch.number % self.request.every == 0:
+            self.write(epoch.images(), f"_{epoch.number:04}")
+        # Elsewhere the progress prints lines, too.
+        if self.screen.is_terminal and epoch.number % LINE_EPOCHS == 0:
+            total, style, content = epoch.losses.mean(axis=1)
+            losses = f"total loss {total:.4g}, style {style:.4g}, content {content:.4g}"
+            self.screen.print(f"  epoch {epoch.number}: {losses}", soft_wrap=True)
+
+    def end_early(self, why: str) -> None:
+        """Write what is there, which may be good enough, and say why it is no more."""
+        said = "nothing was painted yet"
+        try:
+            if self.reached:
+                self.write(self.reached[0].images())
+                said = f"wrote {', '.join(map(str, self.files))}"
+        except Exception as error:
+            said = f"nothing could be written: {reason_of(error)}"
+        self.screen.print(f"{why}: {said}", style="red", soft_wrap=True)
+        self.is_over.set()
+
+    def wait_for_the_step(self) -> None:
+        """Let the main thread end its step, after which it writes what is there."""
+        if self.reached:
+            self.is_over.wait(LONGEST_STEP)
+
+
 def paint(request: Request, output: str | None, *, force: bool, is_logged: bool) -> int:
     """Paint what is requested into files, a file or into a folder; returns the exit code.
 
@@ -58,53 +111,36 @@ def paint(request: Request, output: str | None, *, force: bool, is_logged: bool)
         InputError: a file or an option is wrong, or a file is there and `force` is not given.
     """
     check_colour("--background", request.background)
-    screen = Output()
-    application.begin().interrupts.install()
+    screen, interrupts = Output(), application.begin().interrupts
+    interrupts.install()
     config, overrides = config_of(request)
     [prepared] = checked([config], Workspace(), screen)
     files = files_of(prepared, output, force=force, every=request.every)
     for paintings in prepared.paintings:
         count = with_noun(len(paintings.names), "painting")
         screen.print(f"Style: {count} of {paintings.name}", soft_wrap=True)
+    if not is_logged and config.estimate is not Estimate.skip:
+        print_estimate([prepared], screen)
+        if config.estimate is Estimate.only:
+            return 0
     sources = [Path(image.source) for image in prepared.content.image_set.images]
-
-    def write(images: Pictures, suffix: str = "") -> None:
-        for index, (image, file) in enumerate(zip(images, files, strict=True)):
-            place = file.with_stem(file.stem + suffix)
-            source = sources[index % len(sources)]
-            place.parent.mkdir(exist_ok=True)
-            save_like(to_uint8(image), source, place, request.background)
-
-    reached: list[Epoch] = []
-
-    def watch(epoch: Epoch) -> None:
-        reached[:] = [epoch]
-        if request.every and epoch.number and epoch.number % request.every == 0:
-            write(epoch.images(), f"_{epoch.number:04}")
-        # Elsewhere the progress prints lines, too.
-        if screen.is_terminal and epoch.number % LINE_EPOCHS == 0:
-            total, style, content = epoch.losses.mean(axis=1)
-            losses = f"total loss {total:.4g}, style {style:.4g}, content {content:.4g}"
-            screen.print(f"  epoch {epoch.number}: {losses}", soft_wrap=True)
-
+    writing = Writing(request, files, sources, screen)
     try:
-        if is_logged:
-            result = logged(config, overrides, prepared, screen, watch)
-        else:
-            result = optimized(prepared, screen, watch)
+        with interrupts.on_forced_exit(writing.wait_for_the_step):
+            if is_logged:
+                result = logged(config, overrides, prepared, screen, writing.watch)
+            else:
+                result = optimized(prepared, screen, writing.watch)
     except InputError:
         raise
     except KeyboardInterrupt:
-        # What is there may be good enough: that is why people interrupt.
-        if reached:
-            write(reached[0].images())
-        wrote = f"wrote {', '.join(map(str, files))}" if reached else "nothing was painted yet"
-        screen.print(f"interrupted: {wrote}", style="red", soft_wrap=True)
+        interrupts.is_shutting_down = True
+        writing.end_early("interrupted")
         return EXIT_CODE
     except Exception as error:
-        screen.print(f"failed: {reason_of(error)}", style="red", soft_wrap=True)
+        writing.end_early(f"failed: {reason_of(error)}")
         return 1
-    write(result.images)
+    writing.write(result.images)
     for file in files:
         screen.print(f"wrote {file}", soft_wrap=True)
     if result.status != "finished":

@@ -25,22 +25,27 @@ def resume_sweep(
     running.
 
     Raises:
-        ConfigError: there is no such sweep, or it is running.
+        ConfigError: there is no such sweep, it is running, or it is another command's.
     """
     _check_arguments(name, overrides)
     Tracker.check_reachable(uri)
     tracker = Tracker(uri, None, create=False)
-    name = name or tracker.last_sweep()
+    name = name or tracker.last_resumable()
     if name is None:
         raise ConfigError(f"{tracker.uri} has no sweeps yet")
     output = Output()
     mark_lost_runs(tracker, output, announce=False)
+    parent, found = tracker.sweep_run(name), tracker.runs_of(name)
+    if found and not parent and not any(run.fingerprint for run in found):
+        reason = "is no sweep, but pictures or a film: run their own command again"
+        raise ConfigError(reason, "NAME", name)
     plan = SweepPlan.read(tracker, name)
     jobs = earlier_jobs(pairs_of(plan.hydra), name)
     if jobs:
         jobs.wait(output.print)
-    runs = {run.number: run for run in tracker.runs_of(name)}
-    parent = tracker.sweep_run(name)
+    # Without the pictures that `benchmark.evaluate` added.
+    found, parent = tracker.runs_of(name), tracker.sweep_run(name)
+    runs = {run.number: run for run in found if run.number < len(plan.settings)}
     _check_not_running([*([parent] if parent else []), *runs.values()], force=force)
     for run in runs.values():
         if force and run.status == "running":

@@ -101,7 +101,8 @@ class RunFacts(Facts):
     kind = "run"
     parent: str = ""  # MLflow's id of the sweep's run; empty for a single run
     number: int = 0  # position in the sweep, from 0
-    fingerprint: str = ""  # hash of all that shapes its losses but its data
+    # Hash of all that shapes its losses but its data; empty where `benchmark.resume` cannot do it.
+    fingerprint: str = ""
     backbone: str = ""
     agg: str = ""
     optimizer: str = ""

@@ -203,6 +203,12 @@ class Tracker:
         last = self._records(f"tags.sweep != '' AND tags.{KIND} != ''", 1)
         return last[0].sweep if last else None
 
+    def last_resumable(self) -> str | None:
+        """The same of `python -m benchmark` alone: pictures and films have no fingerprint."""
+        kinds = (f"tags.{KIND} = '{SweepRecord.kind}'", "tags.fingerprint != ''")
+        last = [record for kind in kinds for record in self._records(kind, 1)]
+        return max(last, key=lambda record: record.started).sweep if last else None
+
     def runs_page(self, sweep: str | None, port: int = UI_PORT) -> str:
         """The address at which MLflow's UI compares a sweep's runs, on a server or opened here.
 

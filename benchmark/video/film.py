@@ -46,7 +46,7 @@ def paint(request: Request) -> int:
         return 0
     tracking = replace(job.config.tracking, sweep=sweep or job.config.tracking.sweep)
     job = replace(job, config=replace(job.config, tracking=tracking))
-    with opened_work(job.folder, job.fingerprint, tracking.sweep or "") as work:
+    with opened_work(job.folder, job.fingerprint, tracking.sweep or "", request.output) as work:
         try:
             diverged = _painted(job, work, screen, is_resumed=sweep is not None)
         except InputError:
@@ -81,25 +81,25 @@ def _painted(job: Job, work: Work, screen: Output, *, is_resumed: bool) -> list[
             log = stack.enter_context(logged(job, screen, work.sweep, is_resumed=is_resumed))
         stack.enter_context(interrupts.on_forced_exit(write_what_is_there))
         try:
-            seconds = paint_frames(job, work, screen, log)
+            paint_frames(job, work, screen, log)
             interrupts.check()
         except KeyboardInterrupt:
             # What is there may be good enough: that is why people interrupt.
             write_what_is_there()
             raise
+        write(job, work, screen)  # Measuring takes minutes; who interrupts it has the film.
         facts = [found[1] for n in range(job.film.frames) if (found := work.read(n))]
         with screen.status("  measuring …") if screen.is_terminal else nullcontext():
             measures = list(frame_measures(frames_of(job, work), job.config.video.cut_share))
-        print_measures(job, facts, measures, seconds, screen)
-        write(job, work, screen)
+        print_measures(job, facts, measures, work.seconds(), screen)
         if log:
-            log.results(facts, measures, seconds, work, frames_of(job, work))
+            log.results(facts, measures, work, frames_of(job, work))
     return [number + 1 for number, one in enumerate(facts) if one.diverged]
 
 
-def paint_frames(job: Job, work: Work, screen: Output, log: FilmLog | None) -> list[float]:
-    """Paint the frames that are not there yet; the seconds that each took."""
-    film, seconds = job.film, list[float]()
+def paint_frames(job: Job, work: Work, screen: Output, log: FilmLog | None) -> None:
+    """Paint the frames that are not there yet."""
+    film = job.film
     before: Frame | None = None
     done = work.count(film.frames)
     if done:
@@ -113,16 +113,16 @@ def paint_frames(job: Job, work: Work, screen: Output, log: FilmLog | None) -> l
                 result = painted.result
                 total, style, content = map(float, result.losses[:, 0])
                 lost = result.status == "diverged" and painted.begins
-                facts = FrameFacts(painted.begins, result.epochs, (total, style, content), lost)
+                losses, seconds = (total, style, content), perf_counter() - began
+                facts = FrameFacts(painted.begins, result.epochs, losses, lost)
                 work.write(number, painted.picture, facts)
+                work.note_seconds(number, seconds)
                 kept = painted.picture, facts
-                seconds.append(perf_counter() - began)
                 if log:
-                    log.frame(number, facts, seconds[-1])
+                    log.frame(number, facts, seconds)
             before = Frame(frame, kept[0])
             show(number + 1, kept[1].losses[0])
             application.current().interrupts.check()
-    return seconds
 
 
 def frames_of(job: Job, work: Work) -> Iterator[Frame]:

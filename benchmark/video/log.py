@@ -52,7 +52,6 @@ class FilmLog:
         self,
         facts: Sequence[FrameFacts],
         measures: Sequence[FrameMeasures],
-        seconds: Sequence[float],
         work: Work,
         frames: Iterable[Frame],
     ) -> None:
@@ -65,7 +64,7 @@ class FilmLog:
             rows.append({**row, **losses, **measured._asdict()})
         self.log.table("frames.json", pd.DataFrame(rows))
         means = film_measures(measures)
-        if seconds:
+        if seconds := work.seconds():
             means["seconds_per_frame"] = float(np.mean(seconds))
         self.log.metrics({f"film/{name}": value for name, value in means.items()})
         total, style, content = np.mean([fact.losses for fact in facts], axis=0)
@@ -121,7 +120,7 @@ def logged(job: Job, screen: Output, sweep: str, *, is_resumed: bool) -> Iterato
     mark_lost_runs(tracker, screen)
     earlier = tracker.run_of(sweep, 0) if is_resumed else None
     title = f"{job.film.name} · {config.consistency} · {run_title(config)}"
-    facts = facts_of(config, RunContext(title, pairs_of(job.overrides)), job.fingerprint)
+    facts = facts_of(config, RunContext(title, pairs_of(job.overrides)), "")
     facts = facts.model_copy(update={"command": job.request.command})
     with tracker.run(title, facts, earlier, lambda: None) as log:
         options = logged_options(config)

@@ -83,8 +83,12 @@ class FramePainter:
         """
         prepared, following = self.prepared, self._following(frame, before)
         if following is None:
-            sizes, stopping = prepared.sizes, prepared.stopping
-            scales = [Scale(partial(self._beginning, frame, size), stopping) for size in sizes]
+            scales = [
+                Scale(
+                    partial(self._beginning, frame, size), replace(prepared.stopping, epochs=most)
+                )
+                for size, most in zip(prepared.sizes, prepared.epochs_each, strict=True)
+            ]
         else:
             epochs = self.options.epochs_after or prepared.stopping.epochs
             scales = [Scale(lambda _: following, replace(prepared.stopping, epochs=epochs))]

@@ -23,7 +23,7 @@ from benchmark.transfer import backend
 from benchmark.user_input import InputError
 from benchmark.video.painting import FramePainter
 from benchmark.video.source import Film, Selection, open_film
-from benchmark.video.work import check_folder_free, kept_sweep
+from benchmark.video.work import check_folder_free, is_output, kept_sweep
 from benchmark.video.writing import check_writable
 from datasets import ImageSet, load_images
 
@@ -103,8 +103,9 @@ def job_of(request: Request, screen: Output) -> Job:
     option = "--frames" if request.frames else "--output"
     check_folder_free(option, job.folder, job.fingerprint, force=request.force)
     output = request.output
-    is_ours = kept_sweep(job.folder, job.fingerprint) is not None
-    if output and output.exists() and not request.force and not is_ours:
+    is_known = kept_sweep(job.folder, job.fingerprint) is not None
+    is_free = output and (not output.exists() or (is_known and is_output(job.folder, output)))
+    if output and not request.force and not is_free:
         reason = "is there already: name another, or add --force"
         raise InputError(reason, "--output", str(output))
     return job

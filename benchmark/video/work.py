@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from benchmark.runtime.files import remove_parts, replacing
 from benchmark.user_input import InputError
 
-REQUEST, LOCK, FACTS = "film.json", ".lock", "film"
+REQUEST, SECONDS, LOCK, FACTS = "film.json", "seconds.txt", ".lock", "film"
 
 FRAME = re.compile(r"\d{6,}\.png")
 
@@ -62,6 +62,24 @@ class Work:
         except (OSError, KeyError, ValueError):  # damaged, or somebody's own
             return None
 
+    def note_seconds(self, number: int, seconds: float) -> None:
+        """Note how long a frame took: not in its file, which is the same however often it is made.
+
+        Raises:
+            OSError: there is no room, or no permission.
+        """
+        with (self.folder / SECONDS).open("a", encoding="utf-8") as file:
+            file.write(f"{number} {seconds:.3f}\n")
+
+    def seconds(self) -> list[float]:
+        """How long the frames took, in whichever process; without those of which it is unknown."""
+        try:
+            lines = (self.folder / SECONDS).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+        noted = (re.fullmatch(r"(\d+) (\d+\.\d{3})", line) for line in lines)
+        return [*{found[1]: float(found[2]) for found in noted if found}.values()]
+
     def picture(self, number: int) -> np.ndarray:
         """A frame that is known to be there."""
         found = self.read(number)
@@ -75,7 +93,8 @@ class Work:
 
     def remove(self) -> None:
         """Remove its files, and the folder if nothing else is in it."""
-        for path in [*_frames(self.folder), self.folder / REQUEST, self.folder / LOCK]:
+        others = [self.folder / name for name in (SECONDS, REQUEST, LOCK)]
+        for path in [*_frames(self.folder), *others]:
             path.unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
@@ -108,8 +127,18 @@ def check_folder_free(option: str, folder: Path, fingerprint: str, *, force: boo
         raise InputError("has other files in it: name another folder", option, str(folder))
 
 
+def is_output(folder: Path, output: Path) -> bool:
+    """Whether the frames in a folder were painted for such a film."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+        return bool(kept["output"] == str(output.absolute()))
+    return False
+
+
 @contextmanager
-def opened_work(folder: Path, fingerprint: str, sweep: str) -> Iterator[Work]:
+def opened_work(
+    folder: Path, fingerprint: str, sweep: str, output: Path | None = None
+) -> Iterator[Work]:
     """The frames of a request in a folder, which is made; those of another request are removed.
 
     Raises:
@@ -123,11 +152,12 @@ def opened_work(folder: Path, fingerprint: str, sweep: str) -> Iterator[Work]:
             remove_parts(folder)
             known = kept_sweep(folder, fingerprint)
             if known is None:
-                for path in _frames(folder):
-                    path.unlink()
-                content = json.dumps({"fingerprint": fingerprint, "sweep": sweep})
-                with replacing(folder / REQUEST) as part:
-                    part.write_text(content, encoding="utf-8")
+                for path in [*_frames(folder), folder / SECONDS]:
+                    path.unlink(missing_ok=True)
+            place = str(output.absolute()) if output else None
+            about = {"fingerprint": fingerprint, "sweep": known or sweep, "output": place}
+            with replacing(folder / REQUEST) as part:
+                part.write_text(json.dumps(about), encoding="utf-8")
         except Timeout as error:
             reason = "another process paints this film there: wait for it, or name another output"
             raise InputError(reason, "--output", str(folder)) from error

@@ -210,7 +210,7 @@ def _sound(
     rate = source.rate if source.rate in rates else max(rates)
     stream = container.add_stream(name, rate=rate)
     assert isinstance(stream, AudioStream)
-    stream.layout = source.layout.name
+    stream.layout = _layout(source.layout.nb_channels)
     note = f"the sound was {known}, which such a file cannot hold: it is {name} now"
     return _encoded(stream, source, begin, duration), note
 
@@ -237,7 +237,7 @@ def _encoded(
 ) -> Packets:
     context, base = stream.codec_context, Fraction(1, stream.rate)
     first = next((one.name for one in context.codec.audio_formats or ()), "fltp")
-    resampler = av.AudioResampler(format=first, layout=source.layout.name, rate=stream.rate)
+    resampler = av.AudioResampler(format=first, layout=stream.layout.name, rate=stream.rate)
     done = Fraction(0)
     for frame in source.container.decode(source):  # type: ignore[attr-defined]
         time = (frame.pts or 0) * Fraction(frame.time_base) - begin
@@ -250,6 +250,11 @@ def _encoded(
             done = (part.pts + part.samples) * base
             yield from ((time, packet) for packet in stream.encode(part))
     yield from ((duration, packet) for packet in stream.encode(None))
+
+
+def _layout(channels: int) -> str:
+    """The usual layout of so many channels: encoders know not all, such as 5.1(side)."""
+    return {1: "mono", 6: "5.1", 8: "7.1"}.get(channels, "stereo")
 
 
 def _is_encoder(name: str) -> bool:
