@@ -361,7 +361,7 @@ PRINTED = settings(
 
 
 @given(st.data())
-@settings(PRINTED, max_examples=3)
+@settings(PRINTED, max_examples=2)
 def test_any_configuration_runs_to_a_finite_end(data: Data, drawn: st.DataObject) -> None:
     check_runs(data, drawn.draw(overrides(data)))
 

@@ -481,7 +481,10 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.evaluate", ("{uri} evaluation.held_out=-1", "evaluation.held_out=-1")),
     ("benchmark.evaluate", ("{uri} --run nope", "--run nope")),
     ("benchmark.evaluate", ("--inputs {tmp}/a --pictures {tmp}/b", "", "not allowed with")),
-    ("benchmark.evaluate", ("--inputs /proc/no image_size=32", "--inputs /proc/no")),
+    (
+        "benchmark.evaluate",
+        ("--inputs /proc/no backbone=mobilenet metrics=[] image_size=32", "--inputs /proc/no"),
+    ),
     ("benchmark.rate", ("{uri} --read none.json", "--read none.json")),
     ("benchmark.rate", ("{uri} --read a.json --limit 9", "", "--limit")),
     ("benchmark.rate", ("{uri} --seed -1", "", "--seed")),

@@ -32,7 +32,14 @@ def workload() -> Workload:
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is TensorFlow's tutorial")
-@pytest.mark.parametrize(("agg", "p"), [("simple", 1.0), ("squared", 2.0), ("logged", 0.0)])
+@pytest.mark.parametrize(
+    ("agg", "p"),
+    [
+        ("simple", 1.0),
+        pytest.param("squared", 2.0, marks=pytest.mark.faults),
+        pytest.param("logged", 0.0, marks=pytest.mark.faults),
+    ],
+)
 def test_the_baseline_has_the_same_losses(agg: str, p: float, workload: Workload) -> None:
     """Code that shares nothing with ours, so it checks our losses and gradients too."""
     adam = OptimizerChoice(keras.optimizers.Adam, 0.02, (("beta_1", 0.99), ("epsilon", 0.1)))

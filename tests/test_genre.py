@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from benchmark.metrics.features import MissingInputError
 from benchmark.runs.classifiers import read_classifier
 from benchmark.runs.fingerprint import fingerprint_of
 from benchmark.runs.fitting import prepared_fit, read_options
+from benchmark.sweeps import in_turn
 from benchmark.tracking.records import Results, RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import InputError
@@ -347,11 +347,12 @@ def test_the_experiment_fits_first_and_hands_the_classifier_on(
     commands: list[list[str]] = []
     pages: list[tuple[str | None, str | None]] = []
 
-    def called(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def called(command: list[str]) -> int:
         commands.append(command[2:])
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
-    monkeypatch.setattr(subprocess, "run", called)
+    monkeypatch.setattr(experiment, "exit_code", called)
+    monkeypatch.setattr(in_turn, "exit_code", called)
     monkeypatch.setattr(experiment, "last_classifier", lambda uri: f"run of {uri}")
     monkeypatch.setattr(experiment, "write_page", lambda *given: pages.append(given))
     own, shared = ["fit.epochs=3", "judge.backbone=null"], ["dataset.root=G", "image_size=64"]

@@ -125,7 +125,15 @@ def stylized(backbone: Backbone, session: Session) -> Callable[..., Result]:
 
 
 @pytest.mark.backends
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adam",
+        "lbfgs",
+        pytest.param("sgd", marks=pytest.mark.faults),
+        pytest.param("rmsprop", marks=pytest.mark.faults),
+    ],
+)
 def test_batches_change_no_result(transfer: Callable[..., Result], name: str) -> None:
     together = transfer(optimizer=OPTIMIZERS[name])
     apart = transfer([[0], [1, 2]], optimizer=OPTIMIZERS[name])
@@ -151,7 +159,7 @@ def test_several_artists_together_change_no_result(
 @pytest.mark.parametrize(
     ("name", "done_before", "steps_per_epoch"),
     [
-        ("rmsprop", 0, 1),
+        pytest.param("rmsprop", 0, 1, marks=pytest.mark.faults),
         pytest.param("adam", 1, 3, marks=pytest.mark.backends),
         ("sgd", 3, 1),
         ("lbfgs", 1, 3),

@@ -133,6 +133,7 @@ def centre(picture: np.ndarray, size: int) -> np.ndarray:
     return picture[upper : upper + size, left : left + size]
 
 
+@pytest.mark.faults
 @pytest.mark.real_data
 def test_real_results_are_closer_to_the_paintings_than_interpolated() -> None:
     """At the photographs' and the paintings' own sizes, centre against centre."""
