@@ -205,8 +205,9 @@ def answer(runs: RunSet) -> Answer:
             for program in programs
         ]
         pairs = {f"{PRIMARY}, less other programs": table}
-        pairs[f"{PRIMARY}, less our other curves"] = compared(runs, primary, own)
+        # Each of ours is a question of its own: of all together nothing could be significant.
         for curve in own:
+            pairs[f"{PRIMARY}, less {curve.name}"] = compared(runs, primary, [curve])
             pairs[f"{curve.name}, less other programs; explored, no part of the claim"] = compared(
                 runs, curve, programs
             )
