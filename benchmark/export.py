@@ -23,8 +23,8 @@ def main(arguments: Sequence[str]) -> int:
         description="Write results.csv, .md, .tex, .json, examples.csv, painting_losses.csv (each "
         "result against each painting), scores.csv and comparisons.csv (paired tests of the "
         "metrics) from MLflow. "
-        "Without options: the sweep (or single run) that started last. With the name of a study: "
-        "study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
+        "Without options: the last sweep or single run of `python -m benchmark`. With the name of "
+        "a study: study.csv, .md, .tex and .html, its table, loss curves and test sheets.",
     )
     parser.add_argument(
         "study", nargs="?", help="MLflow experiment of a study's runs: study or study_small"
@@ -63,7 +63,11 @@ def export_study(options: argparse.Namespace) -> list[Path]:
         from benchmark.analysis.run_selection import open_store
         from benchmark.analysis.study import select_study, study_table, with_headings, write_study
 
-    tracker = open_store(options, options.study)
+    try:
+        tracker = open_store(options, options.study)
+    except ConfigError as error:
+        reason = f"{error.reason}. A sweep is named with --sweep NAME"
+        raise ConfigError(reason, error.option, error.value) from error
     study = select_study(options.study, tracker.all_runs())
     paths = write_study(tracker, study, _folder(options, options.study))
     print(markdown(with_headings(study_table(study.models))))

@@ -237,6 +237,7 @@ VARIANTS: list[Row] = [
     "optimizer.max_line_search=0 optimizer=lbfgs",
     "optimizer.learning_rate=-1 optimizer=lbfgs",
     ("optimizer.memory=10", "optimizer.memory", "optimizer=lbfgs"),
+    ("optimizer.lr=0.1", "optimizer.lr", "Did you mean 'optimizer.learning_rate'?"),
     ("+optimizer.learning_rates=1", "optimizer.learning_rates", "Did you mean 'learning_rate'?"),
     ("dataset=sampel", "dataset", "Did you mean 'sample'?"),
     "dataset.name=null",

@@ -340,6 +340,11 @@ def test_the_export_has_the_measures(uri: str, tmp_path: Path, capsys: Any) -> N
     markdown = (tmp_path / "results.md").read_text()
     assert "]†" in markdown
     assert "(6 of 8 examples)" in markdown
+    assert "| content picture, untouched" in markdown
+    assert "95 % intervals" in markdown
+    assert "All runs: optimizer adam" not in markdown, "it has a column"
+    assert "image size 8" in markdown
+    assert r"95 \% intervals" in (tmp_path / "results.tex").read_text()
     [heading, *_] = markdown.splitlines()
     assert "agg" in heading
     assert not {"seed", "run_id"} & set(heading.split()), "not what all have in common"
@@ -434,6 +439,8 @@ def test_no_picture_of_a_mosaic_is_stretched() -> None:
     ("arguments", "message"),
     [
         (["--sweep", "grösse"], "no runs of sweep 'grösse'. Did you mean 'größe'?"),
+        (["größe", "--sweep", "a"], "named twice"),
+        (["grösse"], "Did you mean 'größe'?"),
         (["--sweep", "a/b"], "--sweep a/b: no sweep can have this name"),
         (["--run", "0"], "--run 0: "),
         (["--run", "{empty}"], "no runs of sweep 'empty'"),

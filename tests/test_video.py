@@ -213,6 +213,7 @@ REFUSED = [
     ("{tmp}/text.mp4 -o {tmp}/o.mp4", "FILM={tmp}/text.mp4", "cannot be read as a film"),
     ("{tmp}/half.mp4 -o {tmp}/o.mp4", "FILM={tmp}/half.mp4", "cannot be read as a film"),
     ("{tmp}/tone.mp4 -o {tmp}/o.mp4", "FILM={tmp}/tone.mp4", "no video stream, only audio"),
+    ("{tmp}/photo.png -o {tmp}/o.mp4", "FILM={tmp}/photo.png", "benchmark.stylize paints it"),
     ("{tmp}/empty -o {tmp}/o.mp4", "FILM", "no images in this folder"),
     ("{tmp}/sizes -o {tmp}/o.mp4", "FILM", "frames must have one size"),
     ("{clip} -o {clip} --force", "--output {clip}", "is the film that is read"),
@@ -248,6 +249,7 @@ def wrong(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         tone = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
         tone.rate, tone.pts = 44100, 0
         container.mux([*stream.encode(tone), *stream.encode(None)])
+    Image.new("RGB", (40, 40)).save(folder / "photo.png")
     (folder / "empty").mkdir()
     (folder / "sizes").mkdir()
     for side in (40, 50):

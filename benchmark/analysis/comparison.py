@@ -18,7 +18,14 @@ from benchmark.analysis.statistics import (
     paired_tests,
     winners,
 )
-from benchmark.metrics.table import COLUMNS, EXAMPLE, RESULT, MetricDescription
+from benchmark.metrics.table import (
+    COLUMNS,
+    CONTENT,
+    EXAMPLE,
+    PAINTING,
+    RESULT,
+    MetricDescription,
+)
 from benchmark.runs.scores import RunScores, read_scores
 from benchmark.tracking.records import Artifact, Evaluator, RunRecord
 from benchmark.tracking.tracker import Tracker
@@ -29,6 +36,23 @@ DAGGER_NOTE = (
     f"{DAGGER} the evaluator is the network that optimised these pictures, or that chose their "
     "style sets: it is not independent."
 )
+
+INTERVALS_NOTE = (
+    "Metrics are means over the examples, with 95 % intervals (bootstrap over the examples; of "
+    "fewer than 8 Student's t, which may leave a metric's range; Wilson's for rates)."
+)
+
+BASELINES = {CONTENT: "content picture, untouched", PAINTING: "held-out paintings"}
+"""Other subjects than results, for comparison."""
+
+SETTINGS = {
+    "image size": "image_size",
+    "paintings an artist": "dataset.paintings",
+    "loss": "loss.name",
+    "learning rate": "optimizer.learning_rate",
+    "precision": "precision",
+}
+"""Options that a table's text names where all runs have the same."""
 
 HARDLY_CHANGED = 0.02
 """A mean change below this, five grey levels, is hardly visible."""
@@ -286,8 +310,9 @@ def examples_table(runs: RunSet) -> pd.DataFrame:
     return examples
 
 
-def without_common(results: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """A table of runs to be read, and a line about the columns that it lost: equal in all rows."""
+def without_common(results: pd.DataFrame, records: Sequence[RunRecord]) -> tuple[pd.DataFrame, str]:
+    """A table of runs to be read, and a line about what it leaves out: what all have in common."""
+    own = ("run_id", "dataset_root")
     common = [
         name
         for name in results
@@ -295,9 +320,24 @@ def without_common(results: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         and name not in MODEL_COLUMNS
         and results[name].nunique(dropna=False) == 1
     ]
-    facts = results[common].iloc[:1].dropna(axis="columns").to_dict("records")
-    said = ", ".join(f"{name} {value}" for one in facts for name, value in one.items())
-    return results.drop(columns=[*common, "run_id"]), f"All runs: {said}." if said else ""
+    shown = [name for name in common if name not in own]
+    facts = {name: results[name].iloc[0] for name in shown if pd.notna(results[name].iloc[0])}
+    for name, option in SETTINGS.items():
+        values = {record.params.get(option) for record in records}
+        if len(values) == 1 and (value := values.pop()):
+            facts[name] = value
+    said = ", ".join(f"{name} {value}" for name, value in facts.items())
+    return results.drop(columns={*common, *own}), f"All runs: {said}." if said else ""
+
+
+def with_baselines(runs: RunSet, cells: pd.DataFrame) -> pd.DataFrame:
+    """A table of runs with rows for what untouched and real pictures score, where that is known."""
+    rows = []
+    for subject, name in BASELINES.items():
+        scores = {column: runs.of_subject(column, subject).dropna() for column in runs.columns}
+        texts = {c.name: str(runs.summary(c, found)) for c, found in scores.items() if len(found)}
+        rows += [{"backbone": name, **texts}] if texts else []
+    return pd.concat([cells, pd.DataFrame(rows, columns=cells.columns)]) if rows else cells
 
 
 def export_files(runs: RunSet) -> dict[str, str]:
@@ -311,10 +351,12 @@ def export_files(runs: RunSet) -> dict[str, str]:
         for ending, bound in (("", "mean"), ("_low", "low"), ("_high", "high"))
     }
     texts = {c.name: [runs.text(name, c) for name in runs.records] for c in runs.columns}
-    note = DAGGER_NOTE if any(runs.has_dagger(*key) for key in runs.intervals) else ""
+    dagger = DAGGER_NOTE if any(runs.has_dagger(*key) for key in runs.intervals) else ""
+    note = " ".join(filter(None, (INTERVALS_NOTE if runs.columns else "", dagger)))
     numbers = results.assign(**values)
-    shown, common = without_common(results)
-    files = table_files("results", numbers, shown.assign(**texts), note, common)
+    shown, common = without_common(results, [*runs.records.values()])
+    cells = with_baselines(runs, shown.assign(**texts))
+    files = table_files("results", numbers, cells, note, common)
     files["results.json"] = numbers.to_json(orient="records", indent=2) + "\n"
     files["examples.csv"] = examples_table(runs).to_csv(index=False)
     losses = logged_table(runs, Artifact.PAINTING_LOSSES)

@@ -38,7 +38,7 @@ def table_files(
         f"{stem}.csv": values.to_csv(index=False),
         f"{stem}.md": f"{markdown(cells)}\n{below}" + (f"\n{facts}\n" if facts else ""),
         f"{stem}.tex": as_text(cells).to_latex(index=False, escape=True)
-        + below
+        + below.replace("%", r"\%")
         + (f"% {facts}\n" if facts else ""),
     }
 

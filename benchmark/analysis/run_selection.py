@@ -22,6 +22,12 @@ def not_started(tracker: Tracker, title: str, records: Sequence[RunRecord]) -> i
     return sweep.runs - len({run.number for run in records if is_planned(run)}) if sweep else 0
 
 
+def listed_last(names: Sequence[str], most: int = 8) -> str:
+    """The last of some names, and how many there are."""
+    shown = ", ".join(names[-most:])
+    return f"{shown} (the last {most} of {len(names)})" if len(names) > most else shown
+
+
 def is_planned(run: RunRecord) -> bool:
     """Whether a run is the sweep's own, not pictures that `benchmark.evaluate` added."""
     return run.agg != MADE_ELSEWHERE
@@ -38,13 +44,13 @@ def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunReco
     if options.experiment and not (record or options.sweep):
         title, records = options.experiment, tracker.all_runs()
     else:
-        title = record.sweep if record else options.sweep or tracker.last_sweep() or ""
+        last = tracker.last_resumable() or tracker.last_sweep() or ""
+        title = record.sweep if record else options.sweep or last
         records = tracker.runs_of(title) if title else []
     if not records:
         known = sorted({record.sweep for record in tracker.all_runs()})
         raise ConfigError(
-            f"no runs of sweep '{title}'.{did_you_mean(title, known)} "
-            f"Known: {', '.join(known[-8:])}"
+            f"no runs of sweep '{title}'.{did_you_mean(title, known)} Known: {listed_last(known)}"
             if known
             else f"{tracker.uri} has no runs yet"
         )

@@ -67,9 +67,17 @@ def unknown_option(option: str) -> ConfigError:
     # As it is written, or as its group is called: aggregation is agg.
     spoken = {KINDS.get(group, group): group for group in (*SINGLE_GROUPS, "metrics")}
     spoken |= {group: group for group in SINGLE_GROUPS}
+    # By its initials, too: optimizer.lr is optimizer.learning_rate.
+    ending += [name for name in known if initials(name) == option]
     nearest = min(ending, key=len) if ending else closest(option, [*spoken, *known])
     hint = f" Did you mean '{spoken.get(nearest, nearest)}'?" if nearest else ""
     return ConfigError(f"no such option.{hint} `python -m benchmark --help` lists them.", option)
+
+
+def initials(option: str) -> str:
+    """A dotted name with its last part as the first letters of its words."""
+    group, dot, last = option.rpartition(".")
+    return group + dot + "".join(word[:1] for word in last.split("_"))
 
 
 def owners() -> dict[str, list[str]]:

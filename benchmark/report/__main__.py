@@ -17,11 +17,15 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m benchmark.report",
         description="Write one HTML page of the results: a summary, the table with its intervals "
         "and paired tests, the pictures, figures, and how to repeat it. It needs no network. "
-        "Without options: the sweep (or single run) that started last.",
+        "Without options: the last sweep or single run of `python -m benchmark`.",
     )
     add_selection(parser)
+    parser.add_argument("name", nargs="?", help="the same as --sweep NAME")
     parser.add_argument("--output", help="file (default: mlruns/reports/NAME/report.html)")
     options = parser.parse_args(arguments)
+    if options.name and options.sweep:
+        parser.error("the sweep is named twice")
+    options.sweep = options.sweep or options.name
     with explained_imports():
         from benchmark.analysis.run_selection import select_runs
         from benchmark.report.page import write_report

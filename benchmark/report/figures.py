@@ -17,9 +17,8 @@ from benchmark.analysis.charts import (
     loss_chart,
     loss_histories,
 )
-from benchmark.analysis.comparison import DAGGER, Column, RunSet
+from benchmark.analysis.comparison import BASELINES, DAGGER, Column, RunSet
 from benchmark.analysis.statistics import SIGNS, comparable, pareto_front
-from benchmark.metrics.table import CONTENT, PAINTING
 from benchmark.tracking.records import image_key
 
 SPARSE: Mapping[str, Any] = {"tickCount": 6, "labelOverlap": True, "labelSeparation": 4}
@@ -29,8 +28,8 @@ DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "one": "
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1"}
 """Which values are good, in words and as a sign."""
 
-BASELINES = {CONTENT: "content picture, untouched", PAINTING: "held-out paintings"}
-"""Other subjects than results, for comparison."""
+TIMES = 1.25
+"""Between models' seconds, from which on a figure shows them: less is the machine's noise."""
 
 
 class Figure(NamedTuple):
@@ -181,8 +180,10 @@ def _merits(values: pd.Series, better: str) -> pd.Series:
 
 
 def _size_by_seconds(table: pd.DataFrame) -> Any:
-    """The size of points by the column seconds, or one where it is not known of all."""
+    """The size of points by the column seconds; one where these are alike, or unknown of some."""
     if table["seconds"].isna().any():
+        return alt.value(90)
+    if table["seconds"].max() < TIMES * table["seconds"].min():
         return alt.value(90)
     size = alt.Size("seconds:Q", title="seconds a picture").scale(zero=False, range=[60, 400])
     return size.legend(legend(symbolFillColor="gray", tickCount=3))

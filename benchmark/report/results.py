@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.comparison import Column, RunSet
+from benchmark.analysis.comparison import BASELINES, Column, RunSet
 from benchmark.analysis.statistics import Interval, comparable
-from benchmark.report.figures import ARROWS, BASELINES, by_evaluator
+from benchmark.report.figures import ARROWS, by_evaluator
 
 
 class Heading(NamedTuple):

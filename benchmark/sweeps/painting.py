@@ -92,7 +92,8 @@ class Writing:
         try:
             if self.reached:
                 self.write(self.reached[0].images())
-                said = f"wrote {', '.join(map(str, self.files))}"
+                said = f"wrote what was there after epoch {self.reached[0].number}: "
+                said += ", ".join(map(str, self.files))
         except Exception as error:
             said = f"nothing could be written: {reason_of(error)}"
         self.screen.print(f"{why}: {said}", style="red", soft_wrap=True)

@@ -8,6 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
+from benchmark.analysis.pages import with_noun
 from benchmark.config.schema import Consistency, Estimate
 from benchmark.runs.progress import Output
 from benchmark.runtime.interrupts import EXIT_CODE
@@ -164,7 +165,7 @@ def print_estimate(job: Job, screen: Output, done: int) -> None:
     height, width = film.sides(job.size)
     disk = film.frames * height * width * 3
     screen.print(
-        f"Estimated: {left} frames of {width} × {height}, {film.frames} in all; "
+        f"Estimated: {with_noun(left, 'frame')} of {width} × {height}, {film.frames} in all; "
         f"about {duration(seconds)} on this machine, {seconds / max(left, 1):.3g} s a frame; at "
         f"most {disk / 1e6:.3g} MB of disk while it is painted",
         soft_wrap=True,

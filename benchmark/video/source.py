@@ -104,6 +104,9 @@ def open_film(path: Path, selection: Selection) -> Film:
         in_part = "no frame in the part that --from and --to name"
         whole = selection.begin == 0 and selection.end is None
         raise InputError("has no frames" if whole else in_part, OPTION, str(path))
+    if len(times) == 1 and path.suffix.lower() in Image.registered_extensions():
+        reason = "is a picture, not a film: python -m benchmark.stylize paints it"
+        raise InputError(reason, OPTION, str(path))
     duration = times[-1] - times[0] + 1 / rate
     numbers, shown = _schedule([time - times[0] for time in times], duration, selection.fps)
     wanted = [times[number] for number in numbers]
