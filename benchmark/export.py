@@ -49,7 +49,7 @@ def export_runs(options: argparse.Namespace) -> list[Path]:
     files = export_files(read_runs(tracker, records))
     print(markdown(results_table(records)[PRINTED]))
     if missing := not_started(tracker, title, records):
-        print(f"not started: {with_noun(missing, 'run')} more")
+        print(f"not started: {with_noun(missing, 'run')}")
     return write_files(_folder(options, title), files)
 
 

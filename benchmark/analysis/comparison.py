@@ -343,6 +343,10 @@ def with_baselines(runs: RunSet, cells: pd.DataFrame) -> pd.DataFrame:
 def export_files(runs: RunSet) -> dict[str, str]:
     """The results as CSV, Markdown, LaTeX and JSON; examples, paintings, scores, tests as CSV."""
     results = results_table([*runs.records.values()])
+    pairs = zip(runs.places, runs.records.values(), strict=True)
+    options = [place.row.removeprefix(record.backbone or "?").strip() for place, record in pairs]
+    if any(options):  # What tells runs of one model apart.
+        results.insert(2, "options", options)
     values = {
         f"{column.name}{ending}": [
             getattr(runs.interval(name, column), bound) for name in runs.records

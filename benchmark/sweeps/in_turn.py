@@ -23,7 +23,7 @@ def sweep_in_turn(title: str, names: Sequence[str], overrides: Sequence[str]) ->
 
 
 def exit_code(command: Sequence[str]) -> int:
-    """That of a process at the root, which ends in order where this one is interrupted.
+    """The exit code of a process at the root, which ends in order where this one is interrupted.
 
     Ctrl-C reaches both; SIGTERM, which reaches this one alone, is passed on.
     """

@@ -204,7 +204,7 @@ class Tracker:
         return last[0].sweep if last else None
 
     def last_resumable(self) -> str | None:
-        """The same of `python -m benchmark` alone: pictures and films have no fingerprint."""
+        """Name of the last sweep or run that resumes; pictures and films have no fingerprint."""
         kinds = (f"tags.{KIND} = '{SweepRecord.kind}'", "tags.fingerprint != ''")
         last = [record for kind in kinds for record in self._records(kind, 1)]
         return max(last, key=lambda record: record.started).sweep if last else None
