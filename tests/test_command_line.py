@@ -176,7 +176,7 @@ def test_export_reads_the_store_alone(
     means = examples.groupby("run_id")["total_loss"].mean()
     np.testing.assert_allclose(means[results["run_id"]], results["total_loss"], rtol=1e-6)
     assert len(json.loads((tmp_path / "results.json").read_text())) == 4
-    assert (tmp_path / "results.md").read_text().count("\n| ") == 4 + 2  # baselines
+    assert (tmp_path / "results.md").read_text().count("\n| ") == 4 + 1  # the untouched photographs
     assert r"\toprule" in (tmp_path / "results.tex").read_text()
     capsys.readouterr()
     with pytest.raises(SystemExit, match="2"):

@@ -103,7 +103,9 @@ def add_run(
 ) -> None:
     """A run with pictures and scores; without values one that left nothing but its end."""
     number = len(tracker.runs_of("größe"))
-    facts = RunFacts(sweep="größe", number=number, backbone="vgg", agg=agg, optimizer="adam")
+    facts = RunFacts(
+        sweep="größe", fingerprint="x", number=number, backbone="vgg", agg=agg, optimizer="adam"
+    )
     log = tracker.start(f"vgg · {agg}", facts)
     log.params({"epochs": 3, "agg.name": agg, "image_size": 8})
     if values is not None:

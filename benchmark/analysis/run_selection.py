@@ -44,7 +44,7 @@ def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunReco
     if options.experiment and not (record or options.sweep):
         title, records = options.experiment, tracker.all_runs()
     else:
-        last = tracker.last_resumable() or tracker.last_sweep() or ""
+        last = tracker.last_resumable(with_runs=True) or tracker.last_sweep() or ""
         title = record.sweep if record else options.sweep or last
         records = tracker.runs_of(title) if title else []
     if not records:

@@ -203,9 +203,9 @@ class Tracker:
         last = self._records(f"tags.sweep != '' AND tags.{KIND} != ''", 1)
         return last[0].sweep if last else None
 
-    def last_resumable(self) -> str | None:
+    def last_resumable(self, *, with_runs: bool = False) -> str | None:
         """Name of the last sweep or run that resumes; pictures and films have no fingerprint."""
-        kinds = (f"tags.{KIND} = '{SweepRecord.kind}'", "tags.fingerprint != ''")
+        kinds = ["tags.fingerprint != ''", f"tags.{KIND} = '{SweepRecord.kind}'"][: 2 - with_runs]
         last = [record for kind in kinds for record in self._records(kind, 1)]
         return max(last, key=lambda record: record.started).sweep if last else None
 
