@@ -471,7 +471,7 @@ COMMANDS: list[tuple[str, Row]] = [
     ("benchmark.ui", ("--tracking-uri http://127.0.0.1:9", "tracking.uri=http://127.0.0.1:9")),
     ("benchmark.ui", ("--tracking-uri sqlite:///{tmp}/x.db", "", "{tmp}/x.db")),
     ("benchmark.report", ("{uri} --sweep nope", "", "'nope'")),
-    ("benchmark.report", ("extra", "", "unrecognized arguments: extra")),
+    ("benchmark.report", ("a {uri} extra", "", "unrecognized arguments: extra")),
     ("benchmark.evaluate", ("{uri} epochs=3", "epochs=3")),
     ("benchmark.evaluate", ("{uri} metrics=[ssin]", "metrics=ssin", "Did you mean 'ssim'?")),
     (
