@@ -44,6 +44,12 @@ def name_key(name: str) -> str:
     return "".join(words(name))
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names of which those that were there before are numbered: a, a (2), a (3)."""
+    counts = [names[:place].count(name) + 1 for place, name in enumerate(names)]
+    return [f"{n} ({count})" if count > 1 else n for n, count in zip(names, counts, strict=True)]
+
+
 def chosen_names(option: str, known: Aliases, wanted: Sequence[str]) -> list[str]:
     """The known names that a person means, in the order meant.
 

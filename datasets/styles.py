@@ -8,7 +8,7 @@ from typing import Literal
 from benchmark.user_input import closest
 from datasets import best_artworks, folder, sample
 from datasets.images import DatasetError, ImageSet
-from datasets.names import name_key
+from datasets.names import name_key, numbered
 from datasets.painters import PAINTERS
 
 FIRST_PAINTER = "amber nocturne"
@@ -28,12 +28,8 @@ def paintings(styles: list[list[str] | str], root: str | None = None) -> list[Im
         for style in styles
         for one in paintings_of([style] if isinstance(style, str) else style, root)
     ]
-    names = [one.name for one in sets]
-    again = [names[:place].count(name) + 1 for place, name in enumerate(names)]
-    return [
-        replace(one, name=f"{one.name} ({count})") if count > 1 else one
-        for one, count in zip(sets, again, strict=True)
-    ]
+    names = numbered([one.name for one in sets])
+    return [replace(one, name=name) for one, name in zip(sets, names, strict=True)]
 
 
 def paintings_of(style: Sequence[str], root: str | None) -> list[ImageSet]:

@@ -18,7 +18,7 @@ pytest.importorskip("gradio", reason="no Gradio: pip install -e '.[app]'")
 
 from benchmark import stylize
 from benchmark.app import __main__ as app
-from benchmark.app import gallery
+from benchmark.app import choices, gallery
 from benchmark.app.choices import (
     QUALITIES,
     ArtistChoice,
@@ -65,6 +65,15 @@ def service(tmp_path: Path, picture_folder: Path) -> Iterator[Service]:
     )
     yield made
     made.close()
+
+
+def test_artists_of_one_name_are_told_apart(picture_folder: Path) -> None:
+    (picture_folder / "Ada").rename(picture_folder / "amber nocturne")
+    artists = gallery.artists(str(picture_folder), None)
+    own = choices.named(artists, "amber nocturne (2)")
+    assert not own.is_built_in
+    assert choices.named(artists, "amber nocturne").is_built_in
+    assert len(own.paintings.images) == 12
 
 
 def last(updates: Iterator[Update], on: Callable[[Stage], None] = lambda stage: None) -> Update:

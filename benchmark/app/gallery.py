@@ -9,6 +9,7 @@ from PIL import Image
 from benchmark.app.choices import ArtistChoice
 from datasets import ImageSet, best_artworks, folder, kaggle, sample
 from datasets.catalogue import Artist
+from datasets.names import numbered
 
 THUMBNAIL = 256  # pixels a side
 
@@ -44,12 +45,8 @@ def artists(paintings: str | None, archive: str | None) -> list[ArtistChoice]:
             ArtistChoice(artist.name, _set(artist), str(root / artist.name))
             for artist in folder.catalogue(str(root)).artists
         ]
-    names = [one.name for one in found]
-    again = [names[:place].count(one.name) + 1 for place, one in enumerate(found)]
-    return [
-        replace(one, name=f"{one.name} ({count})") if count > 1 else one
-        for one, count in zip(found, again, strict=True)
-    ]
+    names = numbered([one.name for one in found])
+    return [replace(one, name=name) for one, name in zip(found, names, strict=True)]
 
 
 def _set(artist: Artist) -> ImageSet:
