@@ -44,7 +44,7 @@ def each_yaml_is_parsed_once() -> Iterator[None]:
         source = repository._find_object_source(config_path, ObjectType.CONFIG)
         if source is None:
             return load(repository, config_path)
-        file = Path(source.path, config_path).with_suffix(".yaml")
+        file = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
         written = file.stat().st_mtime_ns if source.scheme() == "file" and file.is_file() else 0
         key = source.path, config_path, written
         if key not in parsed:

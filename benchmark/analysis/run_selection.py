@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from benchmark.config.errors import ConfigError
 from benchmark.config.schema import SWEEP_NAME
-from benchmark.tracking.records import MADE_ELSEWHERE, RunRecord
+from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 from benchmark.user_input import did_you_mean
 
@@ -19,18 +19,13 @@ def open_store(options: argparse.Namespace, experiment: str | None) -> Tracker:
 def not_started(tracker: Tracker, title: str, records: Sequence[RunRecord]) -> int:
     """How many runs of a sweep are not there yet, if the title of the selected runs names one."""
     sweep = tracker.sweep_run(title) if SWEEP_NAME.fullmatch(title) else None
-    return sweep.runs - len({run.number for run in records if is_planned(run)}) if sweep else 0
+    return sweep.runs - len({run.number for run in records if run.is_ours}) if sweep else 0
 
 
 def listed_last(names: Sequence[str], most: int = 8) -> str:
     """The last of some names, and how many there are."""
     shown = ", ".join(names[-most:])
     return f"{shown} (the last {most} of {len(names)})" if len(names) > most else shown
-
-
-def is_planned(run: RunRecord) -> bool:
-    """Whether a run is the sweep's own, not pictures that `benchmark.evaluate` added."""
-    return run.agg != MADE_ELSEWHERE
 
 
 def select_runs(options: argparse.Namespace) -> tuple[Tracker, str, list[RunRecord]]:

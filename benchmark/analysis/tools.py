@@ -18,7 +18,7 @@ from benchmark.analysis.statistics import (
     holm,
     paired_tests,
 )
-from benchmark.tracking.records import MADE_ELSEWHERE, RunRecord
+from benchmark.tracking.records import RunRecord
 
 PRIMARY = "vgg simple normalised, 60 epochs"
 """The curve of ours that the claim is about."""
@@ -57,7 +57,7 @@ class Curve(NamedTuple):
 def place(run: RunRecord) -> Place:
     """A curve is a row: all that a run was made with but its content weight."""
     option = run.params.get
-    if run.agg == MADE_ELSEWHERE:
+    if not run.is_ours:
         row = f"{run.backbone}, {option('epochs')} steps"
     else:
         kinds = (option("loss.name"), option("optimizer.name"))
@@ -76,7 +76,7 @@ def curves(runs: RunSet) -> list[Curve]:
         names = [one.name for one in places]
         records = [runs.records[name] for name in names]
         seconds = float(np.mean([record.seconds_each for record in records]))
-        found.append(Curve(row, names, seconds, records[0].agg == MADE_ELSEWHERE))
+        found.append(Curve(row, names, seconds, not records[0].is_ours))
     return sorted(found, key=lambda curve: not curve.is_program)
 
 
@@ -258,7 +258,7 @@ def chart(
 def left_open(answered: Iterable[RunSet]) -> list[str]:
     """What these runs cannot say."""
     runs = [run for of_question in answered for run in of_question.places.values()]
-    programs = sorted({run.backbone for run in runs if run.agg == MADE_ELSEWHERE})
+    programs = sorted({run.backbone for run in runs if not run.is_ours})
     return [
         "An interval is over these artists and photographs, not over others.",
         "Judges are networks and colours. What people see `python -m benchmark.rate` asks.",

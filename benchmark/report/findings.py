@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from benchmark.analysis.comparison import DAGGER, HARDLY_CHANGED, Column, RunSet
 from benchmark.analysis.pages import with_noun
 from benchmark.analysis.statistics import ALPHA, smallest_p
-from benchmark.tracking.records import MADE_ELSEWHERE, RunRecord
+from benchmark.tracking.records import RunRecord
 
 ASPECTS = (
     ("Style nearest to the artist's held-out paintings", ("held_out_distance",)),
@@ -76,7 +76,7 @@ def what_was_run(records: Sequence[RunRecord]) -> str:
         f"({listed(backbones)}), {with_noun(len(aggs), 'aggregation')} ({listed(aggs)}), "
         f"optimised with {listed(optimizers)}"
     )
-    ours = [r for r in records if r.agg != MADE_ELSEWHERE]
+    ours = [r for r in records if r.is_ours]
     limits = distinct(r.params["epochs"] for r in ours if "epochs" in r.params)
     sizes = distinct(r.params["image_size"] for r in records if "image_size" in r.params)
     text += f" for at most {' or '.join(limits)} epochs" if limits else ""

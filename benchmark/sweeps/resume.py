@@ -43,9 +43,8 @@ def resume_sweep(
     jobs = earlier_jobs(pairs_of(plan.hydra), name)
     if jobs:
         jobs.wait(output.print)
-    # Without the pictures that `benchmark.evaluate` added.
-    found, parent = tracker.runs_of(name), tracker.sweep_run(name)
-    runs = {run.number: run for run in found if run.number < len(plan.settings)}
+    runs = {run.number: run for run in tracker.runs_of(name) if run.is_ours}
+    parent = tracker.sweep_run(name)
     _check_not_running([*([parent] if parent else []), *runs.values()], force=force)
     for run in runs.values():
         if force and run.status == "running":

@@ -92,8 +92,7 @@ class Sweep:
 
     def _runs(self) -> list[RunRecord]:
         """Its runs so far, without those that `benchmark.evaluate --pictures` added."""
-        runs = self.tracker.runs_of(self.name)
-        return [run for run in runs if run.number < len(self.plan.settings)]
+        return [run for run in self.tracker.runs_of(self.name) if run.is_ours]
 
     def _close(self, output: Console, runs: Sequence[RunRecord], status: Status) -> None:
         """Give the parent run the table and the sheet of all cells, end it, and print a summary."""

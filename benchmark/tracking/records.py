@@ -207,6 +207,11 @@ class RunRecord(RunFacts, Stored):
     scores: Mapping[str, float]  # mean of each metric, "NAME" or "NAME.EVALUATOR"
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it was painted here, and not by a program whose pictures were scored."""
+        return self.agg != MADE_ELSEWHERE
+
+    @property
     def seconds_each(self) -> float:
         """Seconds that a picture took; NaN where they are unknown."""
         seconds, examples = self.results.seconds, self.results.examples

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,11 +102,8 @@ class Work:
 
 def kept_sweep(folder: Path, fingerprint: str) -> str | None:
     """The name under which the same request is logged, if frames of it are in a folder."""
-    try:
-        kept = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
-        return str(kept["sweep"]) if kept["fingerprint"] == fingerprint else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    kept = _request(folder)
+    return str(kept.get("sweep")) if kept.get("fingerprint") == fingerprint else None
 
 
 def check_folder_free(option: str, folder: Path, fingerprint: str, *, force: bool) -> None:
@@ -129,10 +126,7 @@ def check_folder_free(option: str, folder: Path, fingerprint: str, *, force: boo
 
 def is_output(folder: Path, output: Path) -> bool:
     """Whether the frames in a folder were painted for such a film."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
-        return bool(kept["output"] == str(output.absolute()))
-    return False
+    return _request(folder).get("output") == str(output.absolute())
 
 
 @contextmanager
@@ -165,6 +159,15 @@ def opened_work(
             reason = f"cannot be written to: {error.strerror or error}"
             raise InputError(reason, "--output", str(folder)) from error
         yield Work(folder, known or sweep)
+
+
+def _request(folder: Path) -> Mapping[str, object]:
+    """What is kept of the request that a folder's frames are of; empty where that is unreadable."""
+    try:
+        kept = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _frames(folder: Path) -> list[Path]:
