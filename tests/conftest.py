@@ -4,19 +4,20 @@ import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.hydra import Hydra
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from PIL import Image
 
 from benchmark.runtime.interrupts import Interrupts
 from tests.archive import make_archive, make_films
-from tests.commands import TINY, command, store
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -57,6 +58,22 @@ def each_yaml_is_parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def modes_are_not_composed() -> Iterator[None]:
+    """Before a command Hydra composes everything once more to see whether it says `hydra.mode`.
+
+    Here only experiments do.
+    """
+    get_mode = Hydra.get_mode
+
+    def mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+        may_say = any(one.lstrip("+").startswith(("experiment", "hydra")) for one in overrides)
+        return get_mode(hydra, config_name, overrides) if may_say else None
+
+    with patch.object(Hydra, "get_mode", mode):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_signal_is_watched() -> Iterator[None]:
     """A command in this process leaves it as it was: what watches signals would end the tests."""
     with patch.object(Interrupts, "install"):
@@ -69,6 +86,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Under pytest-xdist the first worker that needs it makes it for all.
     """
+    # Imported late: the process that only gives tests to workers needs no TensorFlow.
+    from tests.commands import TINY, command, store
+
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "recorded"
     with FileLock(f"{folder}.lock"):

@@ -32,19 +32,20 @@ Faulty = Callable[[str], str]
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow's client does not ask again by itself, and waits a second."""
+    """MLflow's client does not ask again by itself."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
 
 
 @pytest.fixture
-def faulty() -> Iterator[Faulty]:
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
     """Starts servers that fail, each in its way; gives their addresses."""
     started: list[ThreadingHTTPServer] = []
 
     def start(fault: str, port: int = 0) -> str:
         if fault == "refused":
             return f"http://127.0.0.1:{free_port()}"
+        if fault == "silent":
+            monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
         server = ThreadingHTTPServer(("127.0.0.1", port), handler(fault))
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         started.append(server)
