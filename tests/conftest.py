@@ -1,5 +1,6 @@
 """What tests share: where the real data lies, a recorded sweep, and tiny inputs."""
 
+import gc
 import os
 import pickle
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from filelock import FileLock
-from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.hydra import Hydra
+from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig
 from PIL import Image
 
+from benchmark.config.registry import CONF
 from benchmark.runtime.interrupts import Interrupts
 from tests.archive import make_archive, make_films
 
@@ -29,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason=f"no real data: {SHARED} is absent"))
+
+
+def pytest_collection_finish() -> None:
+    """The collector of garbage need not look at the libraries again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -54,6 +65,27 @@ def each_yaml_is_parsed_once() -> Iterator[None]:
         return result
 
     with patch.object(ConfigRepository, "load_config", load_config):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def the_same_files_are_merged_once() -> Iterator[None]:
+    """Those of `conf/`, of which Hydra makes each configuration anew, before its overrides."""
+    merged: dict[str, bytes] = {}
+    merge = ConfigLoaderImpl._compose_config_from_defaults_list
+
+    def compose(
+        loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
+    ) -> DictConfig:
+        if {one.path for one in repo.get_sources() if one.scheme() == "file"} != {str(CONF)}:
+            return merge(loader, defaults, repo)
+        files = repr(defaults)
+        if files not in merged:
+            merged[files] = pickle.dumps(merge(loader, defaults, repo))
+        result: DictConfig = pickle.loads(merged[files])
+        return result
+
+    with patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose):
         yield
 
 

@@ -170,11 +170,14 @@ def optimized(run: Prepared) -> Result:
 
 @pytest.mark.backends
 @pytest.mark.parametrize(
-    ("mode", "options"),
-    [("linear", ()), ("luminance", ("shape=native", "style_scale=1.5", "init=noise"))],
+    ("mode", "options", "places"),
+    [
+        ("linear", (), (0, 5)),
+        ("luminance", ("shape=native", "style_scale=1.5", "init=noise"), (5,)),
+    ],
 )
 def test_each_content_is_optimised_towards_paintings_in_its_colours(
-    photos: Path, mode: str, options: tuple[str, ...]
+    photos: Path, mode: str, options: tuple[str, ...], places: tuple[int, ...]
 ) -> None:
     """As if each were optimised alone, of pictures that are recoloured by hand; in order."""
     run = prepared(photos, mode, *options)
@@ -184,7 +187,7 @@ def test_each_content_is_optimised_towards_paintings_in_its_colours(
     rows = compare_with_paintings(run, together.images)
     side, native = round(48 * run.style_scale), run.native
     starts = run.start.images(run.contents(), run.examples)
-    for place in (0, 5):
+    for place in places:
         artist, _ = run.examples[place]
         paintings, photograph = run.paintings[place // 3], run.contents()[place % 3]
         pixels = WORKSPACE.kept.pictures(paintings.image_set, side, native, run.disk)

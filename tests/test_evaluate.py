@@ -215,8 +215,8 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
     small = [
         *TINY[:-2],
         "epochs=1",
-        "backbone=mobilenet",
-        "evaluation.evaluators=[mobilenet]",
+        "backbone=vgg_shallow",
+        "evaluation.evaluators=[vgg_shallow]",
         "evaluation.weights=random",
         "evaluation.held_out=5",
         "metrics=[change,colour_distance,grain,held_out_distance,recognition,ssim]",
@@ -237,11 +237,11 @@ def test_the_questions_are_answered_from_what_was_run(tmp_path: Path, folder_dat
     assert questions.main(["--tracking-uri", uri(tmp_path), "--output", str(tmp_path)]) == 0
     text = (tmp_path / "questions.md").read_text()
     assert text.count("\n## ") == 5
-    assert "mobilenet (random) logged" in text
+    assert "vgg_shallow (random) logged" in text
     assert "| one painting" in text
     assert "| power 0, 3 paintings" in text
-    assert "mobilenet none normalised 0" in text
-    assert "mobilenet: only with random weights here" in text
+    assert "vgg_shallow none normalised 0" in text
+    assert "vgg_shallow: only with random weights here" in text
     for file in ("findings.jpg", "means.jpg", "means.png", "peakiness.png", "smoothing.jpg"):
         with Image.open(tmp_path / file) as picture:
             assert picture.width > 100
