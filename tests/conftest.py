@@ -4,6 +4,7 @@ import gc
 import os
 import pickle
 from collections.abc import Iterator
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +23,7 @@ from PIL import Image
 
 from benchmark.config.registry import CONF
 from benchmark.runtime.interrupts import Interrupts
+from datasets import painters
 from tests.archive import make_archive, make_films
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -102,6 +104,19 @@ def modes_are_not_composed() -> Iterator[None]:
         return get_mode(hydra, config_name, overrides) if may_say else None
 
     with patch.object(Hydra, "get_mode", mode):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_sample_is_painted_once() -> Iterator[None]:
+    """In every run without a cache they would be painted anew."""
+    painted = cache(painters.paint)
+
+    @wraps(painters.paint)
+    def paint(painter: str, number: int) -> Image.Image:
+        return painted(painter, number).copy()
+
+    with patch.object(painters, "paint", paint):
         yield
 
 

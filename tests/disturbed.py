@@ -19,7 +19,7 @@ CLOCKED = ("seconds_per_step", "examples_per_second", "seconds")
 def sweep_arguments(folder: Path, epochs: int, agg: str = "simple,squared") -> list[str]:
     """The overrides of a sweep of two runs for each aggregation, in a store of its own."""
     return [
-        *("-m", "backbone=mobilenet", f"agg={agg}", "keep=last,best", *TINY),
+        *("-m", "backbone=vgg_shallow", f"agg={agg}", "keep=last,best", *TINY),
         *(f"epochs={epochs}", "early_stopping.patience=null", "snapshots=[0,2,7]"),
         *(f"tracking.sweep={NAME}", store(folder), f"checkpoint.folder={folder / 'checkpoints'}"),
         *("checkpoint.every_epochs=3", "optimizer=adam"),

@@ -218,7 +218,7 @@ def test_a_diverged_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> Non
     done = inside(
         "benchmark",
         "-m",
-        "backbone=mobilenet",
+        "backbone=vgg_shallow",
         "optimizer=sgd",
         "optimizer.learning_rate=1e3,1e-8",
         "divergence_factor=1.01",
@@ -244,7 +244,7 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None
     done = inside(
         "benchmark",
         "-m",
-        "backbone=mobilenet",
+        "backbone=vgg_shallow",
         f"agg._target_={targets}",
         "~agg.p",
         *NEVER_STOP,
@@ -261,7 +261,7 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None
 
 
 def test_sigterm_ends_a_run_as_killed(tmp_path: Path) -> None:
-    overrides = ["backbone=mobilenet", "agg=simple,squared", *NEVER_STOP, "epochs=100000"]
+    overrides = ["backbone=vgg_shallow", "agg=simple,squared", *NEVER_STOP, "epochs=100000"]
     log = tmp_path / "log"
     process = started("benchmark", "-m", *overrides, store(tmp_path), output=log)
     try:

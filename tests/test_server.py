@@ -23,7 +23,7 @@ from benchmark.report import __main__ as report
 from tests.commands import TINY, Process, command, inside, started
 from tests.servers import Server, missing_for_server, mlflow_server, postgresql
 
-NEVER_STOP = [*TINY, "backbone=mobilenet", "early_stopping.patience=null"]
+NEVER_STOP = [*TINY, "backbone=vgg_shallow", "early_stopping.patience=null"]
 
 AGGREGATIONS = ("simple", "squared")
 
