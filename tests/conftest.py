@@ -2,28 +2,20 @@
 
 import gc
 import os
-import pickle
+import sys
 from collections.abc import Iterator
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from filelock import FileLock
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository, IConfigRepository
-from hydra._internal.hydra import Hydra
-from hydra.core.default_element import ResultDefault
-from hydra.core.object_type import ObjectType
-from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
 from PIL import Image
 
-from benchmark.config.registry import CONF
 from benchmark.runtime.interrupts import Interrupts
 from datasets import painters
+from tests import fast_hydra
 from tests.archive import make_archive, make_films
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -39,71 +31,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The collector of garbage need not look at the libraries again and again."""
+    """Full collections of garbage took a twentieth of the time: a tenth of them, past libraries."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], 100)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def each_yaml_is_parsed_once() -> Iterator[None]:
-    """Hydra parses some 35 for each of the tests' thousand configurations.
-
-    `FileConfigSource` itself cannot be patched: Hydra makes that class anew when it looks for
-    plugins.
-    """
-    parsed: dict[tuple[str, str, int], bytes] = {}
-    load = ConfigRepository.load_config
-
-    def load_config(repository: ConfigRepository, config_path: str) -> ConfigResult | None:
-        source = repository._find_object_source(config_path, ObjectType.CONFIG)
-        if source is None:
-            return load(repository, config_path)
-        file = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
-        written = file.stat().st_mtime_ns if source.scheme() == "file" and file.is_file() else 0
-        key = source.path, config_path, written
-        if key not in parsed:
-            parsed[key] = pickle.dumps(load(repository, config_path))
-        result: ConfigResult = pickle.loads(parsed[key])
-        return result
-
-    with patch.object(ConfigRepository, "load_config", load_config):
+def compositions_are_fast() -> Iterator[None]:
+    """The tests make a thousand configurations, at a fifth of a second each."""
+    with fast_hydra.installed():
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
-def the_same_files_are_merged_once() -> Iterator[None]:
-    """Those of `conf/`, of which Hydra makes each configuration anew, before its overrides."""
-    merged: dict[str, bytes] = {}
-    merge = ConfigLoaderImpl._compose_config_from_defaults_list
-
-    def compose(
-        loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
-    ) -> DictConfig:
-        if {one.path for one in repo.get_sources() if one.scheme() == "file"} != {str(CONF)}:
-            return merge(loader, defaults, repo)
-        files = repr(defaults)
-        if files not in merged:
-            merged[files] = pickle.dumps(merge(loader, defaults, repo))
-        result: DictConfig = pickle.loads(merged[files])
-        return result
-
-    with patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose):
+def migrations_are_read_once() -> Iterator[None]:
+    """MLflow reads all scripts of its databases' migrations for each store that it opens."""
+    if "mlflow" not in sys.modules:  # No test that was collected opens a store.
         yield
+        return
+    from mlflow.store.db import utils
 
-
-@pytest.fixture(autouse=True, scope="session")
-def modes_are_not_composed() -> Iterator[None]:
-    """Before a command Hydra composes everything once more to see whether it says `hydra.mode`.
-
-    Here only experiments do.
-    """
-    get_mode = Hydra.get_mode
-
-    def mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        may_say = any(one.lstrip("+").startswith(("experiment", "hydra")) for one in overrides)
-        return get_mode(hydra, config_name, overrides) if may_say else None
-
-    with patch.object(Hydra, "get_mode", mode):
+    newest = cache(utils._get_latest_schema_revision)
+    with patch.object(utils, "_get_latest_schema_revision", newest):
         yield
 
 

@@ -20,7 +20,7 @@ from tests.conftest import SHARED
 pytestmark = pytest.mark.real_data
 
 SMALL = [
-    "backbone=vgg_shallow",
+    "backbone=mobilenet",
     "agg=simple,squared",
     f"backbone.weights={SHARED / 'weights'}",
     f"dataset.root={SHARED / 'data' / 'best-artworks'}",
@@ -37,7 +37,7 @@ SMALL = [
 
 DURATION = r"(\d+ s|\d+ min|\d+ h \d\d min)"
 
-MODELS = [("vgg_shallow", "simple"), ("vgg_shallow", "squared")]
+MODELS = [("mobilenet", "simple"), ("mobilenet", "squared")]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def by_sql(folder: Path) -> dict[tuple[str, str, str], dict[str, tuple[float, in
 def test_the_cost_is_foretold_and_confirmed(trained: tuple[Path, str]) -> None:
     _, output = trained
     assert re.search(r"Estimated: 6 runs, 24 examples, at most 72 steps of one example", output)
-    assert re.search(r"measured per step of one example: vgg_shallow", output)
+    assert re.search(r"measured per step of one example: mobilenet", output)
     assert re.search(rf"1 of 6 runs done in {DURATION}, about {DURATION} left", output)
     assert re.search(r"6 of 6 runs done in .*, estimated: \d", output)
 
@@ -116,7 +116,7 @@ def test_the_test_phase_takes_what_won_and_the_export_says_so(
         [(used, (_, epochs))] = cells["test", backbone, agg].items()
         assert (used, epochs) == (best, trials[best][1])
     rows = {(row["backbone"], row["agg"]): row for row in table.to_dict("records")}
-    published = rows["vgg_shallow", "squared"]
+    published = rows["mobilenet", "squared"]
     assert (published["published_optimizer"], published["published_epochs"]) == ("adam", 100)
 
     client, runs = runs_in(folder, "study_small")
@@ -158,7 +158,7 @@ def test_a_missing_training_run_is_named_with_its_command(
     one = [*SMALL, "agg=simple", "estimate=skip", store(tmp_path)]
     lacking = inside("benchmark", "-m", "experiment=study_small_test", *one)
     assert lacking.returncode == 2
-    assert "training run of vgg_shallow · simple with rmsprop is missing. Start" in lacking.stderr
+    assert "training run of mobilenet · simple with rmsprop is missing. Start" in lacking.stderr
     other = inside("benchmark", "-m", "experiment=study_small_test", *one, "seed=1")
     assert "with adam had seed=0, not 1" in other.stderr
     [told] = re.findall(r"python -m (benchmark .*)", lacking.stderr)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from time import sleep
 
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -93,6 +95,32 @@ def test_an_interrupt_is_the_main_threads_alone() -> None:
         assert other.submit(interrupts.check).exception() is None
     with pytest.raises(KeyboardInterrupt):
         interrupts.check()
+
+
+def test_only_one_thread_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A main thread that comes back late from native code waits for the one that began to end it.
+
+    Else its exit would cut the other off, and the sweep would stay as one that runs.
+    """
+    interrupts, began, steps = Interrupts(), Event(), list[str]()
+    monkeypatch.setattr(os, "_exit", lambda code: steps.append(f"exit {code}"))
+
+    def write() -> None:
+        began.set()
+        sleep(0.2)
+        steps.append("written")
+
+    reader, writer = os.pipe()
+    os.write(writer, bytes([signal.SIGTERM]))
+    os.close(writer)
+    with ThreadPoolExecutor(1) as other, interrupts.on_forced_exit(write):
+        watching = other.submit(interrupts._watch, reader)
+        assert began.wait(10)
+        interrupts.is_shutting_down = True
+        steps.append("the main thread")
+        watching.result()
+    os.close(reader)
+    assert steps == ["written", "exit 130", "the main thread"]
 
 
 def test_a_signal_within_a_write_is_raised_at_its_end() -> None:

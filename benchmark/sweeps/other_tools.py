@@ -166,7 +166,9 @@ def write_inputs(overrides: Sequence[str], folder: Path, workspace: Workspace) -
         InputError: an option is wrong, or the data cannot be read.
         OSError: a file cannot be written.
     """
-    prepared = prepare(composed(overrides), workspace)
+    config = composed(overrides)
+    folder.mkdir(parents=True, exist_ok=True)  # First, for preparing may take minutes.
+    prepared = prepare(config, workspace)
     files = []
     sets = [(f"paintings/{images.name}", images) for images in prepared.paintings]
     for name, images in [*sets, ("content", prepared.content)]:
