@@ -2,22 +2,25 @@
 
 What depends on the files of `conf/` and on the variants chosen alone is made once a process; each
 configuration's own overrides are applied to a copy of it. Other files, such as a variant that a
-test writes, are read as ever. It takes the private functions of Hydra 1.3 for what they are.
+test writes, are read again when they change. It takes private functions of Hydra 1.3 for granted.
 """
 
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.defaults_list import DefaultsList, create_defaults_list
 from hydra._internal.hydra import Hydra
 from hydra.core.default_element import ResultDefault
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 from benchmark.config.registry import CONF
@@ -60,6 +63,22 @@ def installed() -> Iterator[None]:
         result: DictConfig = pickle.loads(merged[files])
         return result
 
+    read: dict[tuple[str, str, int], bytes] = {}
+    load = ConfigRepository.load_config
+
+    def load_config(repository: ConfigRepository, config_path: str) -> ConfigResult | None:
+        """As `FileConfigSource`, which Hydra makes anew when it looks for plugins."""
+        source = repository._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None:
+            return load(repository, config_path)
+        file = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
+        written = file.stat().st_mtime_ns if source.scheme() == "file" and file.is_file() else 0
+        key = source.path, config_path, written
+        if key not in read:
+            read[key] = pickle.dumps(load(repository, config_path))
+        result: ConfigResult = pickle.loads(read[key])
+        return result
+
     get_mode = Hydra.get_mode
 
     def mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
@@ -70,6 +89,7 @@ def installed() -> Iterator[None]:
     with (
         patch("hydra._internal.config_loader_impl.create_defaults_list", choose),
         patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose),
+        patch.object(ConfigRepository, "load_config", load_config),
         patch.object(Hydra, "get_mode", mode),
     ):
         yield

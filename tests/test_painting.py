@@ -16,11 +16,18 @@ from benchmark.sweeps.resume import resume_sweep
 from benchmark.tracking.tracker import Tracker
 from benchmark.transfer.loop import Epoch
 from benchmark.user_input import InputError
+from tests.workspace import WORKSPACE
 
 TINY = (
     *("image_size=48", "scales=[0.7,1]", "epochs=2", "backbone=vgg_shallow"),
     *("backbone.weights=random", "cache=null"),
 )
+
+
+@pytest.fixture(autouse=True)
+def one_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks and compiled steps are those of the other tests in this process."""
+    monkeypatch.setattr(painting, "Workspace", lambda: WORKSPACE)
 
 
 @pytest.fixture
