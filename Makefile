@@ -43,7 +43,6 @@ quickstart: install ## install, then run a small sweep on the built-in sample da
 test: $(VENV)/.installed-dev ## install, then lint, check types and run the tests: all that CI does (minutes)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/lint-imports
 	@$(MAKE) --no-print-directory --jobs 2 tests beside
 
 # One after the other: by the time of the second the libraries have their bytecode.
@@ -56,6 +55,7 @@ tests: $(VENV)/.bytecode
 		$(VENV)/bin/pytest --numprocesses 3 --dist worksteal
 
 types: $(VENV)/.installed-dev
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
 jax: $(VENV)/.installed-dev

@@ -22,7 +22,14 @@ from datasets.reading import printable
 
 def paintings(root: str, artists: list[str] | str | None = None) -> list[ImageSet]:
     """One set of paintings for each subfolder named, in any spelling or by patterns, or for two."""
-    return style_sets(catalogue(root), artists)
+    try:
+        return style_sets(catalogue(root), artists)
+    except DatasetError as error:
+        if error.option == "dataset.artists":
+            for inside in subfolders(Path(root).expanduser()):
+                if printable(inside.name) == error.value:  # It is there, but empty.
+                    raise DatasetError(no_images_in(inside), error.option, error.value) from error
+        raise
 
 
 @folders_read()

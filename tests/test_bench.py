@@ -23,7 +23,7 @@ from benchmark.transfer.step import OptimizerChoice
 from tests.commands import command
 
 if keras.backend.backend() == "tensorflow":
-    from benchmark.bench.steps import baseline_transfer, slope
+    from benchmark.bench.steps import baseline_transfer, slope, total_losses
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +56,30 @@ def test_the_baseline_has_the_same_losses(agg: str, p: float, workload: Workload
     assert apart < 0.1 * np.abs(picture - workload.contents[0]).mean()
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="imports the baseline")
+def test_total_losses_are_those_of_the_pictures_given(workload: Workload) -> None:
+    """Each picture's own, however many there are; of the contents those that a run begins with."""
+    contents = workload.contents
+    of_contents = workload.optimization(2).run()[0, 0]
+    np.testing.assert_allclose(total_losses(workload, contents), of_contents, rtol=1e-5)
+    changed = np.stack([contents[0], 1 - contents[1]])
+    found = total_losses(workload, changed)
+    assert found[0] == pytest.approx(of_contents[0], rel=1e-4)
+    assert found[1] > 1.5 * of_contents[1]
+    assert total_losses(workload, contents[:1]) == pytest.approx(of_contents[:1], rel=1e-4)
+
+
 @pytest.mark.cluster
 def test_the_bench_writes_its_table_and_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wanted = ["step", "matrix", "paintings", "growth"]
+    steps = ["step", "batch", "bfloat16", "matrix", "matrix_bfloat16", "paintings"]
+    steps += ["bfloat16_loss", "descent"]
+    wanted = [*steps, "growth"]
     code = main(["--quick", "--only", *wanted, "--output", str(tmp_path)])
     report = json.loads((tmp_path / "bench.json").read_text())
     figures = report["figures"]
-    assert [figure["name"] for figure in figures] == ["step", "matrix", "paintings"]
+    assert {figure["name"] for figure in figures} == {*steps}
     printed = capsys.readouterr().out
     for figure in figures:
         assert math.isfinite(figure["value"])
@@ -74,14 +89,15 @@ def test_the_bench_writes_its_table_and_files(
     assert code == (0 if all(figure["reached"] for figure in figures) else 1)
     assert report["processor"]
     assert set(report["growth"]) >= {"paintings", "examples", "steps", "pixels a side"}
-    assert len((tmp_path / "bench.md").read_text().splitlines()) == 2 + 3
+    assert len((tmp_path / "bench.md").read_text().splitlines()) == 2 + len(steps)
     with Image.open(tmp_path / "growth.png") as plot:
         assert plot.size[0] > 300
 
 
 @pytest.mark.cluster
 def test_figures_of_whole_processes(tmp_path: Path) -> None:
-    wanted = ["sweep", "cache", "memory", "jobs"]
+    wanted = ["sweep", "sweep_bfloat16", "cache", "memory", "jobs"]
+    wanted += ["warm", "share", "ending", "export", "report", "help"]
     done = command("benchmark.bench", "--quick", "--only", *wanted, "--output", str(tmp_path))
     assert done.returncode in (0, 1), done.stdout + done.stderr
     report = json.loads((tmp_path / "bench.json").read_text())

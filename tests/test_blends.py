@@ -21,7 +21,7 @@ PAIRS = {
 
 
 def prepared(*overrides: str) -> Prepared:
-    return prepared_run(*TINY, "metrics=[]", "backbone=mobilenet_shallow", *overrides)
+    return prepared_run(*TINY, "metrics=[]", "backbone=vgg_shallow", *overrides)
 
 
 def style_losses(run: Prepared) -> np.ndarray:

@@ -119,6 +119,10 @@ def test_wrong_folders(tmp_path: Path, picture_folder: Path) -> None:
         folder.paintings(str(picture_folder / "Ada"))
     with pytest.raises(DatasetError, match="no images in this folder"):
         folder.content(str(picture_folder))
+    (picture_folder / "Empty").mkdir()
+    with pytest.raises(DatasetError, match="no images in this folder") as empty:
+        folder.paintings(str(picture_folder), ["Ada", "Empty"])
+    assert (empty.value.option, empty.value.value) == ("dataset.artists", "Empty")
     (tmp_path / "images" / "images").mkdir(parents=True)
     with pytest.raises(DatasetError, match="looks like Kaggle's archive: use dataset=best_artwo"):
         folder.paintings(str(tmp_path))

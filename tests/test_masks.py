@@ -321,7 +321,7 @@ def photographs_with_masks(tmp_path: Path, random: np.random.Generator) -> Path:
 def options(folder: Path, masks: str) -> list[str]:
     place = f"content.root={folder / 'photographs'}"
     where = f"content.masks={folder / masks}"
-    return [*TINY, "backbone=mobilenet_shallow", "content=folder", place, where, "metrics=[grain]"]
+    return [*TINY, "backbone=vgg_shallow", "content=folder", place, where, "metrics=[grain]"]
 
 
 def test_masks_come_at_the_sizes_of_their_pictures(photographs_with_masks: Path) -> None:
@@ -353,7 +353,7 @@ def test_one_mask_may_serve_for_all_pictures(tmp_path: Path) -> None:
     half = np.zeros((300, 300), np.uint8)
     half[:150] = 255
     Image.fromarray(half).save(tmp_path / "half.png")
-    given = [*TINY, "backbone=mobilenet_shallow", "metrics=[]", "content.names=[astronaut]"]
+    given = [*TINY, "backbone=vgg_shallow", "metrics=[]", "content.names=[astronaut]"]
     run = prepared_run(*given, f"content.masks={tmp_path / 'half.png'}")
     assert run.masks is not None
     assert [one.mean() for one in run.masks.pictures] == [0.5]

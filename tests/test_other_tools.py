@@ -23,7 +23,7 @@ from benchmark.user_input import InputError
 from tests.commands import TINY, inside, store
 from tests.workspace import prepared_run
 
-DATA = [*TINY, "image_size=32", "backbone=mobilenet_shallow", "metrics=[ssim,change]"]
+DATA = [*TINY, "image_size=32", "backbone=vgg_shallow", "metrics=[ssim,change]"]
 SPELLED = {"amber_nocturne": "Amber Nocturne", "cathedral_glass": "cathedral-glass"}
 
 

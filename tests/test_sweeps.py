@@ -116,11 +116,18 @@ def test_only_one_thread_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> No
     with ThreadPoolExecutor(1) as other, interrupts.on_forced_exit(write):
         watching = other.submit(interrupts._watch, reader)
         assert began.wait(10)
-        interrupts.is_shutting_down = True
-        steps.append("the main thread")
+        with interrupts.ending:
+            steps.append("the main thread")
         watching.result()
     os.close(reader)
     assert steps == ["written", "exit 130", "the main thread"]
+
+
+def test_a_main_thread_that_notices_ends_the_program_itself() -> None:
+    interrupts = Interrupts()
+    with pytest.raises(KeyboardInterrupt), interrupts.on_forced_exit(lambda: None):
+        raise KeyboardInterrupt
+    assert interrupts.is_shutting_down
 
 
 def test_a_signal_within_a_write_is_raised_at_its_end() -> None:

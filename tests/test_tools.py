@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.analysis import tools
 from benchmark.analysis.comparison import RunSet
 from benchmark.analysis.tools import (
     PRIMARY,
@@ -112,6 +113,18 @@ def test_differences_are_at_equal_content(runs: RunSet) -> None:
     assert table["p"].iloc[0] == pytest.approx(3 * 2 / 2**10)
     # Ours are recognised from content distance 0.5 on, the others from 0.4.
     assert [*table["says"]] == ["nearer", "farther", "farther"]
+
+
+def test_ranks_and_a_mean_that_contradict_each_other_say_nothing(
+    runs: RunSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nineteen examples nearer by little, one farther by much: the ranks are significant alone."""
+    found = pd.Series([*np.linspace(-0.02, -0.01, 19), 10.0])
+    monkeypatch.setattr(tools, "differences", lambda *_: found)
+    program, ours = curves(runs)
+    table = compared(runs, ours, [program])
+    assert (table["p"] < 0.05).all()
+    assert {*table["says"]} == {"equal"}
 
 
 def test_the_claim_needs_both_forms_and_nothing_against_it() -> None:

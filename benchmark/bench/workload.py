@@ -59,9 +59,8 @@ class Workload:
                 PaintingGrams(layer.mean, *(ops.take(part, chosen, axis=1) for part in layer[1:]))
                 for layer in targets
             ]
-        starts = None if start is None else start[None]
         transfer = replace(self.transfer, **changes)
-        [batch] = make_batches(transfer.backbone, contents, [targets], examples, starts)
+        [batch] = make_batches(transfer.backbone, contents, [targets], examples, start)
         return BatchOptimization(transfer, batch)
 
 

@@ -22,27 +22,16 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._is_shutting_down = False
-        # Held by the thread that ends the program while it does so.
-        self._ending = threading.RLock()
+        # The main thread has noticed a signal and is ending what it does.
+        self.is_shutting_down = False
+        # Held by a thread that ends the program: another would end the process within its writes.
+        self.ending = threading.RLock()
         # What the first signal does before it raises; a second signal does not wait for it.
         self.before_interrupt: Callable[[], None] | None = None
         self._raised = False
         self._pending = False
         self._deferrals = 0
         self._exit_actions: list[Callable[[], None]] = []
-
-    @property
-    def is_shutting_down(self) -> bool:
-        """Whether the main thread has noticed a signal and is ending what it does."""
-        return self._is_shutting_down
-
-    @is_shutting_down.setter
-    def is_shutting_down(self, value: bool) -> None:
-        # Where another thread has begun to end the program, wait for that: this one would end the
-        # process while the other writes.
-        with self._ending:
-            self._is_shutting_down = value
 
     def install(self) -> None:
         """From now on both signals raise KeyboardInterrupt in the main thread."""
@@ -104,6 +93,9 @@ class Interrupts:
         self._exit_actions.append(action)
         try:
             yield
+        except KeyboardInterrupt:  # The main thread is not stuck: it ends the program itself.
+            self.is_shutting_down = True
+            raise
         finally:
             self._exit_actions.remove(action)
 
@@ -131,10 +123,12 @@ class Interrupts:
                 if self.is_shutting_down:
                     return
                 sleep(0.02)
-            with self._ending:
-                if self._is_shutting_down:
+            with self.ending:
+                # Taken first: the main thread says that it noticed before it takes its own away.
+                actions = self._exit_actions[::-1]
+                if self.is_shutting_down:
                     return
-                for action in reversed(self._exit_actions):
+                for action in actions:
                     with suppress(Exception):
                         action()
                 sys.stdout.flush()

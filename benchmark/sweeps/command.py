@@ -58,11 +58,12 @@ def run(arguments: Sequence[str]) -> int:
         return run_hydra(process)
     except KeyboardInterrupt:
         process.interrupts.is_shutting_down = True
-        process.close_sweep()
-        if process.jobs:
-            process.jobs.release()
-        sys.stdout.flush()
-        os._exit(EXIT_CODE)  # An orderly exit of TensorFlow takes seconds.
+        with process.interrupts.ending:
+            process.close_sweep()
+            if process.jobs:
+                process.jobs.release()
+            sys.stdout.flush()
+            os._exit(EXIT_CODE)  # An orderly exit of TensorFlow takes seconds.
 
 
 def run_hydra(process: application.Application) -> int:

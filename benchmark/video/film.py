@@ -73,8 +73,9 @@ def _painted(job: Job, work: Work, screen: Output, *, is_resumed: bool) -> list[
     interrupts = application.current().interrupts
 
     def write_what_is_there() -> None:
-        interrupts.is_shutting_down = True
-        write(job, work, screen)
+        with interrupts.ending:
+            interrupts.is_shutting_down = True
+            write(job, work, screen)
 
     with ExitStack() as stack:
         log = None
