@@ -49,10 +49,10 @@ test: $(VENV)/.installed-dev ## install, then lint, check types and run the test
 beside: types
 	@$(MAKE) --no-print-directory jax
 
-# Three workers on two processors, as some tests wait; more threads of each would only wait for those of others.
+# More workers on two processors, or more threads of each, would do more in all: each compiles steps of its own.
 tests: $(VENV)/.bytecode
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
-		$(VENV)/bin/pytest --numprocesses 3 --dist worksteal
+		$(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
 types: $(VENV)/.installed-dev
 	$(VENV)/bin/lint-imports

@@ -60,11 +60,12 @@ MEMORY_CASES = (
 
 def run_sweep(folder: Path, size: Size, *overrides: str) -> None:
     """Do with `benchmark` what the baseline does on the images in a folder."""
-    # The usual script does not score its results either.
+    # The usual script does not score its results either, nor ends early: with random weights, for
+    # which the weights of the losses were not made, they may grow.
     options = (
-        f"backbone.weights=random metrics=[] early_stopping.patience=null image_size={size.pixels} "
-        f"dataset=folder dataset.artists=['*'] dataset.paintings={size.paintings} "
-        f"content=folder content.count={size.contents}"
+        "divergence_factor=1e30 backbone.weights=random metrics=[] early_stopping.patience=null "
+        f"image_size={size.pixels} dataset=folder dataset.artists=['*'] "
+        f"dataset.paintings={size.paintings} content=folder content.count={size.contents}"
     )
     folders = (f"dataset.root={folder / 'paintings'}", f"content.root={folder / 'contents'}")
     run_python("-m", "benchmark", "-m", *options.split(), *folders, *overrides)
