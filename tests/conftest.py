@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Full collections of garbage took a twentieth of the time: a tenth of them, past libraries."""
+    """Full garbage collections took a twentieth of the time: a tenth as many, without libraries."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*gc.get_threshold()[:2], 100)
