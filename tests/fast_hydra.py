@@ -25,6 +25,22 @@ from omegaconf import DictConfig
 
 from benchmark.config.registry import CONF
 
+MERGE = ConfigLoaderImpl._compose_config_from_defaults_list
+LOAD = ConfigRepository.load_config
+MODE = Hydra.get_mode
+
+
+@contextmanager
+def removed() -> Iterator[None]:
+    """Compose as Hydra does, within the block."""
+    with (
+        patch("hydra._internal.config_loader_impl.create_defaults_list", create_defaults_list),
+        patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", MERGE),
+        patch.object(ConfigRepository, "load_config", LOAD),
+        patch.object(Hydra, "get_mode", MODE),
+    ):
+        yield
+
 
 def only_conf(repo: IConfigRepository) -> bool:
     """Whether a configuration is made of the files of `conf/` alone."""
@@ -50,41 +66,37 @@ def installed() -> Iterator[None]:
         return replace(chosen[key], config_overrides=values)
 
     merged: dict[str, bytes] = {}
-    merge = ConfigLoaderImpl._compose_config_from_defaults_list
 
     def compose(
         loader: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
     ) -> DictConfig:
         if not only_conf(repo):
-            return merge(loader, defaults, repo)
+            return MERGE(loader, defaults, repo)
         files = repr(defaults)
         if files not in merged:
-            merged[files] = pickle.dumps(merge(loader, defaults, repo))
+            merged[files] = pickle.dumps(MERGE(loader, defaults, repo))
         result: DictConfig = pickle.loads(merged[files])
         return result
 
     read: dict[tuple[str, str, int], bytes] = {}
-    load = ConfigRepository.load_config
 
     def load_config(repository: ConfigRepository, config_path: str) -> ConfigResult | None:
         """As `FileConfigSource`, which Hydra makes anew when it looks for plugins."""
         source = repository._find_object_source(config_path, ObjectType.CONFIG)
         if source is None:
-            return load(repository, config_path)
+            return LOAD(repository, config_path)
         file = Path(source.path, f"{config_path.removesuffix('.yaml')}.yaml")
         written = file.stat().st_mtime_ns if source.scheme() == "file" and file.is_file() else 0
         key = source.path, config_path, written
         if key not in read:
-            read[key] = pickle.dumps(load(repository, config_path))
+            read[key] = pickle.dumps(LOAD(repository, config_path))
         result: ConfigResult = pickle.loads(read[key])
         return result
-
-    get_mode = Hydra.get_mode
 
     def mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
         """Hydra composes everything for it once more; in `conf/` only experiments say it."""
         may_say = any(one.lstrip("+").startswith(("experiment", "hydra")) for one in overrides)
-        return get_mode(hydra, config_name, overrides) if may_say else None
+        return MODE(hydra, config_name, overrides) if may_say else None
 
     with (
         patch("hydra._internal.config_loader_impl.create_defaults_list", choose),

@@ -17,12 +17,14 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from benchmark.config.command_line import hydra_parser
+from benchmark.config.compose import composed
 from benchmark.config.errors import ConfigError
 from benchmark.config.paths import ROOT
 from benchmark.runtime import jobs
 from benchmark.runtime.interrupts import Interrupts
 from benchmark.sweeps import application
 from benchmark.sweeps.plan import combinations
+from tests import fast_hydra
 from tests.commands import TINY, command, store
 
 
@@ -48,6 +50,21 @@ def test_the_flags_are_those_of_the_installed_hydra() -> None:
 def test_the_runs_are_those_of_hydras_basic_sweeper(overrides: list[str]) -> None:
     parsed = OverridesParser.create().parse_overrides(overrides)
     assert [combinations(parsed)] == BasicSweeper.split_arguments(parsed, None)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["backbone=resnet", "agg=power", "agg.p=3", "metrics=[kid,ssim]", "loss.style_weight=2"],
+        ["experiment=study_small", "dataset.root=x", "optimizer=sgd", "optimizer.nesterov=true"],
+    ],
+)
+def test_the_tests_compose_as_hydra_does(overrides: list[str]) -> None:
+    with fast_hydra.removed():
+        expected = composed(overrides)
+    for _ in range(2):  # made, and of what is kept
+        assert composed(overrides) == expected
 
 
 def test_an_interval_has_no_values() -> None:
