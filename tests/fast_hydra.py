@@ -7,7 +7,7 @@ test writes, are read again when they change. It takes private functions of Hydr
 
 import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,20 @@ MODE = Hydra.get_mode
 
 
 @contextmanager
-def removed() -> Iterator[None]:
-    """Compose as Hydra does, within the block."""
+def composing(choose: Any, merge: Any, load: Any, mode: Any) -> Iterator[None]:
+    """Hydra with these four of its functions, within the block."""
     with (
-        patch("hydra._internal.config_loader_impl.create_defaults_list", create_defaults_list),
-        patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", MERGE),
-        patch.object(ConfigRepository, "load_config", LOAD),
-        patch.object(Hydra, "get_mode", MODE),
+        patch("hydra._internal.config_loader_impl.create_defaults_list", choose),
+        patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", merge),
+        patch.object(ConfigRepository, "load_config", load),
+        patch.object(Hydra, "get_mode", mode),
     ):
         yield
+
+
+def removed() -> AbstractContextManager[None]:
+    """Compose as Hydra does, within the block."""
+    return composing(create_defaults_list, MERGE, LOAD, MODE)
 
 
 def only_conf(repo: IConfigRepository) -> bool:
@@ -47,8 +52,7 @@ def only_conf(repo: IConfigRepository) -> bool:
     return {one.path for one in repo.get_sources() if one.scheme() == "file"} == {str(CONF)}
 
 
-@contextmanager
-def installed() -> Iterator[None]:
+def installed() -> AbstractContextManager[None]:
     """Compose like that, within the block."""
     chosen: dict[tuple[Any, ...], DefaultsList] = {}
 
@@ -98,10 +102,4 @@ def installed() -> Iterator[None]:
         may_say = any(one.lstrip("+").startswith(("experiment", "hydra")) for one in overrides)
         return MODE(hydra, config_name, overrides) if may_say else None
 
-    with (
-        patch("hydra._internal.config_loader_impl.create_defaults_list", choose),
-        patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose),
-        patch.object(ConfigRepository, "load_config", load_config),
-        patch.object(Hydra, "get_mode", mode),
-    ):
-        yield
+    return composing(choose, compose, load_config, mode)

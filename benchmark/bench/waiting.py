@@ -14,6 +14,7 @@ from benchmark.bench.timing import alternately, seconds_of
 from benchmark.tracking.records import RunRecord
 from benchmark.tracking.tracker import Tracker
 
+# Where weights are random, losses may grow: the sweep is timed nevertheless.
 STUDY = (
     "agg=simple,squared,logged dataset.artists=[*] dataset.paintings=15 content.count=3 "
     "divergence_factor=1e30"
