@@ -19,7 +19,7 @@ ARTIFACTS ?= $(SERVER)/artifacts
 WORKERS ?= 2
 OPTIONS ?=
 # Of the tests for every backend those that `make test` runs on JAX, which compiles for long; test-all runs all.
-ON_JAX := test_losses or batches_change or many_steps or lbfgs_first
+ON_JAX := test_losses or pool or batches_change or many_steps or on_an_accelerator or lbfgs_first
 SMALL := image_size=48 epochs=3 dataset.paintings=3
 SMOKE := sqlite:///$(CURDIR)/build/smoke/mlflow.db
 QUIET := MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
@@ -59,7 +59,7 @@ types: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
 
 jax: $(VENV)/.installed-dev
-	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m 'backends and not faults' tests/test_losses.py tests/test_stylize.py -k "$(ON_JAX)"
+	KERAS_BACKEND=jax $(VENV)/bin/pytest --quiet -m 'backends and not faults' tests/test_losses.py tests/test_backbones.py tests/test_stylize.py -k "$(ON_JAX)"
 
 smoke: install ## a tiny sweep, its scores, tables and report, and one picture: does what is installed work?
 	$(RUN) -m benchmark -m agg=simple,logged $(SMALL) evaluation.evaluators=[] evaluation.held_out=5 tracking.uri=$(SMOKE)

@@ -11,6 +11,7 @@ import numpy as np
 from backbones import alexnet, eight_bit, quiet_keras
 from backbones import weights as weight_sources
 from backbones.any_size import STRIDE, Head, OfAnySize, Sides
+from backbones.pooling import average_pooled, quickly_pooled
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
 from backbones.weights import WEIGHTS, Arrays, BackboneError
@@ -61,8 +62,7 @@ class Network:
         size, padded_size = architecture.image_size, architecture.padded_size
         with quiet_keras.building(architecture.precision.removesuffix("_strict")):
             full = build(architecture.model, padded_size)
-            if architecture.pooling == "avg":
-                full = average_pooled(full)
+            full = average_pooled(full) if architecture.pooling == "avg" else quickly_pooled(full)
             outputs = outputs_of(architecture.name, full, architecture.layers)
             self.cut = keras.Model(full.input, outputs)
             self.cut.trainable = False
@@ -361,20 +361,6 @@ def arrays_of(model: keras.Model, by_layer: Mapping[str, Arrays]) -> Arrays:
     """The weights of a model among those of the layers of a whole network."""
     layers = weight_sources.named_layers(model)
     return [array for name, one in layers.items() if one.weights for array in by_layer[name]]
-
-
-def average_pooled(model: keras.Model) -> keras.Model:
-    """A copy of a model, with weights of its own, with average in place of max pooling.
-
-    Source: Gatys, Ecker, Bethge, arXiv 1508.06576, section Methods.
-    """
-
-    def clone(layer: keras.Layer) -> keras.Layer:
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            return keras.layers.AveragePooling2D.from_config(layer.get_config())
-        return layer.__class__.from_config(layer.get_config())
-
-    return keras.models.clone_model(model, clone_function=clone)
 
 
 def trained_weights(source: str, model: str) -> dict[str, Arrays] | BackboneError:

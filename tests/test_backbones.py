@@ -24,10 +24,12 @@ from backbones import (
     alexnet,
     eight_bit,
     package_file,
+    pooling,
     smoothing,
     torch_file,
     weights,
 )
+from benchmark.transfer import backend
 from tests.archive import write_torch
 from tests.conftest import SHARED
 
@@ -246,12 +248,53 @@ def test_random_weights_follow_the_seed_and_have_one_scale() -> None:
 
 def test_average_pooling_changes_only_the_pooling() -> None:
     full = keras.applications.VGG19(include_top=False, weights=None, input_shape=(32, 32, 3))
-    pooled = backbones.network.average_pooled(full)
+    pooled = pooling.average_pooled(full)
     kinds = [type(layer).__name__ for layer in pooled.layers]
     assert "MaxPooling2D" not in kinds
     assert kinds.count("AveragePooling2D") == 5
     assert [layer.name for layer in pooled.layers][1:] == [layer.name for layer in full.layers][1:]
     assert [weight.shape for weight in pooled.weights] == [w.shape for w in full.weights]
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("shape", [(2, 6, 8, 3), (1, 7, 5, 2)])
+def test_pooling_by_tiles_is_max_pooling_to_the_bit(shape: tuple[int, ...]) -> None:
+    """Gradient and all, also where values of a window are equal, or in no window."""
+    random = np.random.default_rng(0)
+    # Of few values, so that most windows have several that are largest.
+    pictures = random.integers(0, 3, shape).astype("float32")
+    weights = random.random((shape[0], shape[1] // 2, shape[2] // 2, shape[3]), "float32")
+
+    def pooled_by(layer: keras.Layer) -> list[np.ndarray]:
+        def weighted(images: Any) -> tuple[Any, Any]:
+            pooled = layer(images)
+            return ops.sum(pooled * weights), pooled
+
+        slope, pooled = backend.gradient(weighted, ops.convert_to_tensor(pictures))
+        return [ops.convert_to_numpy(pooled), ops.convert_to_numpy(slope)]
+
+    expected = pooled_by(keras.layers.MaxPooling2D(name="pool"))
+    for found, wanted in zip(pooled_by(pooling.TiledMaximum(name="pool")), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    for place in range(4):  # A picture that diverged must not look well.
+        pictures[0, place // 2, place % 2, 0] = np.nan
+        assert np.isnan(pooling.TiledMaximum()(pictures)[0, 0, 0, 0])
+        pictures[0, place // 2, place % 2, 0] = 0.0
+
+
+@pytest.mark.backends
+def test_only_jax_pools_by_tiles_and_only_where_windows_do_not_overlap() -> None:
+    vgg = keras.applications.VGG19(include_top=False, weights=None, input_shape=(32, 32, 3))
+    quick = pooling.quickly_pooled(vgg)
+    kinds = [type(layer).__name__ for layer in quick.layers]
+    if keras.backend.backend() == "jax":
+        assert kinds.count("TiledMaximum") == 5
+        assert "MaxPooling2D" not in kinds
+        assert [weight.path for weight in quick.weights] == [one.path for one in vgg.weights]
+    else:
+        assert quick is vgg
+    overlapping = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.MaxPooling2D(3, 2)])
+    assert pooling.quickly_pooled(overlapping) is overlapping
 
 
 def test_automatic_names_do_not_depend_on_what_was_built_before() -> None:

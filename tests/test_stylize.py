@@ -283,6 +283,34 @@ def test_many_steps_at_once_are_the_same_as_one_by_one(
 
 
 @pytest.mark.backends
+def test_steps_are_the_same_on_an_accelerator_in_one_dispatch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Against the numbers by hand: x ← c·x + a, whose value before is the row."""
+
+    def rows(count: int, *, accelerated: bool) -> tuple[np.ndarray, np.ndarray]:
+        devices = ["gpu:0"] if accelerated else []
+        monkeypatch.setattr(backend, "accelerators", lambda: devices)
+        changed, constant = keras.Variable([1.0, 2.0]), keras.Variable([3.0, 2.0])
+
+        def step(addend: Any) -> Any:
+            before = ops.copy(changed.value)
+            changed.assign(constant * changed + addend)
+            return before
+
+        loop = backend.compiled_loop(step, [changed], [constant], (8, 2))
+        found = loop(count, ops.convert_to_tensor([0.0, -1.0]))
+        return ops.convert_to_numpy(found)[:count], ops.convert_to_numpy(changed.value)
+
+    for accelerated in (False, True):
+        before, after = rows(3, accelerated=accelerated)
+        np.testing.assert_array_equal(before, [[1, 2], [3, 3], [9, 5]])
+        np.testing.assert_array_equal(after, [27, 9])
+        _, untouched = rows(0, accelerated=accelerated)
+        np.testing.assert_array_equal(untouched, [1, 2])
+
+
+@pytest.mark.backends
 def test_a_run_repeats_to_the_bit_and_is_left_alone_by_others(
     transfer: Callable[..., Result],
 ) -> None:

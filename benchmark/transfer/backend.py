@@ -88,7 +88,7 @@ def compiled_loop(
     constant: Sequence[keras.Variable],
     shape: tuple[int, ...],
 ) -> Callable[[int, Any], Any]:
-    """A function `(count, inputs)` that does `step(inputs)` so many times in one dispatch.
+    """A function `(count, inputs)` that does `step(inputs)` so many times, in one dispatch or few.
 
     A step changes the variables `changed` in place, reads those and the `constant` ones, and
     returns a tensor of `shape[1:]`. These come back in an array of `shape`, whose first axis is
@@ -118,22 +118,36 @@ def compiled_loop(
             [step(inputs) for _ in range(count)] or [module.zeros(shape[1:])]
         )
 
-    def pure(values: Any, constants: Any, count: Any, inputs: Any) -> Any:
-        def one_step(number: Any, carried: Any) -> Any:
+    def once(values: Any, constants: Any, inputs: Any) -> Any:
+        mapping = [*zip(changed, values, strict=True), *zip(constant, constants, strict=True)]
+        with keras.StatelessScope(mapping) as scope:
+            row = step(inputs)
+        return [scope.get_current_value(variable) for variable in changed], row
+
+    def many(values: Any, constants: Any, inputs: Any, count: Any) -> Any:
+        def next_step(number: Any, carried: Any) -> Any:
             before, results = carried
-            mapping = [*zip(changed, before, strict=True), *zip(constant, constants, strict=True)]
-            with keras.StatelessScope(mapping) as scope:
-                row = step(inputs)
-            after = [scope.get_current_value(variable) for variable in changed]
+            after, row = once(before, constants, inputs)
             return after, results.at[number].set(row)
 
-        return module.lax.fori_loop(0, count, one_step, (values, module.numpy.zeros(shape)))
+        return module.lax.fori_loop(0, count, next_step, (values, module.numpy.zeros(shape)))
 
-    compiled = module.jit(pure)
+    def one_by_one(values: Any, constants: Any, inputs: Any, count: int) -> Any:
+        if count == 0:  # It is only to be compiled.
+            compiled.lower(values, constants, inputs).compile()
+        rows = [module.numpy.zeros(shape[1:])] * (count == 0)
+        for _ in range(count):
+            values, row = compiled(values, constants, inputs)
+            rows.append(row)
+        return values, module.numpy.stack(rows)
+
+    # In a loop of its own, XLA's gradients of convolutions take a processor five times as long.
+    compiled = module.jit(many if accelerators() else once)
+    do = compiled if accelerators() else one_by_one
 
     def run(count: int, inputs: Any) -> Any:
         values, constants = ([v.value for v in variables] for variables in (changed, constant))
-        values, results = compiled(values, constants, count, inputs)
+        values, results = do(values, constants, inputs, count)
         for variable, value in zip(changed, values, strict=True):
             variable.assign(value)
         return results
