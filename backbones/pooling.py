@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from backbones.quiet_keras import keras
+from backbones.quiet_keras import keras, pools_by_scatter
 
 ops = keras.ops
 
@@ -24,7 +24,7 @@ def average_pooled(model: keras.Model) -> keras.Model:
 
 def quickly_pooled(model: keras.Model) -> keras.Model:
     """The same model, or on JAX a copy whose poolings over windows of 2 × 2 are `TiledMaximum`."""
-    if keras.backend.backend() != "jax" or not any(map(_is_tiled, model.layers)):
+    if not (pools_by_scatter() and any(map(_is_tiled, model.layers))):
         return model
 
     def tiled(layer: keras.Layer) -> keras.Layer:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["allow_tf32", "building", "keras"]
+__all__ = ["allow_tf32", "building", "keras", "pools_by_scatter"]
 
 
 @contextmanager
@@ -69,6 +69,11 @@ def allow_tf32(allowed: bool) -> None:
         module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = allowed
     else:
         module.config.experimental.enable_tensor_float_32_execution(allowed)
+
+
+def pools_by_scatter() -> bool:
+    """Whether the gradient of max pooling is a scatter, which takes long: XLA's, so on JAX."""
+    return bool(keras.backend.backend() == "jax")
 
 
 @contextmanager

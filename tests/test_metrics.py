@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -460,6 +460,37 @@ def test_every_measure_scores_every_example(scene: Any) -> None:
     keys = COLUMNS[:-1]
     one, other = (t.set_index(keys)["value"].sort_index().to_numpy() for t in (table, turned))
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_what_no_run_changes_is_scored_once(scene: Any) -> None:
+    """Content pictures and held-out paintings; again with other arguments or other paintings."""
+    given, sets, content, results = scene
+    calls: list[int] = []
+
+    @wraps(pixels.colour_distance)
+    def counted(*arguments: Any, **named: Any) -> np.ndarray:
+        calls.append(0)
+        return pixels.colour_distance(*arguments, **named)
+
+    [plain] = [one for one in given.metrics if one.name == "colour_distance"]
+    metric = replace(plain, function=counted)
+    setup = replace(given, metrics=[metric], kept=kept.KeptFeatures())
+
+    def scored(setup: scoring.EvaluationSetup, results: np.ndarray = results) -> tuple[Any, int]:
+        before = len(calls)
+        table, _ = scoring.scores(setup, sets, content, results)
+        return table, len(calls) - before
+
+    first, all_subjects = scored(setup)
+    assert all_subjects == 3 * len(sets)
+    second, of_results = scored(setup, 255 - results)
+    assert of_results == len(sets)
+    same = (first["value"] == second["value"]).groupby(first["subject"]).all()
+    assert same.to_dict() == {"content": True, "painting": True, "result": False}
+    few = replace(setup, metrics=[replace(metric, arguments={"directions": 3})])
+    assert scored(few)[1] == all_subjects
+    emptied = [replace(one, images=one.images[:1]) for one in setup.held_out]
+    assert scored(replace(setup, held_out=emptied))[1] == all_subjects
 
 
 def test_the_style_layers_have_their_parts(scene: Any) -> None:

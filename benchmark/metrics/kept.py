@@ -2,7 +2,8 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,6 +50,14 @@ OnExtracted = Callable[[int, int], None]
 """Is told of how many pictures, among how many, there are style targets now."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is computed once for all that ask it with an equal key."""
+
+    key: Hashable
+    answer: Callable[[], Any] = field(compare=False)
+
+
 class KeptFeatures:
     """What the runs of one process read and extract, of each the least recently used go first."""
 
@@ -63,6 +72,7 @@ class KeptFeatures:
         self.of_contents = lru_cache(maxsize=16)(content_features)
         self.of_paintings = lru_cache(maxsize=32)(painting_features)
         self.of_artists = lru_cache(maxsize=8)(self._of_artists)
+        self.answer = lru_cache(maxsize=32)(answer)
 
     def _style_targets_at(
         self, backbone: Backbone, paintings: ImageSet, size: int, native: bool, disk: DiskCache
@@ -96,6 +106,11 @@ class KeptFeatures:
         from benchmark.metrics.recognition import OutsideFeatures
 
         return OutsideFeatures({one.name: self.of_paintings(backbone, one, disk) for one in sets})
+
+
+def answer(question: Question) -> Any:
+    """What a question's own function computes."""
+    return question.answer()
 
 
 def load_images(

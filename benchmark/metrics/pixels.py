@@ -88,15 +88,16 @@ def colour_distance(
     axes = np.random.default_rng(0).standard_normal((3, directions))
     axes /= np.linalg.norm(axes, axis=0)
 
-    def projections(some: np.ndarray) -> np.ndarray:
-        return np.asarray(some[..., ::4, ::4, :].reshape(-1, 3) @ axes)
+    def sorted_projections(some: np.ndarray) -> np.ndarray:
+        colours = some[..., ::4, ::4, :].reshape(-1, 3)
+        return np.sort(np.ascontiguousarray((colours @ axes).T), axis=1)
 
-    each = [np.sort(projections(picture), axis=0) for picture in np.asarray(pictures, "float64")]
-    steps = (np.arange(len(each[0])) + 0.5) / len(each[0])
-    pool = np.quantile(
-        projections(np.asarray(reference, "float64")), steps, axis=0, method="inverted_cdf"
-    )
-    return np.array([np.abs(one - pool).mean() for one in each])
+    each = [sorted_projections(picture) for picture in np.asarray(pictures, "float64")]
+    pool = sorted_projections(np.asarray(reference, "float64"))
+    # The pool's quantiles at (i + 1/2) / number, without the rounding of `np.quantile` and faster.
+    number, count = each[0].shape[1], pool.shape[1]
+    quantiles = pool[:, (count * (2 * np.arange(number) + 1) - 1) // (2 * number)]
+    return np.array([np.abs(one - quantiles).mean() for one in each])
 
 
 def grain(

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -20,7 +20,7 @@ from benchmark.metrics.features import (
     concatenated,
     pooled_alone,
 )
-from benchmark.metrics.kept import KeptFeatures, result_features
+from benchmark.metrics.kept import KeptFeatures, Question, result_features
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
 from benchmark.runtime.disk_cache import DiskCache
 from datasets import ImageSet, LoadedImages
@@ -88,6 +88,12 @@ class EvaluationSetup:
         return hashlib.sha256(repr(sources).encode()).hexdigest()
 
     @property
+    def question_key(self) -> Hashable:
+        """What, beside the pictures, their scores depend on."""
+        networks = *self.evaluators.items(), *self.judges.items()
+        return repr(self.metrics), networks, self.digest, self.size
+
+    @property
     def outside(self) -> dict[str, ImageSet]:
         """Paintings outside every style set, by artist; artists with none are left out."""
         by_artist = {one.name: one for one in (*self.held_out, *self.others)}
@@ -150,28 +156,25 @@ class MetricInputs:
     features: Callable[[Backbone], Features]  # those that an evaluator has of the pixels
     contents: LoadedImages | None  # the content pictures; a painting has none
 
-    def tables(self, metric: Metric, evaluator: str) -> list[pd.DataFrame]:
+    def table(self, metric: Metric, evaluator: str) -> pd.DataFrame:
         """A metric of each picture, and its parts by layer; MissingInputError if it lacks some."""
         inputs = {name: self._input(name, metric, evaluator) for name in sorted(metric.inputs)}
         values = metric.function(**inputs, **metric.arguments)
-        by_layer = {"": values}
+        layers: Sequence[str] = [""]
         if values.ndim == 2:
-            layers = self.setup.evaluators[evaluator].style_layers
-            by_layer = {"": values.mean(axis=0)} | dict(zip(layers, values, strict=True))
-        return [
-            pd.DataFrame(
-                {
-                    "artist": list(self.artists),
-                    "content": list(self.names),
-                    "subject": self.subject,
-                    "metric": metric.name,
-                    "evaluator": evaluator,
-                    "layer": layer,
-                    "value": layer_values,
-                }
-            )
-            for layer, layer_values in by_layer.items()
-        ]
+            layers = ["", *self.setup.evaluators[evaluator].style_layers]
+            values = np.concatenate([values.mean(axis=0)[None], values])
+        return pd.DataFrame(
+            {
+                "artist": [*self.artists] * len(layers),
+                "content": [*self.names] * len(layers),
+                "subject": self.subject,
+                "metric": metric.name,
+                "evaluator": evaluator,
+                "layer": [layer for layer in layers for _ in self.names],
+                "value": values.ravel(),
+            }
+        )
 
     def _input(self, name: str, metric: Metric, evaluator: str) -> Any:
         if name == "artist":
@@ -252,9 +255,14 @@ def scores(
         for subject in subjects:
             artists = [style_set.name] * len(subject[1])
             inputs = MetricInputs(setup, artists, [style_set], [held_out], *subject)
-            tables, reasons = _tables(inputs, alone)
+            compute = partial(_tables, inputs, alone)
+            if subject[0] == RESULT:
+                tables, reasons = compute()
+                skipped |= reasons
+            else:  # No run changes them.
+                key = subject[0], style_set, held_out, contents, setup.question_key
+                tables, _ = setup.kept.answer(Question(key, compute))
             parts += tables
-            skipped |= reasons if subject[0] == RESULT else {}
         for backbone, found in pooled.items():
             found.append(pooled_alone(features(backbone)))
     for inputs in _of_whole_run(setup, style_sets, contents, results, pooled) if together else ():
@@ -322,7 +330,7 @@ def _tables(
         unsuitable = ""
         for evaluator in kinds if metric.needs_judge or metric.needs_evaluator else [""]:
             try:
-                found += inputs.tables(metric, evaluator)
+                found.append(inputs.table(metric, evaluator))
             except UnsuitableEvaluatorError as error:
                 unsuitable = str(error)
             except MissingInputError as error:

@@ -13,7 +13,7 @@ from benchmark.images.pixels import Pictures, same_shape, to_float
 from benchmark.transfer.losses import PaintingGrams, Tensor, centre, gram_matrix
 
 IMAGES_AT_ONCE = 5
-"""Images in one prediction; 30, 25 and 10 are multiples, so that only one shape is compiled."""
+"""Most images in one prediction; 30, 25 and 10 are multiples: one shape is compiled for all."""
 
 PIXELS_AT_ONCE = IMAGES_AT_ONCE * 224**2
 """Pixels of images of any size in one prediction, where there is more than one image."""
@@ -40,10 +40,9 @@ def outputs_of(backbone: Backbone, images: np.ndarray, head: Head) -> list[np.nd
     network = backbone.network_with(head)
     extract = getattr(network, "predict_on_batch", network)
     at_once = images_at_once(network, images.shape[1:3])
-    parts = [
-        extract(to_float(images[start : start + at_once]))
-        for start in range(0, len(images), at_once)
-    ]
+    # As equal as can be: to compile one more shape takes longer than a few images.
+    split = np.array_split(images, -(-len(images) // at_once))
+    parts = [extract(to_float(part)) for part in split]
     # Keras gives an only output without a list.
     parts = [arrays if isinstance(arrays, list) else [arrays] for arrays in parts]
     return [
@@ -77,9 +76,14 @@ def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
     """
     if len(pictures) == 0:
         check_images(backbone, np.asarray(pictures))
-    groups = same_shape(pictures)
-    head = grams_alone(len(backbone.style_layers))
-    parts = [outputs_of(backbone, np.stack([pictures[i] for i in group]), head) for group in groups]
+    groups, styles = same_shape(pictures), len(backbone.style_layers)
+    is_compiled = backbone.shared.architecture.image_size is not None
+    # One of any size is not, and of many large paintings the content layers may fill the memory.
+    head = gram_outputs(styles) if is_compiled else grams_alone(styles)
+    parts = [
+        outputs_of(backbone, np.stack([pictures[i] for i in group]), head)[:styles]
+        for group in groups
+    ]
     order = np.argsort(np.concatenate(groups))
     return [np.concatenate(arrays)[order] for arrays in zip(*parts, strict=True)]
 
@@ -109,7 +113,7 @@ def gram_outputs(styles: int) -> Head:
 
 @cache
 def grams_alone(styles: int) -> Head:
-    """The head of Gram matrices only: the content layers of many paintings may fill the memory."""
+    """The head of Gram matrices only."""
     outputs = gram_outputs(styles)
     return lambda activations: outputs(activations)[:styles]
 
