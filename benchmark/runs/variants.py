@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 import keras
@@ -143,13 +144,23 @@ def optimizer_choice(variant: Mapping[str, Any]) -> Optimizer:
             choice: Optimizer = constructor(float(rate), **hashable)
         else:
             choice = OptimizerChoice(constructor, float(rate), tuple(hashable.items()))
-            check_is_optimizer(type(choice.build()), variant["_target_"])
-        choice.try_out()
+        check_works(choice.compiled_form(), variant["_target_"])
     except ConfigError:
         raise
     except Exception as error:  # Keras raises errors of several kinds, somebody's class any.
         raise ConfigError(f"{type(error).__name__}: {error}", "optimizer", name) from error
     return choice
+
+
+@lru_cache(maxsize=64)
+def check_works(choice: Optimizer, target: str) -> None:
+    """Raise what an optimiser's wrong arguments make it raise; those that work are tried once.
+
+    For of each variable that is made TensorFlow keeps 11 kB for good, and a check makes twenty.
+    """
+    if isinstance(choice, OptimizerChoice):
+        check_is_optimizer(type(choice.build()), target)
+    choice.try_out()
 
 
 def check_keras_arguments(arguments: Mapping[str, Any]) -> None:
