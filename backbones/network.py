@@ -11,7 +11,7 @@ import numpy as np
 from backbones import alexnet, eight_bit, quiet_keras
 from backbones import weights as weight_sources
 from backbones.any_size import STRIDE, Head, OfAnySize, Sides
-from backbones.pooling import average_pooled, quickly_pooled
+from backbones.pooling import average_pooled, pool_quickly
 from backbones.quiet_keras import keras
 from backbones.smoothing import Smoothing, smoothed
 from backbones.weights import WEIGHTS, Arrays, BackboneError
@@ -62,7 +62,9 @@ class Network:
         size, padded_size = architecture.image_size, architecture.padded_size
         with quiet_keras.building(architecture.precision.removesuffix("_strict")):
             full = build(architecture.model, padded_size)
-            full = average_pooled(full) if architecture.pooling == "avg" else quickly_pooled(full)
+            if architecture.pooling == "avg":
+                full = average_pooled(full)
+            pool_quickly(full)
             outputs = outputs_of(architecture.name, full, architecture.layers)
             self.cut = keras.Model(full.input, outputs)
             self.cut.trainable = False

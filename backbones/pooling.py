@@ -1,6 +1,5 @@
-"""Copies of networks with other pooling layers: averages, or maxima whose gradient is fast."""
+"""Other pooling layers in a network: averages, or maxima whose gradient is fast."""
 
-from collections.abc import Callable
 from typing import Any
 
 from backbones.quiet_keras import keras, pools_by_scatter
@@ -14,24 +13,23 @@ def average_pooled(model: keras.Model) -> keras.Model:
     Source: Gatys, Ecker, Bethge, arXiv 1508.06576, section Methods.
     """
 
-    def averaged(layer: keras.Layer) -> keras.Layer:
+    def clone(layer: keras.Layer) -> keras.Layer:
         if isinstance(layer, keras.layers.MaxPooling2D):
             return keras.layers.AveragePooling2D.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
-    return _copy(model, averaged)
+    return keras.models.clone_model(model, clone_function=clone)
 
 
-def quickly_pooled(model: keras.Model) -> keras.Model:
-    """The same model, or on JAX a copy whose poolings over windows of 2 × 2 are `TiledMaximum`."""
-    if not (pools_by_scatter() and any(map(_is_tiled, model.layers))):
-        return model
+def pool_quickly(model: keras.Model) -> None:
+    """On JAX, let a model's poolings over windows of 2 × 2 compute as `TiledMaximum`.
 
-    def tiled(layer: keras.Layer) -> keras.Layer:
-        kind = TiledMaximum if _is_tiled(layer) else layer.__class__
-        return kind.from_config(layer.get_config())
-
-    return _copy(model, tiled)
+    In place, for they stay what they are; to copy a model makes Keras import TensorFlow.
+    """
+    for layer in model.layers if pools_by_scatter() else ():
+        is_plain = type(layer) is keras.layers.MaxPooling2D and layer.padding == "valid"
+        if is_plain and layer.pool_size == layer.strides == (2, 2):
+            layer.__class__ = TiledMaximum
 
 
 class TiledMaximum(keras.layers.MaxPooling2D):
@@ -58,14 +56,3 @@ def _first_of_largest(first: Any, second: Any) -> Any:
     As in the pooling of all backends; of `maximum` it would go to both by halves.
     """
     return ops.where((first >= second) | ops.isnan(first), first, second)
-
-
-def _is_tiled(layer: keras.Layer) -> bool:
-    if type(layer) is not keras.layers.MaxPooling2D:
-        return False
-    windows = layer.pool_size, layer.strides
-    return windows == ((2, 2), (2, 2)) and layer.padding == "valid"
-
-
-def _copy(model: keras.Model, copied: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
-    return keras.models.clone_model(model, clone_function=copied)
