@@ -17,8 +17,9 @@ from benchmark.config.schema import Config, flat
 from benchmark.runs.contents import load_content
 from benchmark.runs.prepare import prepare
 from benchmark.runs.variants import aggregation, loss_of, optimizer_choice
-from benchmark.runs.workspace import load_backbone
+from benchmark.runs.workspace import Workspace, load_backbone
 from benchmark.transfer import losses
+from benchmark.transfer.step import OptimizerChoice
 from datasets import DatasetError, sample
 from datasets.selection import Method
 from tests.workspace import WORKSPACE
@@ -155,6 +156,17 @@ def test_optimizer(choice: str) -> None:
         if key not in ("name", "_target_", "learning_rate"):
             other = not value if isinstance(value, bool) else type(value)(value / 2 or 0.5)
             assert optimizer_choice({**variant, key: other}) != chosen
+
+
+def test_optimizers_equal_but_for_their_rate_are_tried_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+    monkeypatch.setattr(OptimizerChoice, "try_out", tried.append)
+    variant, workspace = config_of("optimizer", "adam").optimizer, Workspace()
+    for changes in ({}, {"learning_rate": 0.5}, {"amsgrad": True}, {}):
+        optimizer_choice({**variant, **changes}, workspace.check_optimizer)
+    assert len(tried) == 2
 
 
 SMALL = [

@@ -242,7 +242,7 @@ class Prepared:
 def prepare(config: Config, workspace: Workspace) -> Prepared:
     """Load and check all that a run needs; InputError if an option, picture or file is wrong."""
     # The backbone comes last, so that a wrong number is told before a download.
-    optimizer = optimizer_choice(config.optimizer)
+    optimizer = optimizer_choice(config.optimizer, workspace.check_optimizer)
     loss = loss_of(config.loss, config.backbone)
     content = load_content(config, workspace)
     metrics = [metric_of(name, variant) for name, variant in config.metrics.items()]

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 import keras
@@ -123,8 +122,17 @@ def layer_weights(backbone: Mapping[str, Any], key: str, layers: str) -> tuple[f
     return tuple(weights)
 
 
-def optimizer_choice(variant: Mapping[str, Any]) -> Optimizer:
-    """The optimiser of a YAML of `conf/optimizer/`, tried on a single number; else InputError."""
+def check_works(choice: Optimizer, target: str) -> None:
+    """Raise what an optimiser's wrong arguments make it raise; a step is tried on a number."""
+    if isinstance(choice, OptimizerChoice):
+        check_is_optimizer(type(choice.build()), target)
+    choice.try_out()
+
+
+def optimizer_choice(
+    variant: Mapping[str, Any], check: Callable[[Optimizer, str], None] = check_works
+) -> Optimizer:
+    """The optimiser of a YAML of `conf/optimizer/`, checked to work; else InputError."""
     constructor, name = function_of("optimizer", variant), variant["name"]
     is_ours = inspect.isclass(constructor) and issubclass(constructor, Optimizer)
     if not is_ours:
@@ -144,23 +152,12 @@ def optimizer_choice(variant: Mapping[str, Any]) -> Optimizer:
             choice: Optimizer = constructor(float(rate), **hashable)
         else:
             choice = OptimizerChoice(constructor, float(rate), tuple(hashable.items()))
-        check_works(choice.compiled_form(), variant["_target_"])
+        check(choice.compiled_form(), variant["_target_"])
     except ConfigError:
         raise
     except Exception as error:  # Keras raises errors of several kinds, somebody's class any.
         raise ConfigError(f"{type(error).__name__}: {error}", "optimizer", name) from error
     return choice
-
-
-@lru_cache(maxsize=64)
-def check_works(choice: Optimizer, target: str) -> None:
-    """Raise what an optimiser's wrong arguments make it raise; those that work are tried once.
-
-    For of each variable that is made TensorFlow keeps 11 kB for good, and a check makes twenty.
-    """
-    if isinstance(choice, OptimizerChoice):
-        check_is_optimizer(type(choice.build()), target)
-    choice.try_out()
 
 
 def check_keras_arguments(arguments: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from benchmark.metrics.kept import KeptFeatures, OnExtracted
 from benchmark.runs.classifiers import Classifiers
 from benchmark.runs.masks import load_masks
 from benchmark.runs.style_sets import group_features
+from benchmark.runs.variants import check_works
 from benchmark.runtime.disk_cache import DiskCache
 from benchmark.transfer.style_transfer import Session
 
@@ -58,6 +59,8 @@ class Workspace:
         self.backbones = BackboneCache()
         self.evaluator = lru_cache(maxsize=32)(self._evaluator)
         self.kept = KeptFeatures()
+        # TensorFlow keeps 11 kB of each variable for good, and a check makes twenty.
+        self.check_optimizer = lru_cache(maxsize=64)(check_works)
         self.classifiers = Classifiers(partial(load_backbone, cache=self.backbones), self.kept)
         self.masks = lru_cache(maxsize=16)(load_masks)
         self.group_features = lru_cache(maxsize=64)(group_features)
