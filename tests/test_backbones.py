@@ -5,7 +5,7 @@ import io
 import os
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
@@ -265,34 +265,39 @@ def test_pooling_by_tiles_is_max_pooling_to_the_bit(shape: tuple[int, ...]) -> N
     pictures = random.integers(0, 3, shape).astype("float32")
     weights = random.random((shape[0], shape[1] // 2, shape[2] // 2, shape[3]), "float32")
 
-    def pooled_by(layer: keras.Layer) -> list[np.ndarray]:
+    def pooled_by(pool: Callable[[Any], Any]) -> list[np.ndarray]:
         def weighted(images: Any) -> tuple[Any, Any]:
-            pooled = layer(images)
+            pooled = pool(images)
             return ops.sum(pooled * weights), pooled
 
         slope, pooled = backend.gradient(weighted, ops.convert_to_tensor(pictures))
         return [ops.convert_to_numpy(pooled), ops.convert_to_numpy(slope)]
 
-    expected = pooled_by(keras.layers.MaxPooling2D(name="pool"))
-    for found, wanted in zip(pooled_by(pooling.TiledMaximum(name="pool")), expected, strict=True):
+    expected = pooled_by(keras.layers.MaxPooling2D())
+    for found, wanted in zip(pooled_by(pooling.tiled_maximum), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
     for place in range(4):  # A picture that diverged must not look well.
         pictures[0, place // 2, place % 2, 0] = np.nan
-        assert np.isnan(pooling.TiledMaximum()(pictures)[0, 0, 0, 0])
+        assert np.isnan(pooling.tiled_maximum(ops.convert_to_tensor(pictures))[0, 0, 0, 0])
         pictures[0, place // 2, place % 2, 0] = 0.0
 
 
 @pytest.mark.backends
-def test_only_jax_pools_by_tiles_and_only_where_windows_do_not_overlap() -> None:
+def test_only_jax_pools_by_tiles_and_only_where_windows_do_not_overlap(tmp_path: Path) -> None:
     sizes = [(2, 2, "valid"), (3, 2, "valid"), (2, 1, "valid"), (2, 2, "same")]
     layers = [keras.layers.MaxPooling2D(*size) for size in sizes]
     model = keras.Sequential([keras.Input((32, 32, 1)), *layers])
     picture = np.random.default_rng(0).random((1, 32, 32, 1), "float32")
     expected = ops.convert_to_numpy(model(picture))
     pooling.pool_quickly(model)
-    tiled = [type(layer) is pooling.TiledMaximum for layer in layers]
+    tiled = [layer.call is pooling.tiled_maximum for layer in layers]
     assert tiled == [backend.name() == "jax", False, False, False]
     np.testing.assert_array_equal(ops.convert_to_numpy(model(picture)), expected)
+    # Saved, it is a model of Keras that others can load.
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(ops.convert_to_numpy(again(picture)), expected)
+    assert {type(layer) for layer in again.layers} == {keras.layers.MaxPooling2D}
 
 
 def test_automatic_names_do_not_depend_on_what_was_built_before() -> None:

@@ -489,8 +489,23 @@ def test_what_no_run_changes_is_scored_once(scene: Any) -> None:
     assert same.to_dict() == {"content": True, "painting": True, "result": False}
     few = replace(setup, metrics=[replace(metric, arguments={"directions": 3})])
     assert scored(few)[1] == all_subjects
-    emptied = [replace(one, images=one.images[:1]) for one in setup.held_out]
-    assert scored(replace(setup, held_out=emptied))[1] == all_subjects
+    fewer = [replace(one, images=one.images[:1]) for one in setup.held_out]
+    assert scored(replace(setup, held_out=fewer))[1] == all_subjects
+    # By another network as well; and nothing is kept of a failure.
+    failing = True
+
+    def by_network(features: Any) -> np.ndarray:
+        calls.append(0)
+        if failing:
+            raise MissingInputError("not yet")
+        return np.asarray(features.pooled.mean(axis=1))
+
+    setup = replace(setup, metrics=[replace(plain, function=by_network, arguments={})])
+    assert scored(setup)[1] == all_subjects
+    failing = False
+    assert [scored(setup)[1] for _ in range(2)] == [all_subjects, of_results]
+    networks = {name: replace(one, digest="another") for name, one in setup.evaluators.items()}
+    assert scored(replace(setup, evaluators=networks))[1] == all_subjects
 
 
 def test_the_style_layers_have_their_parts(scene: Any) -> None:

@@ -2,8 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from backbones import Backbone
 from benchmark.images.pixels import Pictures, gathered
 from benchmark.metrics.features import Features
 from benchmark.runtime.disk_cache import DiskCache, Kind, key_of
+from benchmark.runtime.memo import Memo
 from benchmark.transfer import backend
 from benchmark.transfer.features import (
     StyleTargets,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # It imports scikit-learn, a second that a run without its me
 IMAGES_VERSION = 2
 """To be raised whenever `datasets.images` changes the pixels or the digest of an image."""
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """To be raised whenever `losses.gram_matrix`, `smoothing` or this file changes the features."""
 
 
@@ -48,14 +48,6 @@ Make = Callable[[LazyImage, int], tuple[str, np.ndarray]]
 
 OnExtracted = Callable[[int, int], None]
 """Is told of how many pictures, among how many, there are style targets now."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is computed once for all that ask it with an equal key."""
-
-    key: Hashable
-    answer: Callable[[], Any] = field(compare=False)
 
 
 class KeptFeatures:
@@ -72,7 +64,7 @@ class KeptFeatures:
         self.of_contents = lru_cache(maxsize=16)(content_features)
         self.of_paintings = lru_cache(maxsize=32)(painting_features)
         self.of_artists = lru_cache(maxsize=8)(self._of_artists)
-        self.answer = lru_cache(maxsize=32)(answer)
+        self.scores = Memo(1024)  # of a metric, of pictures that no run changes
 
     def _style_targets_at(
         self, backbone: Backbone, paintings: ImageSet, size: int, native: bool, disk: DiskCache
@@ -106,11 +98,6 @@ class KeptFeatures:
         from benchmark.metrics.recognition import OutsideFeatures
 
         return OutsideFeatures({one.name: self.of_paintings(backbone, one, disk) for one in sets})
-
-
-def answer(question: Question) -> Any:
-    """What a question's own function computes."""
-    return question.answer()
 
 
 def load_images(

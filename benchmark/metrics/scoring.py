@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -20,7 +20,7 @@ from benchmark.metrics.features import (
     concatenated,
     pooled_alone,
 )
-from benchmark.metrics.kept import KeptFeatures, Question, result_features
+from benchmark.metrics.kept import KeptFeatures, result_features
 from benchmark.metrics.table import COLUMNS, CONTENT, PAINTING, RESULT, MetricDescription
 from benchmark.runtime.disk_cache import DiskCache
 from datasets import ImageSet, LoadedImages
@@ -88,12 +88,6 @@ class EvaluationSetup:
         return hashlib.sha256(repr(sources).encode()).hexdigest()
 
     @property
-    def question_key(self) -> Hashable:
-        """What, beside the pictures, their scores depend on."""
-        networks = *self.evaluators.items(), *self.judges.items()
-        return repr(self.metrics), networks, self.digest, self.size
-
-    @property
     def outside(self) -> dict[str, ImageSet]:
         """Paintings outside every style set, by artist; artists with none are left out."""
         by_artist = {one.name: one for one in (*self.held_out, *self.others)}
@@ -157,7 +151,27 @@ class MetricInputs:
     contents: LoadedImages | None  # the content pictures; a painting has none
 
     def table(self, metric: Metric, evaluator: str) -> pd.DataFrame:
-        """A metric of each picture, and its parts by layer; MissingInputError if it lacks some."""
+        """A metric of each picture, and its parts by layer; MissingInputError if it lacks some.
+
+        Computed once of pictures that no run changes.
+        """
+        compute, setup = partial(self._table, metric, evaluator), self.setup
+        if self.subject == RESULT:
+            return compute()
+        network, judge = setup.evaluators.get(evaluator), setup.judges.get(evaluator)
+        # Not the pictures and networks themselves, which would stay in memory.
+        loaded = [*self.style_sets, *([self.contents] if self.contents else [])]
+        key = (
+            *(metric.name, metric.function, repr(metric.arguments), repr(metric.description)),
+            *(self.subject, *((one.image_set, one.digests, one.pixels.shape) for one in loaded)),
+            *(evaluator, network and (network.digest, network.shared.architecture)),
+            *(judge and judge.digest, *self.held_out, None, *setup.held_out, None, *setup.others),
+            setup.size,
+        )
+        scored: pd.DataFrame = setup.kept.scores(key, compute)
+        return scored
+
+    def _table(self, metric: Metric, evaluator: str) -> pd.DataFrame:
         inputs = {name: self._input(name, metric, evaluator) for name in sorted(metric.inputs)}
         values = metric.function(**inputs, **metric.arguments)
         layers: Sequence[str] = [""]
@@ -255,14 +269,9 @@ def scores(
         for subject in subjects:
             artists = [style_set.name] * len(subject[1])
             inputs = MetricInputs(setup, artists, [style_set], [held_out], *subject)
-            compute = partial(_tables, inputs, alone)
-            if subject[0] == RESULT:
-                tables, reasons = compute()
-                skipped |= reasons
-            else:  # No run changes them.
-                key = subject[0], style_set, held_out, contents, setup.question_key
-                tables, _ = setup.kept.answer(Question(key, compute))
+            tables, reasons = _tables(inputs, alone)
             parts += tables
+            skipped |= reasons if subject[0] == RESULT else {}
         for backbone, found in pooled.items():
             found.append(pooled_alone(features(backbone)))
     for inputs in _of_whole_run(setup, style_sets, contents, results, pooled) if together else ():

@@ -152,7 +152,7 @@ def optimizer_choice(
             choice: Optimizer = constructor(float(rate), **hashable)
         else:
             choice = OptimizerChoice(constructor, float(rate), tuple(hashable.items()))
-        check(choice.compiled_form(), variant["_target_"])
+        check(choice, variant["_target_"])
     except ConfigError:
         raise
     except Exception as error:  # Keras raises errors of several kinds, somebody's class any.

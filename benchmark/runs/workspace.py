@@ -20,6 +20,8 @@ from benchmark.runs.masks import load_masks
 from benchmark.runs.style_sets import group_features
 from benchmark.runs.variants import check_works
 from benchmark.runtime.disk_cache import DiskCache
+from benchmark.runtime.memo import Memo
+from benchmark.transfer.step import Optimizer
 from benchmark.transfer.style_transfer import Session
 
 NOT_OF_NETWORK = ("loss", "layer_weights", "content_weights")
@@ -59,8 +61,7 @@ class Workspace:
         self.backbones = BackboneCache()
         self.evaluator = lru_cache(maxsize=32)(self._evaluator)
         self.kept = KeptFeatures()
-        # TensorFlow keeps 11 kB of each variable for good, and a check makes twenty.
-        self.check_optimizer = lru_cache(maxsize=64)(check_works)
+        self._checked = Memo(64)
         self.classifiers = Classifiers(partial(load_backbone, cache=self.backbones), self.kept)
         self.masks = lru_cache(maxsize=16)(load_masks)
         self.group_features = lru_cache(maxsize=64)(group_features)
@@ -70,6 +71,10 @@ class Workspace:
         other = copy(self)
         other.kept = KeptFeatures(on_extracted)
         return other
+
+    def check_optimizer(self, choice: Optimizer, target: str) -> None:
+        """`check_works`, once: of each variable it makes TensorFlow keeps 11 kB for good."""
+        self._checked((repr(choice), target), partial(check_works, choice, target))
 
     def _evaluator(self, name: str, weights: str, image_size: int) -> Backbone | str:
         """A backbone that scores results, or with weights="auto" why not; else ConfigError.

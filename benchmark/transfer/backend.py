@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backbones.quiet_keras import keras
 from benchmark.user_input import program_version
 
@@ -88,12 +90,13 @@ def compiled_loop(
     constant: Sequence[keras.Variable],
     shape: tuple[int, ...],
 ) -> Callable[[int, Any], Any]:
-    """A function `(count, inputs)` that does `step(inputs)` so many times, in one dispatch or few.
+    """A function `(count, inputs)` that does `step(inputs)` so many times; of 0, it only compiles.
 
-    A step changes the variables `changed` in place, reads those and the `constant` ones, and
-    returns a tensor of `shape[1:]`. These come back in an array of `shape`, whose first axis is
-    the most steps in a call; what is behind `count` is undefined. The count is an input of the
-    compiled function, so that any number of steps gives the same numbers to the bit.
+    In one dispatch but for torch, and for JAX on a processor. A step changes the variables
+    `changed` in place, reads those and the `constant` ones, and returns a tensor of `shape[1:]`.
+    These come back one after the other, perhaps in an array of `shape`, whose first axis is the
+    most steps in a call; what is behind `count` is undefined. Any number of steps gives the same
+    numbers to the bit, for the count is an input of the compiled function or not in it.
     """
     module = importlib.import_module(name())
 
@@ -135,19 +138,19 @@ def compiled_loop(
     def one_by_one(values: Any, constants: Any, inputs: Any, count: int) -> Any:
         if count == 0:  # It is only to be compiled.
             compiled.lower(values, constants, inputs).compile()
-        rows = [module.numpy.zeros(shape[1:])] * (count == 0)
+        rows = [np.zeros(shape[1:], "float32")] * (count == 0)
         for _ in range(count):
             values, row = compiled(values, constants, inputs)
             rows.append(row)
-        return values, module.numpy.stack(rows)
+        return values, np.stack(rows)
 
-    # In a loop of its own, XLA's gradients of convolutions take a processor five times as long.
+    # In a loop of XLA's, gradients of convolutions take a processor four to six times as long.
     compiled = module.jit(many if accelerators() else once)
-    do = compiled if accelerators() else one_by_one
+    steps_of = compiled if accelerators() else one_by_one
 
     def run(count: int, inputs: Any) -> Any:
         values, constants = ([v.value for v in variables] for variables in (changed, constant))
-        values, results = do(values, constants, inputs, count)
+        values, results = steps_of(values, constants, inputs, count)
         for variable, value in zip(changed, values, strict=True):
             variable.assign(value)
         return results

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 from backbones import Backbone
-from backbones.any_size import STRIDE, Head, OfAnySize
+from backbones.any_size import STRIDE, Head
 from benchmark.images.pixels import Pictures, same_shape, to_float
 from benchmark.transfer.losses import PaintingGrams, Tensor, centre, gram_matrix
 
@@ -34,39 +33,43 @@ def extract_features(backbone: Backbone, images: np.ndarray) -> list[np.ndarray]
     return outputs_of(backbone, images, gram_outputs(len(backbone.style_layers)))
 
 
-def outputs_of(backbone: Backbone, images: np.ndarray, head: Head) -> list[np.ndarray]:
-    """What a head makes of a network's activations for images; else as `extract_features`."""
+def outputs_of(
+    backbone: Backbone, images: np.ndarray, head: Head, most: int | None = None
+) -> list[np.ndarray]:
+    """What a head makes of a network's activations for images; else as `extract_features`.
+
+    All of its outputs, or at most the first so many.
+    """
     check_images(backbone, images)
     network = backbone.network_with(head)
     extract = getattr(network, "predict_on_batch", network)
-    at_once = images_at_once(network, images.shape[1:3])
-    # As equal as can be: to compile one more shape takes longer than a few images.
-    split = np.array_split(images, -(-len(images) // at_once))
-    parts = [extract(to_float(part)) for part in split]
+    parts = [extract(to_float(images[part])) for part in _parts(backbone, images)]
     # Keras gives an only output without a list.
-    parts = [arrays if isinstance(arrays, list) else [arrays] for arrays in parts]
+    parts = [arrays[:most] if isinstance(arrays, list) else [arrays] for arrays in parts]
     return [
         np.concatenate([ops.convert_to_numpy(array) for array in arrays])
         for arrays in zip(*parts, strict=True)
     ]
 
 
-def images_at_once(network: Any, shape: Sequence[int]) -> int:
-    """How many images of a shape (H, W, …) pass a network together."""
-    if isinstance(network, OfAnySize):
+def _parts(backbone: Backbone, images: Pictures) -> list[np.ndarray]:
+    """The indices of images of one shape by the parts that pass a network together."""
+    at_once = IMAGES_AT_ONCE
+    if backbone.shared.architecture.image_size is None:
         # Not compiled, which every size would need once more, it holds all layers at a time.
-        return max(PIXELS_AT_ONCE // (shape[0] * shape[1]), 1)
-    return IMAGES_AT_ONCE
+        height, width = images[0].shape[:2]
+        at_once = max(PIXELS_AT_ONCE // (height * width), 1)
+    # As equal as can be: to compile one more shape takes longer than a few images.
+    return np.array_split(np.arange(len(images)), -(-len(images) // at_once))
 
 
 def parts_at_once(backbone: Backbone, pictures: Pictures) -> list[list[int]]:
     """The indices of pictures by the parts in which `extract_grams` passes them on."""
-    network = backbone.network_with(grams_alone(len(backbone.style_layers)))
-    parts = []
-    for group in same_shape(pictures):
-        at_once = images_at_once(network, pictures[group[0]].shape)
-        parts += [group[start : start + at_once] for start in range(0, len(group), at_once)]
-    return parts
+    return [
+        [group[index] for index in part]
+        for group in same_shape(pictures)
+        for part in _parts(backbone, [pictures[index] for index in group])
+    ]
 
 
 def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
@@ -81,7 +84,7 @@ def extract_grams(backbone: Backbone, pictures: Pictures) -> list[np.ndarray]:
     # One of any size is not, and of many large paintings the content layers may fill the memory.
     head = gram_outputs(styles) if is_compiled else grams_alone(styles)
     parts = [
-        outputs_of(backbone, np.stack([pictures[i] for i in group]), head)[:styles]
+        outputs_of(backbone, np.stack([pictures[i] for i in group]), head, styles)
         for group in groups
     ]
     order = np.argsort(np.concatenate(groups))
