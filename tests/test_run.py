@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from benchmark.config.paths import ROOT
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
 from benchmark.runs.workspace import Workspace
+from benchmark.runtime.memo import Memo
 from benchmark.sweeps import execution
 from benchmark.sweeps.application import Application
 from tests.commands import TINY, store
@@ -78,6 +80,13 @@ def test_no_module_keeps_state_that_runs_share() -> None:
                 keeping.add(str(path.relative_to(ROOT)))
     pure = {"benchmark/analysis/statistics.py", "benchmark/transfer/features.py"}
     assert keeping <= pure | {"datasets/formats.py"}
+
+
+def test_a_result_is_kept_until_others_were_asked_for_more_recently() -> None:
+    memo, computed = Memo(2), list[str]()
+    for key in "abacab":
+        memo(key, partial(computed.append, key))
+    assert computed == ["a", "b", "c", "b"]
 
 
 BELOW = ("checkpoint", "progress", "run", "scores")

@@ -10,12 +10,12 @@ class Memo:
     def __init__(self, size: int) -> None:
         """For the latest `size` results."""
         self._size = size
-        self._kept: dict[Hashable, Any] = {}
+        self._kept: dict[Hashable, tuple[Any]] = {}
 
     def __call__(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """The result under a key, computed if it is not there; nothing is kept of an exception."""
-        value = self._kept.pop(key) if key in self._kept else compute()
-        self._kept[key] = value
+        found = self._kept.pop(key, None) or (compute(),)
+        self._kept[key] = found  # As the latest.
         if len(self._kept) > self._size:
             self._kept.pop(next(iter(self._kept)))
-        return value
+        return found[0]
