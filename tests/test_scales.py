@@ -60,7 +60,7 @@ def test_one_of_any_size_computes_the_same_as_one_of_that_size(square: Backbone)
         strict=True,
     )
     for fixed, free in both:
-        np.testing.assert_allclose(free, fixed, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(free, fixed, rtol=1e-4, atol=1e-5)  # of values about 1
 
 
 def test_images_are_continued_by_reflection_to_what_poolings_need() -> None:
