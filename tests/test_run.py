@@ -5,18 +5,23 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmark.config.compose import composed
 from benchmark.config.paths import ROOT
+from benchmark.runs import progress
 from benchmark.runs.checkpoint import Checkpoint
 from benchmark.runs.prepare import prepare
+from benchmark.runs.progress import Output
 from benchmark.runs.workspace import Workspace
 from benchmark.runtime.memo import Memo
 from benchmark.sweeps import execution
 from benchmark.sweeps.application import Application
+from benchmark.transfer.loop import Epoch
 from tests.commands import TINY, store
 from tests.workspace import WORKSPACE
 
@@ -87,6 +92,23 @@ def test_a_result_is_kept_until_others_were_asked_for_more_recently() -> None:
     for key in "abacab":
         memo(key, partial(computed.append, key))
     assert computed == ["a", "b", "c", "b"]
+
+
+def test_the_time_left_is_of_epochs_not_of_what_came_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Begun at 0 s, compiled after 30 s, ten of sixty epochs done after 55 s."""
+    times = iter([0.0, 30.0, 55.0])
+    monkeypatch.setattr(progress, "monotonic", lambda: next(times))
+    prepared: Any = SimpleNamespace(epochs=60, examples=[("Ada", "cat")], sizes=[64])
+    with progress.epoch_progress("run", prepared, Output()) as show:
+        for number in (0, 10):
+            show(Epoch(number, np.ones((3, 1)), list, float("nan")))
+    before, after = capsys.readouterr().out.splitlines()
+    assert "epoch 0/60" in before
+    assert "left" not in before
+    assert "epoch 10/60" in after
+    assert "at most 125 s left" in after
 
 
 BELOW = ("checkpoint", "progress", "run", "scores")

@@ -79,23 +79,25 @@ def epoch_progress(
     epochs, examples, sizes = prepared.epochs, len(prepared.examples), prepared.sizes
     bar = progress_bar("epochs", output)
     task = bar.add_task(title, total=epochs, completed=done, state="compiling …")
-    began = last_line = monotonic()
+    last_line = monotonic()
+    first: tuple[int, float] | None = None  # the first epoch shown, and when: compiled by then
 
     def show(epoch: Epoch) -> None:
-        nonlocal last_line
+        nonlocal last_line, first
         state = f"{sizes[epoch.scale]} pixels, " if len(sizes) > 1 else ""
         state += f"total loss {epoch.losses[0].mean():.4g}"
         if epoch.seconds_per_step > 0:  # NaN where no step came before
             state += f", {examples / epoch.seconds_per_step:.3g} examples/s"
         bar.update(task, completed=epoch.number, state=state)
         now = monotonic()
+        first_number, began = first = first or (epoch.number, now)
         if not output.is_terminal and now - last_line > 20:
             last_line = now
-            left = (now - began) / max(epoch.number - done, 1) * (epochs - epoch.number)
-            output.print(
-                f"  {title}: epoch {epoch.number}/{epochs}, {state}, at most {left:.0f} s left",
-                soft_wrap=True,
-            )
+            if passed := epoch.number - first_number:
+                left = (now - began) / passed * (epochs - epoch.number)
+                state += f", at most {left:.0f} s left"
+            line = f"  {title}: epoch {epoch.number}/{epochs}, {state}"
+            output.print(line, soft_wrap=True)
 
     with bar:
         yield show
