@@ -100,7 +100,7 @@ OPTIONS: list[Row] = [
     "evaluation.others=all",
     ("metrics=[genre_recognition]", "metrics.genre_recognition", "evaluation.classifier="),
     (
-        "evaluation.classifier=nowhere metrics=[genre_recognition]",
+        "evaluation.classifier=nowhere metrics=[genre_recognition] tracking.uri=sqlite:///{tmp}/m.db",
         "evaluation.classifier",
         "no folder, and no run",
     ),
@@ -269,7 +269,11 @@ VARIANTS: list[Row] = [
     "dataset.selection=newest",
     "dataset.clusters=0",
     ("dataset.selection=top", "dataset.selection", "needs dataset.classifier="),
-    ("dataset.classifier=nowhere", "dataset.classifier", "no folder, and no run"),
+    (
+        "dataset.classifier=nowhere tracking.uri=sqlite:///{tmp}/m.db",
+        "dataset.classifier",
+        "no folder, and no run",
+    ),
     ("dataset.classifier={tmp}", "dataset.classifier", "is no classifier"),
     ("dataset.blend={amber_nocturne:1,nobody:2}", "dataset.blend", "no such name"),
     ("dataset.blend={amber_nocturne:-1}", "dataset.blend.amber_nocturne", "must be ≥ 0"),
