@@ -10,6 +10,7 @@ import backbones
 from backbones import Backbone, BackboneError
 from backbones.any_size import continued
 from benchmark.images.pixels import gathered, same_shape
+from benchmark.transfer import backend
 from benchmark.transfer.batch import make_batches
 from benchmark.transfer.features import extract_features, extract_grams, extract_targets
 from benchmark.transfer.loop import Epoch, LoopState, Result, optimize
@@ -60,7 +61,9 @@ def test_one_of_any_size_computes_the_same_as_one_of_that_size(square: Backbone)
         strict=True,
     )
     for fixed, free in both:
-        np.testing.assert_allclose(free, fixed, rtol=1e-4, atol=1e-5)  # of values about 1
+        # Of values about 1; JAX compiles the one, and does the other operation by operation.
+        atol = 1e-6 if backend.is_default() else 1e-5
+        np.testing.assert_allclose(free, fixed, rtol=1e-4, atol=atol)
 
 
 def test_images_are_continued_by_reflection_to_what_poolings_need() -> None:

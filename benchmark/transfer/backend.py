@@ -92,11 +92,12 @@ def compiled_loop(
 ) -> Callable[[int, Any], Any]:
     """A function `(count, inputs)` that does `step(inputs)` so many times; of 0, it only compiles.
 
-    In one dispatch but for torch, and for JAX on a processor. A step changes the variables
-    `changed` in place, reads those and the `constant` ones, and returns a tensor of `shape[1:]`.
-    These come back one after the other, perhaps in an array of `shape`, whose first axis is the
-    most steps in a call; what is behind `count` is undefined. Any number of steps gives the same
-    numbers to the bit, for the count is an input of the compiled function or not in it.
+    In one dispatch; one by one on torch, and where JAX computes on a processor. Any number of
+    steps gives the same numbers to the bit: nothing that is compiled depends on the number.
+
+    A step changes the variables `changed` in place, reads those and the `constant` ones, and
+    returns a tensor of `shape[1:]`. These are the first `count` rows of what comes back; `shape[0]`
+    is the most steps in a call.
     """
     module = importlib.import_module(name())
 
@@ -121,6 +122,18 @@ def compiled_loop(
             [step(inputs) for _ in range(count)] or [module.zeros(shape[1:])]
         )
 
+    return _jax_loop(module, step, changed, constant, shape)
+
+
+def _jax_loop(
+    jax: Any,
+    step: Callable[[Any], Any],
+    changed: Sequence[keras.Variable],
+    constant: Sequence[keras.Variable],
+    shape: tuple[int, ...],
+) -> Callable[[int, Any], Any]:
+    """`compiled_loop` on JAX."""
+
     def once(values: Any, constants: Any, inputs: Any) -> Any:
         mapping = [*zip(changed, values, strict=True), *zip(constant, constants, strict=True)]
         with keras.StatelessScope(mapping) as scope:
@@ -133,19 +146,20 @@ def compiled_loop(
             after, row = once(before, constants, inputs)
             return after, results.at[number].set(row)
 
-        return module.lax.fori_loop(0, count, next_step, (values, module.numpy.zeros(shape)))
+        return jax.lax.fori_loop(0, count, next_step, (values, jax.numpy.zeros(shape)))
 
     def one_by_one(values: Any, constants: Any, inputs: Any, count: int) -> Any:
-        if count == 0:  # It is only to be compiled.
+        if count == 0:
             compiled.lower(values, constants, inputs).compile()
-        rows = [np.zeros(shape[1:], "float32")] * (count == 0)
+            return values, np.zeros(shape, "float32")
+        rows = []
         for _ in range(count):
             values, row = compiled(values, constants, inputs)
             rows.append(row)
         return values, np.stack(rows)
 
     # In a loop of XLA's, gradients of convolutions take a processor four to six times as long.
-    compiled = module.jit(many if accelerators() else once)
+    compiled = jax.jit(many if accelerators() else once)
     steps_of = compiled if accelerators() else one_by_one
 
     def run(count: int, inputs: Any) -> Any:
